@@ -1,0 +1,75 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "laser",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // MARK: Foundations: C libraries, loops, arrays of numbers
+    .systemLibrary(
+      name: "COpenBLAS",
+      providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]
+    ),
+    .target(name: "CKernels"),
+    .target(name: "Tensors", dependencies: ["COpenBLAS", "CKernels"], linkerSettings: [.linkedLibrary("m")]),
+
+    // MARK: A model: its files, its words, its function
+    .target(name: "Checkpoints", dependencies: ["Tensors"]),
+    .target(name: "Tokenization", dependencies: ["Checkpoints"]),
+    .target(name: "Inference", dependencies: ["Tensors", "Checkpoints"]),
+
+    // MARK: LASER: scoring, reducing, searching
+    .target(name: "Evaluation", dependencies: ["Inference", "Tokenization", "Checkpoints"]),
+    .target(
+      name: "RankReduction",
+      dependencies: ["Inference", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams")]
+    ),
+    .target(
+      name: "Search",
+      dependencies: [
+        "RankReduction", "Evaluation", "Inference", "Checkpoints", "Tokenization", "Tensors",
+        .product(name: "Yams", package: "Yams"),
+      ]
+    ),
+
+    // MARK: The product
+    .target(name: "Reports", dependencies: ["Search", "RankReduction", "Evaluation", "Inference", "Checkpoints"]),
+    .executableTarget(
+      name: "laser",
+      dependencies: [
+        "Reports", "Search", "RankReduction", "Evaluation", "Inference", "Tokenization", "Checkpoints", "Tensors",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]
+    ),
+
+    // MARK: Tests, to be run in release: debug numerics are 50 times slower
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .target(name: "CheckpointFixtures", path: "Tests/CheckpointFixtures"),
+    .testTarget(name: "CheckpointsTests", dependencies: ["CheckpointFixtures", "Inference", "Checkpoints", "Tensors"]),
+    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "Checkpoints"], exclude: ["Fixtures"]),
+    .testTarget(
+      name: "InferenceTests",
+      dependencies: ["Inference", "Evaluation", "RankReduction", "Tokenization", "Checkpoints", "Tensors"]
+    ),
+    .testTarget(name: "RankReductionTests", dependencies: ["RankReduction", "Tensors"]),
+    .testTarget(
+      name: "SearchTests",
+      dependencies: [
+        "Search", "Reports", "RankReduction", "Evaluation", "Inference", "Tokenization", "Checkpoints", "Tensors",
+      ]
+    ),
+    .testTarget(name: "CommandTests", dependencies: ["laser", "CheckpointFixtures", "Checkpoints"]),
+  ]
+)
+
+for target in package.targets where ![.system, .plugin].contains(target.type) {
+  target.swiftSettings = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ]
+}
