@@ -1,0 +1,96 @@
+#include "CKernels.h"
+#include "dispatch.h"
+#include <string.h>
+
+// A float32 is not finite when its exponent bits are all ones.
+#define EXPONENT_F32 0x7F800000u
+
+DISPATCHED bool laser_expand_bf16(const void *source, float *target, size_t count) {
+  const unsigned char *bytes = source;
+  uint32_t bad = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint16_t half;
+    memcpy(&half, bytes + 2 * i, 2);  // mapped tensors may start at an odd byte
+    const uint32_t bits = (uint32_t)half << 16;
+    bad |= (bits & EXPONENT_F32) == EXPONENT_F32;
+    memcpy(target + i, &bits, 4);
+  }
+  return !bad;
+}
+
+DISPATCHED bool laser_expand_f16(const void *source, float *target, size_t count) {
+  const unsigned char *bytes = source;
+  uint32_t bad = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint16_t half;
+    memcpy(&half, bytes + 2 * i, 2);
+    // Move exponent and mantissa into place and let a multiplication by 2^112 rebias the exponent; it also
+    // normalises subnormal numbers, exactly.
+    const uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
+    const uint32_t magnitude = (uint32_t)(half & 0x7FFFu) << 13;
+    float value;
+    memcpy(&value, &magnitude, 4);
+    value *= 0x1p112f;
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    bits |= sign;
+    bad |= (half & 0x7C00u) == 0x7C00u;
+    memcpy(target + i, &bits, 4);
+  }
+  return !bad;
+}
+
+DISPATCHED bool laser_expand_f32(const void *source, float *target, size_t count) {
+  const unsigned char *bytes = source;
+  uint32_t bad = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, bytes + 4 * i, 4);
+    bad |= (bits & EXPONENT_F32) == EXPONENT_F32;
+    memcpy(target + i, &bits, 4);
+  }
+  return !bad;
+}
+
+// Rounding goes through float32, as torch's double → bfloat16 does.
+DISPATCHED void laser_round_bf16(const double *source, void *target, size_t count) {
+  unsigned char *bytes = target;
+  for (size_t i = 0; i < count; i++) {
+    const float value = (float)source[i];
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    const uint16_t half = (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
+    memcpy(bytes + 2 * i, &half, 2);
+  }
+}
+
+DISPATCHED void laser_round_f16(const double *source, void *target, size_t count) {
+  unsigned char *bytes = target;
+  for (size_t i = 0; i < count; i++) {
+    const float value = (float)source[i];
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    const uint16_t sign = (uint16_t)((bits >> 16) & 0x8000u);
+    bits &= 0x7FFFFFFFu;
+    // Normal halves: rebias and round in integers. Subnormal halves: adding 0.5 lets the adder round at 2^-24.
+    const uint32_t normal = (bits - 0x38000000u + 0xFFFu + ((bits >> 13) & 1u)) >> 13;
+    float magnitude;
+    memcpy(&magnitude, &bits, 4);
+    const float shifted = magnitude + 0.5f;
+    uint32_t small;
+    memcpy(&small, &shifted, 4);
+    small -= 0x3F000000u;
+    uint32_t half = bits < 0x38800000u ? small : normal;
+    half = half > 0x7C00u ? 0x7C00u : half;  // too large: infinity
+    const uint16_t result = (uint16_t)(sign | half);
+    memcpy(bytes + 2 * i, &result, 2);
+  }
+}
+
+DISPATCHED void laser_round_f32(const double *source, void *target, size_t count) {
+  unsigned char *bytes = target;
+  for (size_t i = 0; i < count; i++) {
+    const float value = (float)source[i];
+    memcpy(bytes + 4 * i, &value, 4);
+  }
+}

@@ -1,0 +1,56 @@
+// The loops that Swift cannot vectorise well. Every function is plain C, compiled for several instruction sets and
+// chosen when the program loads (see dispatch.h); none allocates, none keeps state. Matrices are row-major; a
+// `stride` is the distance between rows, in elements.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// MARK: convert.c — stored types to float32 and back, rounding to nearest, ties to even.
+// The expanding functions return false if a number is not finite.
+bool laser_expand_bf16(const void *source, float *target, size_t count);
+bool laser_expand_f16(const void *source, float *target, size_t count);
+bool laser_expand_f32(const void *source, float *target, size_t count);
+void laser_round_bf16(const double *source, void *target, size_t count);
+void laser_round_f16(const double *source, void *target, size_t count);
+void laser_round_f32(const double *source, void *target, size_t count);
+
+// MARK: rms_norm.c — target = weight * source / sqrt(mean(source²) + epsilon), row by row.
+void laser_rms_norm(const float *source, size_t source_stride, const float *weight, float epsilon,
+                    float *target, size_t target_stride, size_t rows, size_t columns);
+
+// MARK: swiglu.c — gate = silu(gate) * up, silu(x) = x / (1 + exp(-x)).
+void laser_swiglu(float *gate, const float *up, size_t count);
+
+// MARK: rotary.c — rotates the pairs (x[i], x[i + dimension/2]) of every head by the row's angles.
+// cosines and sines: (rows, dimension/2).
+void laser_rotate(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
+                  const float *cosines, const float *sines);
+
+// MARK: softmax.c
+// Row r of scores becomes softmax(scale * scores) over the keys [first, last) that its query may see, the rest 0:
+// last = start + r + 1 where `start` is the position of row 0's query among the keys, first = max(0, last - window).
+void laser_causal_softmax(float *scores, size_t stride, size_t rows, size_t columns, size_t start,
+                          size_t window, float scale);
+// Running log-sum-exp of each row over blocks of columns: maximum and sum are updated, sum relative to maximum.
+void laser_accumulate_exponentials(const float *logits, size_t stride, size_t rows, size_t columns,
+                                   float *maximum, double *sum);
+
+// MARK: divergence.c
+// For rows of logits of two models: KL(softmax(a) || softmax(b)) in nats, and whether the largest logit is the same one.
+void laser_divergence(const float *a, const float *b, size_t rows, size_t columns, double *divergence, bool *same_top);
+
+// MARK: processor.c
+// Whether the processor and the operating system offer what OpenBLAS's SkylakeX kernels need.
+bool laser_processor_has_avx512(void);
+
+// MARK: gather.c
+// target row i = source row indices[i].
+void laser_gather_rows(const float *source, size_t stride, const int32_t *indices, size_t count, size_t columns,
+                       float *target);
+// target row indices[i] = weights[i] * source row i.
+void laser_scatter_weighted_rows(const float *source, const int32_t *indices, const float *weights, size_t count,
+                                 size_t columns, float *target);
+// target row i += the sum of source rows i * group to (i + 1) * group - 1, summed in that order.
+void laser_add_grouped_rows(const float *source, size_t group, size_t rows, size_t columns, float *target,
+                            size_t stride);

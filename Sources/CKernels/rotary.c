@@ -1,0 +1,20 @@
+#include "CKernels.h"
+#include "dispatch.h"
+
+DISPATCHED void laser_rotate(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
+                             const float *cosines, const float *sines) {
+  const size_t half = dimension / 2;
+  for (size_t r = 0; r < rows; r++) {
+    const float *c = cosines + r * half;
+    const float *s = sines + r * half;
+    for (size_t h = 0; h < head_count; h++) {
+      float *low = heads + r * stride + h * dimension;
+      float *high = low + half;
+      for (size_t i = 0; i < half; i++) {
+        const float a = low[i], b = high[i];
+        low[i] = a * c[i] - b * s[i];
+        high[i] = b * c[i] + a * s[i];
+      }
+    }
+  }
+}

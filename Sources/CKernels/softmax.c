@@ -1,0 +1,52 @@
+#include "CKernels.h"
+#include "dispatch.h"
+#include "exponential.h"
+#include <math.h>
+
+// In lanes, because the compiler keeps the order of comparisons in a plain loop.
+static inline float maximum_of(const float *values, size_t count) {
+  enum { LANES = 32 };
+  float lanes[LANES];
+  for (size_t l = 0; l < LANES; l++) lanes[l] = -INFINITY;
+  size_t c = 0;
+  for (; c + LANES <= count; c += LANES)
+    for (size_t l = 0; l < LANES; l++) lanes[l] = values[c + l] > lanes[l] ? values[c + l] : lanes[l];
+  float maximum = -INFINITY;
+  for (size_t l = 0; l < LANES; l++) maximum = lanes[l] > maximum ? lanes[l] : maximum;
+  for (; c < count; c++) maximum = values[c] > maximum ? values[c] : maximum;
+  return maximum;
+}
+
+DISPATCHED void laser_causal_softmax(float *scores, size_t stride, size_t rows, size_t columns, size_t start,
+                                     size_t window, float scale) {
+  REASSOCIATE
+  for (size_t r = 0; r < rows; r++) {
+    float *row = scores + r * stride;
+    const size_t last = start + r + 1 < columns ? start + r + 1 : columns;
+    const size_t first = last > window ? last - window : 0;
+    const float maximum = maximum_of(row + first, last - first);
+    float sum = 0;
+    for (size_t c = first; c < last; c++) {
+      row[c] = exponential((row[c] - maximum) * scale);
+      sum += row[c];
+    }
+    const float factor = 1.0f / sum;
+    for (size_t c = first; c < last; c++) row[c] *= factor;
+    for (size_t c = 0; c < first; c++) row[c] = 0;
+    for (size_t c = last; c < columns; c++) row[c] = 0;
+  }
+}
+
+DISPATCHED void laser_accumulate_exponentials(const float *logits, size_t stride, size_t rows, size_t columns,
+                                              float *maximum, double *sum) {
+  REASSOCIATE
+  for (size_t r = 0; r < rows; r++) {
+    const float *row = logits + r * stride;
+    const float block_maximum = maximum_of(row, columns);
+    const float overall = block_maximum > maximum[r] ? block_maximum : maximum[r];
+    float block_sum = 0;
+    for (size_t c = 0; c < columns; c++) block_sum += exponential(row[c] - overall);
+    sum[r] = sum[r] * (maximum[r] == -INFINITY ? 0.0 : exp((double)maximum[r] - (double)overall)) + (double)block_sum;
+    maximum[r] = overall;
+  }
+}

@@ -1,0 +1,84 @@
+internal import CKernels
+
+// Checked doors to the loops in CKernels.
+
+/// target = weight ⊙ source / √(mean(source²) + ε), row by row (RMSNorm, arXiv 1910.07467); weight is one row.
+package func normalize(_ source: Matrix, weight: Matrix, epsilon: Float, into target: Matrix) {
+  precondition(source.rows == target.rows && source.columns == target.columns, "shapes differ")
+  precondition(weight.rows == 1 && weight.columns == source.columns, "the norm's weight has another width")
+  laser_rms_norm(
+    source.base, source.stride, weight.base, epsilon, target.base, target.stride, source.rows, source.columns)
+}
+
+/// gate = silu(gate) ⊙ up.
+package func swiglu(gate: Matrix, up: Matrix) {
+  precondition(gate.rows == up.rows && gate.columns == up.columns, "shapes differ")
+  precondition(gate.isContiguous && up.isContiguous)
+  laser_swiglu(gate.base, up.base, gate.rows * gate.columns)
+}
+
+/// Rotates each head's pairs (i, i + dimension / 2) by the angles of the row's position.
+///
+/// - Parameters:
+///   - heads: (rows, heads · dimension)
+///   - cosines, sines: (rows, dimension / 2)
+package func rotate(_ heads: Matrix, dimension: Int, cosines: Matrix, sines: Matrix) {
+  precondition(dimension > 0 && heads.columns % dimension == 0, "columns are not whole heads")
+  precondition(cosines.rows == heads.rows && sines.rows == heads.rows, "a row without angles")
+  precondition(cosines.columns == dimension / 2 && sines.columns == dimension / 2)
+  precondition(cosines.isContiguous && sines.isContiguous)
+  laser_rotate(
+    heads.base, heads.stride, heads.rows, heads.columns / dimension, dimension, cosines.base, sines.base)
+}
+
+/// Turns attention scores (queries, keys) into weights: row r, whose query stands at `start + r` among the keys, sees
+/// the last `window` keys up to itself.
+package func causalSoftmax(_ scores: Matrix, start: Int, window: Int, scale: Float) {
+  precondition(start >= 0 && start + scores.rows <= scores.columns && window > 0, "a query stands outside the keys")
+  laser_causal_softmax(scores.base, scores.stride, scores.rows, scores.columns, start, window, scale)
+}
+
+/// Takes a block of logits (rows, part of the vocabulary) into each row's running log-sum-exp: log Σ exp = maximum + log sum.
+package func accumulateExponentials(_ logits: Matrix, maximum: inout [Float], sum: inout [Double]) {
+  precondition(maximum.count == logits.rows && sum.count == logits.rows, "one running sum for each row")
+  laser_accumulate_exponentials(logits.base, logits.stride, logits.rows, logits.columns, &maximum, &sum)
+}
+
+/// target row i = source row indices[i].
+package func gatherRows(_ source: Matrix, _ indices: ArraySlice<Int32>, into target: Matrix) {
+  precondition(target.rows == indices.count && target.columns == source.columns && target.isContiguous)
+  precondition(indices.allSatisfy { $0 >= 0 && $0 < source.rows }, "a row outside the matrix")
+  indices.withUnsafeBufferPointer { buffer in
+    guard let list = buffer.baseAddress else { return }
+    laser_gather_rows(source.base, source.stride, list, indices.count, source.columns, target.base)
+  }
+}
+
+/// target row indices[i] = weights[i] · source row i.
+package func scatterRows(_ source: Matrix, _ indices: ArraySlice<Int32>, weights: [Float], into target: Matrix) {
+  precondition(source.rows == indices.count && weights.count == indices.count && target.columns == source.columns)
+  precondition(source.isContiguous && target.isContiguous)
+  precondition(indices.allSatisfy { $0 >= 0 && $0 < target.rows }, "a row outside the matrix")
+  indices.withUnsafeBufferPointer { buffer in
+    guard let list = buffer.baseAddress else { return }
+    laser_scatter_weighted_rows(source.base, list, weights, indices.count, source.columns, target.base)
+  }
+}
+
+/// target row i += the sum of the `group` rows of source that belong to it.
+package func addGroupedRows(_ source: Matrix, group: Int, into target: Matrix) {
+  precondition(group > 0 && source.rows == target.rows * group && source.columns == target.columns, "shapes differ")
+  precondition(source.isContiguous)
+  laser_add_grouped_rows(source.base, group, target.rows, target.columns, target.base, target.stride)
+}
+
+/// For each row of two models' logits: the Kullback–Leibler divergence from the first's distribution to the second's, in
+/// nats, and whether both have the same most likely column.
+package func divergence(_ a: Matrix, _ b: Matrix) -> (nats: [Double], sameTop: [Bool]) {
+  precondition(a.rows == b.rows && a.columns == b.columns && a.columns > 0, "shapes differ")
+  precondition(a.isContiguous && b.isContiguous)
+  var nats = [Double](repeating: 0, count: a.rows)
+  var sameTop = [Bool](repeating: false, count: a.rows)
+  laser_divergence(a.base, b.base, a.rows, a.columns, &nats, &sameTop)
+  return (nats, sameTop)
+}

@@ -1,0 +1,18 @@
+internal import CKernels
+internal import COpenBLAS
+
+/// Which of OpenBLAS's kernels this process runs with.
+///
+/// OpenBLAS picks them once, when it loads, from a list of processors that ends at its own release: Debian's 0.3.21 takes
+/// its Haswell kernels on newer AMD cores, at half the speed of its SkylakeX ones, which every AVX-512 processor runs.
+package enum ProcessorKernels {
+  package static var coreName: String { String(cString: openblas_get_corename()) }
+
+  package static var library: String { String(cString: openblas_get_config()) }
+
+  /// The core type that the environment should name before OpenBLAS loads; nil when its own choice is right.
+  package static var betterCoreType: String? {
+    let usesAVX512 = ["SkylakeX", "Cooperlake", "SapphireRapids"]
+    return laser_processor_has_avx512() && !usesAVX512.contains(coreName) ? "SKYLAKEX" : nil
+  }
+}

@@ -1,0 +1,105 @@
+import Tensors
+import Testing
+
+/// Shapes: tall, wide, square, thin.
+private let shapes = [(40, 17), (17, 40), (24, 24), (30, 1), (1, 9)]
+
+@Suite struct SingularValueTests {
+  @Test(arguments: shapes) func errorIsTheDroppedSpectrum(shape: (Int, Int)) throws {
+    let matrix = DoubleMatrix.gaussian(rows: shape.0, columns: shape.1, seed: 1)
+    let decomposition = try SingularValueDecomposition(matrix)
+    let largest = try #require(decomposition.singularValues.first)
+    for rank in 0...decomposition.fullRank {
+      let error = (matrix - decomposition.truncated(matrix, rank: rank)).frobeniusNorm
+      #expect(abs(error - decomposition.truncationError(rank: rank)) < 1e-7 * largest)
+    }
+  }
+
+  @Test(arguments: shapes) func fullRankChangesNothingAndRankZeroIsZero(shape: (Int, Int)) throws {
+    let matrix = DoubleMatrix.gaussian(rows: shape.0, columns: shape.1, seed: 2)
+    let decomposition = try SingularValueDecomposition(matrix)
+    #expect(decomposition.truncated(matrix, rank: decomposition.fullRank).elements == matrix.elements)
+    #expect(decomposition.truncated(matrix, rank: 0).frobeniusNorm == 0)
+  }
+
+  @Test(arguments: shapes) func truncationHasTheRankAndTheValues(shape: (Int, Int)) throws {
+    let matrix = DoubleMatrix.gaussian(rows: shape.0, columns: shape.1, seed: 3)
+    let decomposition = try SingularValueDecomposition(matrix)
+    let rank = (decomposition.fullRank + 1) / 2
+    let again = try SingularValueDecomposition(decomposition.truncated(matrix, rank: rank))
+    for (index, value) in again.singularValues.enumerated() {
+      let expected = index < rank ? decomposition.singularValues[index] : 0
+      #expect(abs(value - expected) < 1e-6 * decomposition.singularValues[0])
+    }
+  }
+
+  @Test(arguments: shapes) func agreesWithADirectDecomposition(shape: (Int, Int)) throws {
+    let matrix = DoubleMatrix.gaussian(rows: shape.0, columns: shape.1, seed: 4)
+    let direct = try DirectDecomposition.singularValues(of: matrix)
+    let values = try SingularValueDecomposition(matrix).singularValues
+    #expect(values.count == direct.count)
+    for (value, expected) in zip(values, direct) { #expect(abs(value - expected) < 1e-7 * direct[0]) }
+  }
+
+  @Test func singularMatrixHasZeros() throws {
+    let matrix = DoubleMatrix(rows: 3, columns: 3, elements: [1, 2, 3, 2, 4, 6, 0, 0, 0])
+    let values = try SingularValueDecomposition(matrix).singularValues
+    #expect(abs(values[0] - 70.0.squareRoot()) < 1e-12)
+    // √ε σ₁ is what squaring leaves of a zero.
+    #expect(values[1] < 1e-6 && values[2] < 1e-6)
+  }
+
+  @Test func truncationIsDeterministic() throws {
+    let matrix = DoubleMatrix.gaussian(rows: 33, columns: 20, seed: 5)
+    let first = try SingularValueDecomposition(matrix).truncated(matrix, rank: 7)
+    let second = try SingularValueDecomposition(matrix).truncated(matrix, rank: 7)
+    #expect(first.elements == second.elements)
+  }
+}
+
+extension DoubleMatrix {
+  /// Independent normal numbers (sums of twelve uniform ones), the same for a seed on every machine.
+  static func gaussian(rows: Int, columns: Int, seed: UInt64) -> DoubleMatrix {
+    var state = seed
+    func uniform() -> Double {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Double(state >> 11) / Double(1 << 53)
+    }
+    return DoubleMatrix(
+      rows: rows, columns: columns,
+      elements: (0..<rows * columns).map { _ in (0..<12).reduce(-6) { sum, _ in sum + uniform() } })
+  }
+}
+
+/// One-sided Jacobi rotations (Golub & Van Loan, §8.6.3): slow, plain, and nothing in common with what is tested.
+private enum DirectDecomposition {
+  static func singularValues(of matrix: DoubleMatrix) throws -> [Double] {
+    let tall = matrix.rows >= matrix.columns
+    let (length, count) = tall ? (matrix.rows, matrix.columns) : (matrix.columns, matrix.rows)
+    var vectors = (0..<count).map { j in
+      (0..<length).map { i in matrix.elements[tall ? i * matrix.columns + j : j * matrix.columns + i] }
+    }
+    func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+    for _ in 0..<60 {
+      var isDone = true
+      for p in 0..<count {
+        for q in p + 1..<max(count, p + 1) {
+          let (a, b, c) = (dot(vectors[p], vectors[p]), dot(vectors[q], vectors[q]), dot(vectors[p], vectors[q]))
+          guard abs(c) > 1e-15 * (a * b).squareRoot(), c != 0 else { continue }
+          isDone = false
+          let zeta = (b - a) / (2 * c)
+          let tangent = (zeta < 0 ? -1.0 : 1.0) / (abs(zeta) + (1 + zeta * zeta).squareRoot())
+          let cosine = 1 / (1 + tangent * tangent).squareRoot()
+          let sine = cosine * tangent
+          for i in 0..<length {
+            let (x, y) = (vectors[p][i], vectors[q][i])
+            vectors[p][i] = cosine * x - sine * y
+            vectors[q][i] = sine * x + cosine * y
+          }
+        }
+      }
+      if isDone { break }
+    }
+    return vectors.map { dot($0, $0).squareRoot() }.sorted(by: >)
+  }
+}
