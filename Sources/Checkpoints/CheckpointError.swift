@@ -1,0 +1,35 @@
+/// What is wrong with a file of a checkpoint: where, and what to do about it. Its description is one line.
+package struct CheckpointError: Error, Sendable, CustomStringConvertible {
+  package enum Code: Sendable {
+    case notFound, unreadable, notACheckpoint, malformed, truncated, overlapping, unknownType, wrongShape
+    case missingTensor, notFinite, unsupported, exists, unwritable
+  }
+
+  package var code: Code
+  package var file: String
+  package var tensor: String?
+  package var offset: Int?
+  package var problem: String
+
+  package init(_ code: Code, file: String, tensor: String? = nil, offset: Int? = nil, _ problem: String) {
+    self.code = code
+    self.file = file
+    self.tensor = tensor
+    self.offset = offset
+    self.problem = problem
+  }
+
+  package var description: String {
+    var place = file
+    if let tensor { place += ", tensor \(oneLine(tensor))" }
+    if let offset { place += ", byte \(offset)" }
+    return "\(place): \(oneLine(problem))"
+  }
+
+  /// Names come from files: control characters must not reach a terminal, nor a long name fill it.
+  private func oneLine(_ text: String) -> String {
+    let printable = String(
+      String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+    return printable.count > 600 ? printable.prefix(600) + "…" : printable
+  }
+}

@@ -1,0 +1,20 @@
+/// A short name for some bytes: equal names mean equal bytes unless someone forges them. FNV-1a, 64 bits.
+package struct Fingerprint: Sendable, Equatable, CustomStringConvertible {
+  private var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  package init() {}
+
+  package mutating func take(_ bytes: some Sequence<UInt8>) {
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+  }
+
+  package mutating func take(_ text: String) {
+    take(text.utf8)
+    take(CollectionOfOne(0))  // so that "ab" + "c" is not "a" + "bc"
+  }
+
+  package var description: String {
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

@@ -1,0 +1,61 @@
+internal import Glibc
+internal import Tensors
+
+/// A file mapped into memory, read-only: its pages are read when they are touched and dropped when memory is short.
+package final class MappedFile: Sendable {
+  package let path: String
+  package let byteCount: Int
+  private nonisolated(unsafe) let base: UnsafeRawPointer?
+
+  package init(path: String) throws(CheckpointError) {
+    // Not waiting for a writer, should it be a pipe.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      throw CheckpointError(errno == ENOENT ? .notFound : .unreadable, file: path, systemMessage())
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw CheckpointError(.unreadable, file: path, systemMessage()) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw CheckpointError(.unreadable, file: path, "not a regular file; give a file on disk")
+    }
+    self.path = path
+    byteCount = Int(status.st_size)
+    guard byteCount > 0 else {
+      base = nil
+      return
+    }
+    guard let mapped = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
+      throw CheckpointError(.unreadable, file: path, "cannot map it into memory: \(systemMessage())")
+    }
+    base = UnsafeRawPointer(mapped)
+  }
+
+  deinit {
+    if let base { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
+  }
+
+  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try body(UnsafeRawBufferPointer(start: base, count: byteCount))
+  }
+
+  /// A part of the file, which keeps the file mapped.
+  package func region(_ range: Range<Int>) -> MappedRegion {
+    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "bytes \(range) outside \(path)")
+    return MappedRegion(file: self, range: range)
+  }
+}
+
+package struct MappedRegion: ByteRegion {
+  let file: MappedFile
+  let range: Range<Int>
+
+  package var byteCount: Int { range.count }
+
+  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try file.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+  }
+}
+
+/// What the last system call that failed says.
+func systemMessage() -> String { String(cString: strerror(errno)) }

@@ -1,0 +1,128 @@
+/// One safetensors file: eight bytes of header length, a JSON header, and the tensors' bytes back to back.
+///
+/// Everything the header says is checked before any of it is used, by the rules of the format's own library: lengths
+/// within the file, shapes that multiply without overflow to the number of bytes, tensors that neither overlap nor leave
+/// gaps. Source: github.com/huggingface/safetensors, "Format".
+package struct SafetensorsFile: Sendable {
+  package struct Entry: Sendable {
+    package let name: String
+    package let type: String
+    package let shape: [Int]
+    /// Counted from the beginning of the file.
+    package let bytes: Range<Int>
+  }
+
+  package let file: MappedFile
+  package let entries: [Entry]
+  package let headerBytes: Range<Int>
+
+  package static let maximumHeaderLength = 100_000_000
+
+  static let byteCounts: [String: Int] = [
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2, "I32": 4,
+    "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8,
+  ]
+
+  package init(path: String) throws(CheckpointError) {
+    let file = try MappedFile(path: path)
+    self.file = file
+    let length = file.withBytes { $0.count >= 8 ? UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) : nil }
+    guard let length else {
+      throw CheckpointError(.truncated, file: path, "\(file.byteCount) bytes are too few for a safetensors file")
+    }
+    guard length <= Self.maximumHeaderLength else {
+      throw CheckpointError(
+        .malformed, file: path, offset: 0,
+        "the header claims \(length) bytes, more than the \(Self.maximumHeaderLength) allowed; not a safetensors file?")
+    }
+    let dataStart = 8 + Int(length)
+    guard dataStart <= file.byteCount else {
+      throw CheckpointError(
+        .truncated, file: path, offset: 0,
+        "the header claims \(length) bytes but the file ends after \(file.byteCount - 8); download it again")
+    }
+    headerBytes = 8..<dataStart
+    let header: JSON
+    do throws(JSON.SyntaxError) {
+      header = try parsedJSON(file, 8..<dataStart)
+    } catch {
+      throw CheckpointError(.malformed, file: path, offset: 8 + error.offset, "the header is \(error.description)")
+    }
+    guard let members = header.members else {
+      throw CheckpointError(.malformed, file: path, offset: 8, "the header is not a JSON object")
+    }
+    var entries: [Entry] = []
+    for member in members where member.key != "__metadata__" {
+      entries.append(try Self.entry(member, dataStart: dataStart, file: file))
+    }
+    entries.sort { ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound) }
+    try Self.refuseOverlapsAndGaps(entries, dataStart: dataStart, file: file)
+    self.entries = entries
+  }
+
+  private static func entry(
+    _ member: JSON.Member, dataStart: Int, file: MappedFile
+  ) throws(CheckpointError) -> Entry {
+    func error(_ code: CheckpointError.Code, _ problem: String) -> CheckpointError {
+      CheckpointError(code, file: file.path, tensor: member.key, problem)
+    }
+    guard let type = member.value["dtype"]?.string, let dimensions = member.value["shape"]?.array,
+      let offsets = member.value["data_offsets"]?.array, offsets.count == 2,
+      let begin = offsets[0].integer, let end = offsets[1].integer
+    else { throw error(.malformed, "its header entry needs dtype, shape and two data_offsets") }
+    guard let elementBytes = byteCounts[type] else {
+      throw error(.unknownType, "the type \(type) is not one of safetensors'")
+    }
+    var shape: [Int] = []
+    var byteCount = elementBytes
+    for dimension in dimensions {
+      guard let dimension = dimension.integer, dimension >= 0 else {
+        throw error(.malformed, "a dimension is not a whole number of at least 0")
+      }
+      let (product, overflow) = byteCount.multipliedReportingOverflow(by: dimension)
+      guard !overflow else { throw error(.malformed, "its shape has more bytes than can be counted") }
+      shape.append(dimension)
+      byteCount = product
+    }
+    let dataBytes = file.byteCount - dataStart
+    guard begin >= 0, begin <= end, end <= dataBytes else {
+      throw error(.truncated, "its bytes \(begin) to \(end) lie outside the file's \(dataBytes) bytes of tensors")
+    }
+    guard end - begin == byteCount else {
+      throw error(.malformed, "its shape \(shape) in \(type) needs \(byteCount) bytes but it has \(end - begin)")
+    }
+    return Entry(name: member.key, type: type, shape: shape, bytes: dataStart + begin..<dataStart + end)
+  }
+
+  private static func refuseOverlapsAndGaps(
+    _ entries: [Entry], dataStart: Int, file: MappedFile
+  ) throws(CheckpointError) {
+    var end = dataStart
+    for entry in entries {
+      guard entry.bytes.lowerBound >= end else {
+        throw CheckpointError(
+          .overlapping, file: file.path, tensor: entry.name, offset: entry.bytes.lowerBound,
+          "its bytes overlap those of another tensor")
+      }
+      guard entry.bytes.lowerBound == end else {
+        throw CheckpointError(
+          .malformed, file: file.path, tensor: entry.name, offset: end, "a gap lies before its bytes")
+      }
+      end = entry.bytes.upperBound
+    }
+    guard end == file.byteCount else {
+      throw CheckpointError(.malformed, file: file.path, offset: end, "bytes of no tensor follow the last one")
+    }
+  }
+}
+
+func parsedJSON(_ file: MappedFile, _ range: Range<Int>) throws(JSON.SyntaxError) -> JSON {
+  let result = file.withBytes { bytes -> Result<JSON, JSON.SyntaxError> in
+    do throws(JSON.SyntaxError) {
+      return .success(try JSON(parsing: UnsafeRawBufferPointer(rebasing: bytes[range])))
+    } catch {
+      return .failure(error)
+    }
+  }
+  return try result.get()
+}
