@@ -1,0 +1,72 @@
+internal import Checkpoints
+
+/// The merges of byte-pair encoding: which neighbours join, in which order of preference, into what.
+struct MergeTable: Sendable {
+  struct Merge: Sendable {
+    /// Position in the file: lower ranks merge first.
+    let rank: UInt32
+    let result: Int32
+  }
+
+  private var merges: [UInt64: Merge] = [:]
+
+  /// Whether no merge joins a token that ends in anything else with one that starts with U+2581 (▁).
+  ///
+  /// Then the text before a ▁ and the text from it on can be encoded apart.
+  private(set) var respectsWordStarts = true
+
+  private static func key(_ left: Int32, _ right: Int32) -> UInt64 {
+    UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+  }
+
+  subscript(left: Int32, right: Int32) -> Merge? { merges[Self.key(left, right)] }
+
+  /// Reads merges written as `"a b"` or as `["a", "b"]`. Of a pair given twice the later rank holds, as in
+  /// Hugging Face tokenizers.
+  init(parsing section: FileSection, vocabulary: Vocabulary) throws(TokenizerError) {
+    let entries = try section.elements()
+    merges.reserveCapacity(entries.count)
+    var rank: UInt32 = 0
+    for entry in entries {
+      guard let (left, right) = try Self.pair(entry) else { continue }
+      let leftID = try Self.id(of: left, in: vocabulary, entry)
+      let rightID = try Self.id(of: right, in: vocabulary, entry)
+      let result = try Self.id(of: left + right, in: vocabulary, entry)
+      merges[Self.key(leftID, rightID)] = Merge(rank: rank, result: result)
+      if right.starts(with: WordStart.bytes), !left.suffix(WordStart.bytes.count).elementsEqual(WordStart.bytes) {
+        respectsWordStarts = false
+      }
+      rank += 1
+    }
+  }
+
+  /// Nil for the header that merges.txt carries and old files kept.
+  private static func pair(_ entry: FileSection) throws(TokenizerError) -> ([UInt8], [UInt8])? {
+    if let parts = entry.json.array {
+      guard parts.count == 2, let left = parts[0].string, let right = parts[1].string else {
+        throw entry.malformed("a merge should be two tokens")
+      }
+      return (Array(left.utf8), Array(right.utf8))
+    }
+    let line = try entry.bytes()
+    if line.starts(with: "#version".utf8) { return nil }
+    let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+    guard parts.count == 2 else { throw entry.malformed("a merge should be two tokens with one space between") }
+    return (Array(parts[0]), Array(parts[1]))
+  }
+
+  private static func id(
+    of token: [UInt8], in vocabulary: Vocabulary, _ entry: FileSection
+  ) throws(TokenizerError) -> Int32 {
+    guard let id = vocabulary.id(of: token) else {
+      throw entry.malformed("the vocabulary lacks \"\(String(decoding: token, as: UTF8.self))\"")
+    }
+    return id
+  }
+}
+
+/// U+2581 (▁), by which SentencePiece marks the start of a word.
+enum WordStart {
+  static let scalar: Unicode.Scalar = "\u{2581}"
+  static let bytes: [UInt8] = [0xE2, 0x96, 0x81]
+}

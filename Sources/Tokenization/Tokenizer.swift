@@ -1,0 +1,100 @@
+package import Checkpoints
+
+/// Text to token ids and back, as described by a tokenizer.json of Hugging Face tokenizers.
+///
+/// The ids are those of Hugging Face tokenizers, exactly; a file that asks for anything this module does not compute is
+/// refused. Truncation and padding, which files may carry, are not applied: `transformers` switches them off as well.
+///
+/// The way of a text: added tokens are cut out, the rest is normalized, cut into words and encoded by byte-pair merges,
+/// and special tokens are put around the whole.
+package struct Tokenizer: Sendable {
+  private let addedTokens: AddedTokens
+  private let normalizer: Normalizer
+  private let preTokenizer: PreTokenizer
+  private let model: BytePairModel
+  private let postProcessor: PostProcessor
+  private let decoder: TokenDecoder
+
+  package init(parsing json: JSON) throws(TokenizerError) {
+    let file = FileSection(json: json, location: "")
+    try file.allowOnly(
+      "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder",
+      "model"
+    )
+    if let version = file.member("version"), try version.string() != "1.0" {
+      throw version.unsupported("a version other than 1.0")
+    }
+    normalizer = try Normalizer(parsing: file.member("normalizer"))
+    preTokenizer = try PreTokenizer(parsing: file.member("pre_tokenizer"))
+    model = try BytePairModel(parsing: try file.required("model"))
+    postProcessor = try PostProcessor(parsing: file.member("post_processor"))
+    decoder = try TokenDecoder(parsing: file.member("decoder"))
+    addedTokens = try AddedTokens(
+      parsing: file.member("added_tokens"), vocabulary: model.vocabulary, normalizer: normalizer)
+    if preTokenizer.dependsOnTextStart, !normalizer.isIdentity {
+      throw .unsupported("prepend_scheme 'first' behind a normalizer", at: "pre_tokenizer")
+    }
+  }
+
+  /// The token that stands before every text, if there is one: the beginning of a sequence, BOS.
+  package var beginningToken: Int32? { postProcessor.before.first }
+
+  /// One more than the largest id, added tokens included.
+  package var vocabularySize: Int { max(model.vocabulary.size, addedTokens.size) }
+
+  package func id(of token: String) -> Int32? {
+    let bytes = Array(token.utf8)
+    return addedTokens.id(of: bytes) ?? model.vocabulary.id(of: bytes)
+  }
+
+  package func encode(_ text: String, addSpecialTokens: Bool = true) throws(TokenizerError) -> [Int32] {
+    let bytes = Array(text.utf8)
+    var ids = addSpecialTokens ? postProcessor.before : []
+    var encoder = WordEncoder(model: model, isByteLevel: preTokenizer.isByteLevel)
+    for piece in addedTokens.splitLiteral(bytes) {
+      if let id = piece.id {
+        ids.append(id)
+      } else {
+        try encode(bytes[piece.range], with: &encoder, to: &ids)
+      }
+    }
+    if addSpecialTokens { ids += postProcessor.after }
+    return ids
+  }
+
+  /// Encodes what lies between added tokens; an index of `piece` is an offset in the whole text.
+  private func encode(
+    _ piece: ArraySlice<UInt8>, with encoder: inout WordEncoder, to ids: inout [Int32]
+  ) throws(TokenizerError) {
+    let normalized = normalizer.normalize(Array(piece))
+    for part in addedTokens.splitNormalized(normalized) {
+      if let id = part.id {
+        ids.append(id)
+        continue
+      }
+      let startsText = piece.startIndex == 0 && part.range.lowerBound == 0
+      let words = preTokenizer.split(Array(normalized[part.range]), startsText: startsText)
+      var start = 0
+      for end in words.ends {
+        try encoder.encode(words.bytes, start..<end, to: &ids)
+        start = end
+      }
+    }
+  }
+
+  /// Ids that belong to no token are passed over.
+  ///
+  /// `skipSpecialTokens` leaves out every special token. Hugging Face tokenizers 0.23 keeps those whose content the
+  /// normalizer changes, as in Llama 2's file.
+  package func decode(_ ids: some Sequence<Int32>, skipSpecialTokens: Bool = false) -> String {
+    var tokens: [[UInt8]] = []
+    for id in ids {
+      if let added = addedTokens.token(of: id) {
+        if !(skipSpecialTokens && added.special) { tokens.append(added.pattern) }
+      } else if let token = model.vocabulary.token(of: id) {
+        tokens.append(token)
+      }
+    }
+    return decoder.decode(tokens)
+  }
+}

@@ -1,0 +1,38 @@
+/// Why a tokenizer.json cannot be used, or a text cannot be encoded with it.
+///
+/// `location` is a path inside the file, such as `model.merges[17]`; the caller knows the file's name and adds it.
+package struct TokenizerError: Error, Sendable, CustomStringConvertible {
+  package let location: String
+  package let problem: String
+  package let remedy: String
+
+  /// One line: what the file quotes is shortened, and its control characters are escaped.
+  package var description: String {
+    let place = location.isEmpty ? "" : " \(Self.oneLine(location))"
+    return "tokenizer\(place): \(Self.oneLine(problem)); \(remedy)"
+  }
+
+  private static func oneLine(_ text: String) -> String {
+    let longest = 200
+    let line = text.unicodeScalars.prefix(longest).map { scalar in
+      scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
+    }
+    return line.joined() + (text.unicodeScalars.count > longest ? "…" : "")
+  }
+}
+
+extension TokenizerError {
+  /// For a part of the file that has a meaning, but not one this module computes.
+  static func unsupported(_ what: String, at location: String) -> TokenizerError {
+    TokenizerError(
+      location: location,
+      problem: "\(what) is not supported",
+      remedy: "use a tokenizer.json without it, as the ids would differ if it were ignored"
+    )
+  }
+
+  /// For a part of the file that contradicts the format or another part.
+  static func malformed(_ problem: String, at location: String) -> TokenizerError {
+    TokenizerError(location: location, problem: problem, remedy: "fetch or export the file again")
+  }
+}
