@@ -1,0 +1,40 @@
+package import Checkpoints
+package import Tokenization
+
+/// A text as a model reads it: its name and its tokens.
+package struct Corpus: Sendable {
+  /// The file's path as it was given.
+  package let path: String
+  package let tokens: [Int32]
+  package let fingerprint: Fingerprint
+
+  /// The last part of the path: what tables show.
+  package var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+
+  package init(path: String, tokens: [Int32], fingerprint: Fingerprint = Fingerprint()) {
+    self.path = path
+    self.tokens = tokens
+    self.fingerprint = fingerprint
+  }
+
+  /// Reads a UTF-8 text and tokenizes it whole.
+  package init(file path: String, tokenizer: Tokenizer) throws {
+    let file = try MappedFile(path: path)
+    var fingerprint = Fingerprint()
+    let text = file.withBytes { bytes in
+      fingerprint.take(bytes)
+      return String(validating: bytes, as: UTF8.self)
+    }
+    guard let text else {
+      throw EvaluationError("\(path): not UTF-8 text; convert it, for example with iconv -t UTF-8")
+    }
+    self.init(path: path, tokens: try tokenizer.encode(text), fingerprint: fingerprint)
+  }
+}
+
+/// What cannot be evaluated, and why. Its description is one line.
+package struct EvaluationError: Error, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
+}

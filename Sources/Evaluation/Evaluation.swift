@@ -1,0 +1,134 @@
+package import Inference
+package import Tokenization
+
+/// The windows of one or more corpora under one convention, ready to be scored by any model.
+package struct Evaluation: Sendable {
+  package let corpora: [Corpus]
+  package let convention: Convention
+  package let context: Int
+  package let windows: [WindowBatch.Window]
+  /// Corpus i's windows.
+  package let ranges: [Range<Int>]
+
+  package init(
+    _ corpora: [Corpus], convention: Convention, context: Int, tokenizer: Tokenizer
+  ) throws {
+    var windows: [WindowBatch.Window] = []
+    var ranges: [Range<Int>] = []
+    for corpus in corpora {
+      let start = windows.count
+      windows += try convention.windows(of: corpus, context: context, beginning: tokenizer.beginningToken)
+      ranges.append(start..<windows.count)
+    }
+    self.corpora = corpora
+    self.convention = convention
+    self.context = context
+    self.windows = windows
+    self.ranges = ranges
+  }
+
+  private init(_ whole: Evaluation, windows part: (Range<Int>) -> Range<Int>) {
+    corpora = whole.corpora
+    convention = whole.convention
+    context = whole.context
+    var windows: [WindowBatch.Window] = []
+    var ranges: [Range<Int>] = []
+    for range in whole.ranges {
+      let start = windows.count
+      windows += whole.windows[part(range)]
+      ranges.append(start..<windows.count)
+    }
+    self.windows = windows
+    self.ranges = ranges
+  }
+
+  /// The first half of every corpus's windows, and the rest. Halves, not every other window: neighbours share a passage.
+  ///
+  /// - Throws: `EvaluationError` for a corpus of one window.
+  package func halves() throws(EvaluationError) -> (first: Evaluation, second: Evaluation) {
+    for (corpus, range) in zip(corpora, ranges) where range.count < 2 {
+      throw EvaluationError(
+        "\(corpus.path): one window cannot be divided into search and held-out text; give more text")
+    }
+    func middle(_ range: Range<Int>) -> Int { range.lowerBound + range.count / 2 }
+    return (
+      Evaluation(self) { $0.lowerBound..<middle($0) },
+      Evaluation(self) { middle($0)..<$0.upperBound }
+    )
+  }
+
+  /// Numbers of states that may be in memory at once, beside a few more of the same order.
+  private static let stateBudget = 1 << 25
+
+  /// Scores every window, in groups that bound the memory of states; the model passes once for each group.
+  ///
+  /// A group never spans two corpora: a text scores the same, to the last bit, alone and among others.
+  ///
+  /// - Parameter progress: Called with the share done, from 0 to 1.
+  package func score(_ model: Model, progress: (Double) throws -> Void = { _ in }) throws -> Score {
+    let configuration = model.configuration
+    let groups = groups(for: [model])
+    let steps = Double(groups.count * (configuration.layerCount + 1))
+    var step = 0.0
+    func advance() throws {
+      step += 1
+      try progress(step / steps)
+    }
+    var scores: [WindowScore] = []
+    for group in groups {
+      let batch = WindowBatch(Array(windows[group]))
+      let forward = try ForwardPass(model, batch)
+      let states = try forward.embeddings()
+      for layer in 0..<configuration.layerCount {
+        try forward.run(layer: layer, states)
+        try advance()
+      }
+      scores += try batch.scores(forward.negativeLogLikelihoods(states))
+      try advance()
+    }
+    return Score(scores)
+  }
+
+  /// The score of one corpus, out of the score of all.
+  package func part(_ score: Score, corpus: Int) -> Score { Score(Array(score.windows[ranges[corpus]])) }
+
+  /// Windows whose states of all these models may be in memory at once.
+  func groups(for models: [Model]) -> [Range<Int>] {
+    let perToken = models.reduce(0) { $0 + $1.configuration.hiddenSize * (2 + $1.configuration.expertsPerToken) }
+    return groups(ofTokens: max(1, Self.stateBudget / perToken))
+  }
+
+  private func groups(ofTokens limit: Int) -> [Range<Int>] {
+    ranges.flatMap { range -> [Range<Int>] in
+      var result: [Range<Int>] = []
+      var start = range.lowerBound
+      var tokens = 0
+      for index in range {
+        let count = windows[index].tokens.count
+        if tokens > 0, tokens + count > limit {
+          result.append(start..<index)
+          (start, tokens) = (index, 0)
+        }
+        tokens += count
+      }
+      return result + [start..<range.upperBound]
+    }
+  }
+}
+
+extension WindowBatch {
+  /// Sums the nll of scored tokens, in their order, window by window.
+  package func scores(_ nlls: [Double]) throws(EvaluationError) -> [WindowScore] {
+    var result: [WindowScore] = []
+    var position = 0
+    for window in windows {
+      let sum = nlls[position..<position + window.scoredCount].reduce(0, +)
+      guard sum.isFinite else {
+        throw EvaluationError("the model's output is not a number in window \(result.count); its weights are damaged")
+      }
+      result.append(WindowScore(nll: sum, tokens: window.scoredCount))
+      position += window.scoredCount
+    }
+    return result
+  }
+}

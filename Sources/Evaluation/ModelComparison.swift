@@ -1,0 +1,63 @@
+internal import Checkpoints
+package import Inference
+
+/// Two models on the same windows: their scores, and how far the second's predictions are from the first's.
+package struct ModelComparison: Sendable {
+  package let first: Score
+  package let second: Score
+  /// KL(first ‖ second) of every scored token, in nats, ascending.
+  package let divergences: [Double]
+  /// Share of scored tokens for which both find the same token most likely.
+  package let sameTopShare: Double
+  /// The mean divergence by window, with its error.
+  package let meanDivergence: (value: Double, standardError: Double)
+
+  package var delta: PairedDelta { PairedDelta(from: first, to: second) }
+
+  /// The divergence that a share of the tokens stays below.
+  package func divergence(percentile share: Double) -> Double {
+    divergences[min(divergences.count - 1, Int(share * Double(divergences.count)))]
+  }
+}
+
+extension Evaluation {
+  /// Runs both models over every window, in the groups that bound the memory of their states.
+  ///
+  /// - Throws: `EvaluationError` if they do not have the same vocabulary size.
+  package func compare(
+    _ first: Model, _ second: Model, progress: (Double) throws -> Void = { _ in }
+  ) throws -> ModelComparison {
+    guard first.configuration.vocabularySize == second.configuration.vocabularySize else {
+      throw EvaluationError(
+        "\(second.checkpoint.folder): its vocabulary has \(second.configuration.vocabularySize) tokens, the other model's "
+          + "\(first.configuration.vocabularySize); only models of one tokenizer compare")
+    }
+    let groups = groups(for: [first, second])
+    var scores: [[WindowScore]] = [[], []]
+    var divergences: [Double] = []
+    var divergenceSums: [WindowScore] = []
+    var same = 0
+    for (number, group) in groups.enumerated() {
+      let batch = WindowBatch(Array(windows[group]))
+      let passes = try [first, second].map { try ForwardPass($0, batch) }
+      let states = try passes.map { pass in
+        let states = try pass.embeddings()
+        for layer in 0..<pass.model.configuration.layerCount { try pass.run(layer: layer, states) }
+        return states
+      }
+      for index in passes.indices {
+        scores[index] += try batch.scores(passes[index].negativeLogLikelihoods(states[index]))
+      }
+      let tokens = try passes[0].divergences(states[0], from: passes[1], states[1])
+      divergences += tokens.map(\.nats)
+      divergenceSums += try batch.scores(tokens.map(\.nats))
+      same += tokens.count { $0.sameTop }
+      try progress(Double(number + 1) / Double(groups.count))
+    }
+    let byWindow = Score(divergenceSums)
+    return ModelComparison(
+      first: Score(scores[0]), second: Score(scores[1]), divergences: divergences.sorted(),
+      sameTopShare: Double(same) / Double(divergences.count),
+      meanDivergence: (byWindow.meanNLL, byWindow.standardError))
+  }
+}

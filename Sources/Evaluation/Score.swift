@@ -1,0 +1,62 @@
+internal import Glibc
+
+/// What a model makes of one window: summed negative log-likelihood in nats, and over how many tokens.
+package struct WindowScore: Sendable, Equatable, Codable {
+  package let nll: Double
+  package let tokens: Int
+
+  package init(nll: Double, tokens: Int) {
+    self.nll = nll
+    self.tokens = tokens
+  }
+}
+
+/// The score of a model on some windows. All figures are nats per scored token unless they are perplexities.
+package struct Score: Sendable, Equatable {
+  package let windows: [WindowScore]
+
+  package init(_ windows: [WindowScore]) { self.windows = windows }
+
+  package var tokens: Int { windows.reduce(0) { $0 + $1.tokens } }
+
+  package var meanNLL: Double { windows.reduce(0) { $0 + $1.nll } / Double(tokens) }
+
+  package var perplexity: Double { exp(meanNLL) }
+
+  /// Of the mean nll, taking windows as the independent samples. See `meanAndError`.
+  package var standardError: Double { meanAndError(sums: windows.map(\.nll), counts: windows.map(\.tokens)).error }
+}
+
+/// How much one model is better than another on the same windows: the change of the mean nll and its standard error,
+/// which is far smaller than that of either score because most of what varies between windows varies in both.
+package struct PairedDelta: Sendable, Equatable {
+  /// Negative where the second model is better; nats per token.
+  package let mean: Double
+  package let standardError: Double
+
+  package init(mean: Double, standardError: Double) {
+    self.mean = mean
+    self.standardError = standardError
+  }
+
+  package init(from before: Score, to after: Score) {
+    precondition(before.windows.map(\.tokens) == after.windows.map(\.tokens), "scores of different windows")
+    let sums = zip(before.windows, after.windows).map { $1.nll - $0.nll }
+    (mean, standardError) = meanAndError(sums: sums, counts: before.windows.map(\.tokens))
+  }
+}
+
+/// The mean per token of sums over windows, with the standard error of that ratio (Cochran 1977, §6.3):
+/// √( W/(W−1) · Σ (sᵢ − mean · nᵢ)² ) / Σ nᵢ; with windows of one length, the usual one of a mean of window means.
+/// One window gives no idea of its error: infinity.
+private func meanAndError(sums: [Double], counts: [Int]) -> (mean: Double, error: Double) {
+  let total = Double(counts.reduce(0, +))
+  let mean = sums.reduce(0, +) / total
+  let number = Double(counts.count(where: { $0 > 0 }))
+  guard number > 1 else { return (mean, .infinity) }
+  let squares = zip(sums, counts).reduce(0) { partial, window in
+    let residual = window.0 - mean * Double(window.1)
+    return partial + residual * residual
+  }
+  return (mean, (number / (number - 1) * squares).squareRoot() / total)
+}

@@ -1,0 +1,109 @@
+package import Checkpoints
+package import Tensors
+
+/// A model run over a batch of windows, layer by layer: all windows pass one layer before any passes the next.
+///
+/// Each layer's weights are touched once for the whole batch, and every product is large. States are (tokens, hidden).
+package struct ForwardPass: Sendable {
+  package let model: Model
+  package let batch: WindowBatch
+  private let rotary: RotaryEmbedding
+
+  /// Tokens that a worker takes at once through attention.
+  private static let groupTokens = 512
+
+  /// A token that the model has no embedding for.
+  package struct UnknownToken: Error, CustomStringConvertible {
+    let token: Int32
+    let vocabularySize: Int
+    package var description: String {
+      "token id \(token) is outside the model's vocabulary of \(vocabularySize); the tokenizer belongs to another model"
+    }
+  }
+
+  package init(_ model: Model, _ batch: WindowBatch) throws(UnknownToken) {
+    let size = model.configuration.vocabularySize
+    if let token = batch.tokens.first(where: { $0 < 0 || Int($0) >= size }) {
+      throw UnknownToken(token: token, vocabularySize: size)
+    }
+    self.model = model
+    self.batch = batch
+    rotary = RotaryEmbedding(
+      positions: batch.longest, dimension: model.configuration.headDimension, base: model.configuration.rotaryBase)
+  }
+
+  private init(_ model: Model, _ other: ForwardPass) {
+    self.model = model
+    batch = other.batch
+    rotary = other.rotary
+  }
+
+  /// The same windows through another version of the model.
+  package func with(_ model: Model) -> ForwardPass { ForwardPass(model, self) }
+
+  package func embeddings() throws(CheckpointError) -> Matrix { try model.embeddings(of: batch.tokens) }
+
+  /// states += attention, in place.
+  package func attend(layer: Int, _ states: Matrix) throws(CheckpointError) {
+    let attention = try Attention(model, layer: layer)
+    let groups = batch.groups(ofTokens: Self.groupTokens)
+    Parallelism.forEach(groups.count) { index in
+      let rows = batch.rows[groups[index]]
+      guard let first = rows.first?.lowerBound, let last = rows.last?.upperBound else { return }
+      attention.apply(
+        to: states[rows: first..<last], windows: rows.map { $0.lowerBound - first..<$0.upperBound - first },
+        rotary: rotary)
+    }
+  }
+
+  /// One whole layer, in place; returns where its tokens went.
+  @discardableResult
+  package func run(layer: Int, _ states: Matrix) throws(CheckpointError) -> Routing {
+    try attend(layer: layer, states)
+    let feedForward = try FeedForward(model, layer: layer)
+    let routing = try feedForward.route(states)
+    let contributions = Matrix(rows: states.rows * routing.expertsPerToken, columns: states.columns)
+    for expert in routing.slots.indices {
+      try feedForward.run(expert: expert, on: states, routing: routing, into: contributions)
+    }
+    FeedForward.add(contributions, routing: routing, to: states)
+    return routing
+  }
+
+  /// −log p of every scored token in nats, in the order of the batch, from the states after the last layer.
+  package func negativeLogLikelihoods(_ states: Matrix) throws(CheckpointError) -> [Double] {
+    let (rows, targets) = batch.predictions
+    return try VocabularyHead(model).negativeLogLikelihoods(states, rows: rows, targets: targets)
+  }
+
+  /// Computes −log p anew where the state of one of these tokens predicts it; all others stay.
+  package func update(_ likelihoods: inout [Double], of tokens: Set<Int32>, _ states: Matrix) throws(CheckpointError) {
+    let (rows, targets) = batch.predictions
+    precondition(likelihoods.count == rows.count, "likelihoods of another batch")
+    guard !rows.isEmpty else { return }
+    let affected = rows.indices.filter { tokens.contains(rows[$0]) }
+    let places = VocabularyHead.places(of: affected)
+    // A place that no token has is filled with the first one, whose result is not used.
+    var placedRows = Array(repeating: rows[0], count: (places.max() ?? -1) + 1)
+    var placedTargets = Array(repeating: targets[0], count: placedRows.count)
+    for (index, place) in zip(affected, places) {
+      placedRows[place] = rows[index]
+      placedTargets[place] = targets[index]
+    }
+    let updated = try VocabularyHead(model).negativeLogLikelihoods(states, rows: placedRows, targets: placedTargets)
+    for (index, place) in zip(affected, places) { likelihoods[index] = updated[place] }
+  }
+
+  /// For every scored token, how far another model's prediction is from this one's. Both have passed the same batch.
+  package func divergences(
+    _ states: Matrix, from other: ForwardPass, _ otherStates: Matrix
+  ) throws(CheckpointError) -> [(nats: Double, sameTop: Bool)] {
+    try VocabularyHead(model).divergences(
+      states, from: VocabularyHead(other.model), otherStates, rows: batch.predictions.rows)
+  }
+
+  /// Logits of every token of the batch: (tokens, vocabulary). For short batches.
+  package func logits(_ states: Matrix) throws(CheckpointError) -> Matrix {
+    try VocabularyHead(model).logits(states)
+  }
+}

@@ -1,0 +1,104 @@
+package import Checkpoints
+package import Tensors
+
+/// A checkpoint understood: its configuration, its sites, and its weights, some of which may be replaced.
+///
+/// Opening one checks that every tensor is there in the shape that the configuration says. Weights stay in the mapped
+/// files until they are asked for.
+package struct Model: Sendable {
+  package let checkpoint: Checkpoint
+  package let configuration: TransformerConfiguration
+  package let layout: TensorLayout
+  /// By tensor name.
+  package private(set) var replacements: [String: StoredMatrix] = [:]
+
+  package init(_ checkpoint: Checkpoint) throws(CheckpointError) {
+    let architecture = try ArchitectureRegistry.architecture(for: checkpoint.configuration)
+    self.checkpoint = checkpoint
+    configuration = try architecture.configuration(checkpoint.configuration)
+    layout = architecture.layout(configuration)
+    for reference in layout.all {
+      _ = try checkpoint.matrix(reference.name, rows: reference.rows, columns: reference.columns)
+    }
+  }
+
+  package init(folder: String) throws(CheckpointError) {
+    try self.init(Checkpoint(folder: folder))
+  }
+
+  // MARK: Sites
+
+  /// Every matrix that can be reduced: by layer, within it attention first, then expert by expert.
+  package var sites: [Site] {
+    (0..<configuration.layerCount).flatMap { layer -> [Site] in
+      let attention = Role.allCases.filter { !$0.belongsToExpert }.map { Site(layer: layer, expert: nil, role: $0) }
+      let experts = (0..<configuration.expertCount).flatMap { expert in
+        Role.allCases.filter(\.belongsToExpert).map { role in
+          Site(layer: layer, expert: configuration.mixture == nil ? nil : expert, role: role)
+        }
+      }
+      return attention + experts
+    }
+  }
+
+  /// The tensor of a site. The site's layer and expert must be ones that the model has.
+  package func reference(of site: Site) -> TensorReference {
+    let layer = layout.layers[site.layer]
+    let expert = layer.experts[site.expert ?? 0]
+    return switch site.role {
+    case .w1: expert.gate
+    case .w2: expert.down
+    case .w3: expert.up
+    case .query: layer.query
+    case .key: layer.key
+    case .value: layer.value
+    case .output: layer.output
+    }
+  }
+
+  // MARK: Weights
+
+  /// The model with one matrix replaced by another of the same shape and type.
+  package func replacing(_ site: Site, by matrix: StoredMatrix) -> Model {
+    let reference = reference(of: site)
+    precondition(matrix.rows == reference.rows && matrix.columns == reference.columns, "shapes differ")
+    var result = self
+    result.replacements[reference.name] = matrix
+    return result
+  }
+
+  /// A tensor as it is stored, or as it was replaced.
+  package func stored(_ reference: TensorReference) throws(CheckpointError) -> StoredMatrix {
+    if let replacement = replacements[reference.name] { return replacement }
+    return try checkpoint.matrix(reference.name, rows: reference.rows, columns: reference.columns)
+  }
+
+  /// A tensor's numbers in float32.
+  ///
+  /// - Throws: `CheckpointError` if one of them is not finite.
+  package func weights(_ reference: TensorReference) throws(CheckpointError) -> Matrix {
+    let result = Matrix(rows: reference.rows, columns: reference.columns)
+    try decode(reference, rows: 0..<reference.rows, into: result)
+    return result
+  }
+
+  func decode(_ reference: TensorReference, rows: Range<Int>, into target: Matrix) throws(CheckpointError) {
+    let stored = try stored(reference)
+    do throws(StoredMatrix.NotFinite) { try stored.decode(rows: rows, into: target) } catch {
+      throw notFinite(reference)
+    }
+  }
+
+  func embeddings(of tokens: [Int32]) throws(CheckpointError) -> Matrix {
+    let stored = try stored(layout.embedding)
+    do throws(StoredMatrix.NotFinite) {
+      return try stored.decoded(rowsAt: tokens)
+    } catch {
+      throw notFinite(layout.embedding)
+    }
+  }
+
+  private func notFinite(_ reference: TensorReference) -> CheckpointError {
+    checkpoint.error(.notFinite, tensor: reference.name, "it holds a NaN or an infinity; the checkpoint is damaged")
+  }
+}
