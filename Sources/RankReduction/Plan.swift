@@ -1,0 +1,125 @@
+internal import Checkpoints
+package import Inference
+internal import Yams
+
+/// An ordered list of reductions: with the original checkpoint (and the base), all that a lasered one is made from.
+package struct Plan: Sendable, Equatable, Codable {
+  /// Of the format.
+  package var version = 1
+  /// Fingerprint of the checkpoint that the reductions were found on.
+  package var model: String
+  package var base: Base?
+  package var reductions: [Entry]
+
+  package struct Base: Sendable, Equatable, Codable {
+    /// Relative to the plan's folder, unless it begins with a slash.
+    package var path: String
+    package var fingerprint: String
+
+    package init(path: String, fingerprint: String) {
+      self.path = path
+      self.fingerprint = fingerprint
+    }
+  }
+
+  package struct Entry: Sendable, Equatable, Codable {
+    package var tensor: String
+    package var layer: Int
+    package var expert: Int?
+    package var role: Role
+    package var kind: ReductionKind
+    package var rank: Int
+    package var fullRank: Int
+    /// Against the model as it was when this reduction was tried; nats per token.
+    package var delta: Double
+    package var standardError: Double
+
+    package init(_ reduction: Reduction, model: Model, delta: Double, standardError: Double) {
+      let reference = model.reference(of: reduction.site)
+      tensor = reference.name
+      layer = reduction.site.layer
+      expert = reduction.site.expert
+      role = reduction.site.role
+      kind = reduction.kind
+      rank = reduction.rank
+      fullRank = min(reference.rows, reference.columns)
+      self.delta = delta
+      self.standardError = standardError
+    }
+
+    package var site: Site { Site(layer: layer, expert: expert, role: role) }
+    package var reduction: Reduction { Reduction(site: site, kind: kind, rank: rank) }
+
+    private enum CodingKeys: String, CodingKey {
+      case tensor, layer, expert, role, kind, rank
+      case fullRank = "full_rank"
+      case delta
+      case standardError = "standard_error"
+    }
+  }
+
+  package init(model: String, base: Base?, reductions: [Entry]) {
+    self.model = model
+    self.base = base
+    self.reductions = reductions
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case version = "laser_plan"
+    case model, base, reductions
+  }
+
+  // MARK: Files
+
+  package init(file path: String) throws {
+    let text = try MappedFile(path: path).withBytes { String(validating: $0, as: UTF8.self) }
+    guard let text else { throw ReductionError("\(path): not UTF-8 text") }
+    do {
+      self = try YAMLDecoder().decode(Plan.self, from: text)
+    } catch {
+      throw ReductionError("\(path): not a plan: \(yamlProblem(error))")
+    }
+    guard version == 1 else {
+      throw ReductionError("\(path): a plan of version \(version); this program reads version 1")
+    }
+  }
+
+  package var yaml: String {
+    get throws {
+      let encoder = YAMLEncoder()
+      encoder.options.sortKeys = false
+      return "# Written by laser. Apply it with: laser apply MODEL --plan THIS_FILE --out FOLDER\n"
+        + (try encoder.encode(self))
+    }
+  }
+
+  /// The reductions as the model takes them.
+  ///
+  /// - Throws: `ReductionError` for a site that the model does not have, or one that occurs twice.
+  package func reductions(for model: Model) throws(ReductionError) -> [Reduction] {
+    let sites = Set(model.sites)
+    var seen: Set<Site> = []
+    for entry in reductions {
+      guard sites.contains(entry.site) else {
+        throw ReductionError("the plan reduces \(entry.site), which the model does not have")
+      }
+      guard seen.insert(entry.site).inserted else { throw ReductionError("the plan reduces \(entry.site) twice") }
+    }
+    return reductions.map(\.reduction)
+  }
+}
+
+/// One line for what Yams or a decoder has to say.
+package func yamlProblem(_ error: any Error) -> String {
+  func place(_ context: DecodingError.Context) -> String {
+    let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+    return path.isEmpty ? "" : " at \(path)"
+  }
+  return switch error {
+  case DecodingError.keyNotFound(let key, let context): "\"\(key.stringValue)\" is missing\(place(context))"
+  case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
+    DecodingError.dataCorrupted(let context):
+    "a value of another kind than expected\(place(context))"
+  default: String(describing: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}

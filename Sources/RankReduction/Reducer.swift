@@ -1,0 +1,135 @@
+package import Inference
+package import Tensors
+
+/// Decomposes a model's matrices, or their differences to a base model, and truncates them.
+package struct Reducer: Sendable {
+  package let model: Model
+  package let base: Model?
+
+  package var kind: ReductionKind { base == nil ? .weights : .delta }
+
+  /// - Throws: `ReductionError` if the base has another shape than the model.
+  package init(_ model: Model, base: Model?) throws(ReductionError) {
+    self.model = model
+    self.base = base
+    guard let base else { return }
+    let (a, b) = (model.configuration, base.configuration)
+    let comparisons = [
+      ("layers", a.layerCount, b.layerCount), ("hidden size", a.hiddenSize, b.hiddenSize),
+      ("intermediate size", a.intermediateSize, b.intermediateSize), ("query width", a.queryWidth, b.queryWidth),
+      ("key-value width", a.keyValueWidth, b.keyValueWidth),
+    ]
+    for (what, own, other) in comparisons where own != other {
+      throw ReductionError("the base has another shape than the model: \(what) \(other) against \(own)")
+    }
+    if let experts = b.mixture?.expertCount, experts != a.mixture?.expertCount {
+      throw ReductionError(
+        "the base has \(experts) experts but the model \(a.expertCount); give a dense base or its like")
+    }
+  }
+
+  /// The matrix of the base that stands where a site's does. A dense base has one for all experts.
+  private func baseSite(_ site: Site, in base: Model) -> Site {
+    Site(layer: site.layer, expert: base.configuration.mixture == nil ? nil : site.expert, role: site.role)
+  }
+
+  package func fullRank(of site: Site) -> Int {
+    let reference = model.reference(of: site)
+    return min(reference.rows, reference.columns)
+  }
+
+  /// Matrices from this full rank on are decomposed one by one with all threads; smaller ones side by side, one thread each.
+  private static let largeRank = 1024
+
+  package func decompose(_ site: Site) throws -> SiteDecomposition {
+    let reference = model.reference(of: site)
+    let stored = try model.stored(reference)
+    let weights = DoubleMatrix(try model.weights(reference))
+    let baseWeights = try base.map { base in
+      DoubleMatrix(try base.weights(base.reference(of: baseSite(site, in: base))))
+    }
+    func decomposition() throws -> SiteDecomposition {
+      try SiteDecomposition(site: site, kind: kind, stored: stored, weights: weights, base: baseWeights)
+    }
+    return fullRank(of: site) < Self.largeRank ? try decomposition() : try Parallelism.wholeMachine(decomposition)
+  }
+
+  /// The decompositions of some sites, in order, as they are asked for: a few small ones ahead, large ones one at a time.
+  package func decompositions(of sites: [Site]) -> some Sequence<Result<SiteDecomposition, any Error>> {
+    let isLarge = sites.contains { fullRank(of: $0) >= Self.largeRank }
+    return Parallelism.blocks(of: sites.count, size: isLarge ? 1 : 2 * Parallelism.threads).lazy.flatMap { block in
+      Parallelism.map(Array(sites[block])) { site in Result { try decompose(site) } }
+    }
+  }
+
+  /// The model with every reduction of a list made, each from the model's own weights.
+  package func applying(_ reductions: [Reduction]) throws -> Model {
+    var result = model
+    for (site, matrix) in try reduced(reductions) { result = result.replacing(site, by: matrix) }
+    return result
+  }
+
+  package func reduced(
+    _ reductions: [Reduction], progress: (Int) -> Void = { _ in }
+  ) throws -> [(site: Site, matrix: StoredMatrix)] {
+    for reduction in reductions {
+      guard reduction.kind == kind else {
+        throw ReductionError(
+          kind == .delta
+            ? "\(reduction.site) is reduced by itself in the plan: apply it without a base"
+            : "\(reduction.site) is reduced relative to a base in the plan: give it with --base")
+      }
+      guard (0...fullRank(of: reduction.site)).contains(reduction.rank) else {
+        throw ReductionError(
+          "\(reduction.site): rank \(reduction.rank) is not from 0 to the full rank \(fullRank(of: reduction.site)) of the matrix"
+        )
+      }
+    }
+    var result: [(site: Site, matrix: StoredMatrix)] = []
+    for (reduction, decomposition) in zip(reductions, decompositions(of: reductions.map(\.site))) {
+      result.append((reduction.site, try decomposition.get().reduced(to: reduction.rank)))
+      progress(result.count)
+    }
+    return result
+  }
+}
+
+/// One site's decomposition, from which every rank is made.
+package struct SiteDecomposition: Sendable {
+  package let site: Site
+  package let kind: ReductionKind
+  private let decomposition: SingularValueDecomposition
+  /// W, or W − W_base.
+  private let decomposed: DoubleMatrix
+  private let base: DoubleMatrix?
+  private let stored: StoredMatrix
+
+  init(
+    site: Site, kind: ReductionKind, stored: StoredMatrix, weights: DoubleMatrix, base: DoubleMatrix?
+  ) throws {
+    self.site = site
+    self.kind = kind
+    self.base = base
+    self.stored = stored
+    decomposed = base.map { weights - $0 } ?? weights
+    do {
+      decomposition = try SingularValueDecomposition(decomposed)
+    } catch {
+      throw ReductionError("\(site): \(error)")
+    }
+  }
+
+  package var spectrum: Spectrum {
+    Spectrum(
+      singularValues: decomposition.singularValues, rows: decomposition.rows, columns: decomposition.columns)
+  }
+
+  package var fullRank: Int { decomposition.fullRank }
+
+  /// W_r, or W_base + (W − W_base)_r, rounded to the type that the checkpoint stores. At full rank, the very bytes of W.
+  package func reduced(to rank: Int) -> StoredMatrix {
+    if rank == fullRank { return stored }
+    let truncated = decomposition.truncated(decomposed, rank: rank)
+    return StoredMatrix(rounding: base.map { $0 + truncated } ?? truncated, to: stored.type)
+  }
+}
