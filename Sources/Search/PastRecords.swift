@@ -1,0 +1,80 @@
+internal import RankReduction
+
+/// What a journal says of a search that is continued, read in the order in which it was written.
+struct PastRecords {
+  private(set) var settings: SearchRecord.Settings?
+  private(set) var isFinished = false
+  /// Worked in earlier sessions.
+  private(set) var seconds = 0.0
+  private var trials: ArraySlice<SearchRecord.Trial>
+
+  init(_ records: [SearchRecord]) {
+    var trials: [SearchRecord.Trial] = []
+    for record in records {
+      switch record {
+      case .settings(let value): settings = value
+      case .trial(let value):
+        trials.append(value)
+        seconds = value.seconds
+      case .result(let value):
+        isFinished = true
+        seconds = value.seconds
+      }
+    }
+    self.trials = trials[...]
+  }
+
+  /// The record of the trial that the search is about to make, if it was made before.
+  ///
+  /// - Throws: `SearchError` if another trial stands in its place.
+  mutating func nextTrial(_ reduction: Reduction, number: Int) throws(SearchError) -> SearchRecord.Trial? {
+    guard let next = trials.first else { return nil }
+    guard next.number == number, next.reduction == reduction else {
+      throw SearchError("the journal does not fit the search: it has trial \(next.number) where \(number) should be")
+    }
+    trials.removeFirst()
+    return next
+  }
+}
+
+extension SearchRecord.Settings {
+  /// - Throws: `SearchError` that names the first setting in which a journal differs from what is asked for now.
+  func refuseDifferences(from now: SearchRecord.Settings, in folder: String) throws(SearchError) {
+    func identities(_ texts: [Text]) -> String { texts.map(\.fingerprint).joined(separator: " ") }
+    func paths(_ texts: [Text]) -> String { texts.map(\.path).joined(separator: " ") }
+    guard version == now.version else {
+      throw SearchError(
+        "\(folder) holds a search of another version of laser (\(program), now \(now.program)); use another --out")
+    }
+    let contents: [(what: String, before: String, now: String, name: (before: String, now: String))] = [
+      ("model", model.fingerprint, now.model.fingerprint, (model.path, now.model.path)),
+      ("tokenizer", tokenizer, now.tokenizer, (model.path, now.model.path)),
+      (
+        "base", base?.fingerprint ?? "none", now.base?.fingerprint ?? "none",
+        (base?.path ?? "none", now.base?.path ?? "none")
+      ),
+      ("search text", identities(text), identities(now.text), (paths(text), paths(now.text))),
+      ("held-out text", identities(heldOut), identities(now.heldOut), (paths(heldOut), paths(now.heldOut))),
+    ]
+    for entry in contents where entry.before != entry.now {
+      throw SearchError(
+        "\(folder) holds a search of another \(entry.what) (\(entry.name.before), now \(entry.name.now)); use another --out"
+      )
+    }
+    let values: [(what: String, before: String, now: String)] = [
+      ("convention", convention, now.convention), ("context", "\(context)", "\(now.context)"),
+      ("stride", stride.map(String.init) ?? "none", now.stride.map(String.init) ?? "none"),
+      ("layers", layers, now.layers), ("experts", experts, now.experts),
+      ("roles", roles.joined(separator: ","), now.roles.joined(separator: ",")),
+      ("ranks", ranks.joined(separator: ","), now.ranks.joined(separator: ",")),
+      ("confidence", "\(confidence)", "\(now.confidence)"),
+      ("false discovery rate", "\(falseDiscoveryRate)", "\(now.falseDiscoveryRate)"),
+      ("exhaustive", "\(isExhaustive)", "\(now.isExhaustive)"),
+    ]
+    for entry in values where entry.before != entry.now {
+      throw SearchError(
+        "\(folder) holds a search with \(entry.what) \(entry.before), not \(entry.now); use another --out or the same settings"
+      )
+    }
+  }
+}

@@ -1,0 +1,107 @@
+package import Evaluation
+package import Inference
+package import RankReduction
+
+/// One line of a journal. All that a report says can be read from these.
+package enum SearchRecord: Sendable {
+  case settings(Settings)
+  case trial(Trial)
+  case result(Result)
+
+  /// The first line: what was asked for, of which files.
+  package struct Settings: Sendable, Equatable, Codable {
+    package var version: Int
+    package var program: String
+    package var model: File
+    /// Fingerprint of the file that made tokens of the texts.
+    package var tokenizer: String
+    package var base: File?
+    package var text: [Text]
+    package var heldOut: [Text]
+    package var convention: String
+    package var context: Int
+    package var stride: Int?
+    package var layers: String
+    package var experts: String
+    package var roles: [String]
+    package var ranks: [String]
+    package var confidence: Double
+    package var falseDiscoveryRate: Double
+    package var isExhaustive: Bool
+
+    package struct File: Sendable, Equatable, Codable {
+      package var path: String
+      package var fingerprint: String
+    }
+
+    package struct Text: Sendable, Equatable, Codable {
+      package var path: String
+      package var fingerprint: String
+      package var windows: Int
+    }
+  }
+
+  /// One reduction measured against the model as it then was.
+  package struct Trial: Sendable, Codable {
+    package var number: Int
+    package var tensor: String
+    package var layer: Int
+    package var expert: Int?
+    package var role: Role
+    package var kind: ReductionKind
+    package var rank: Int
+    package var fullRank: Int
+    /// How many windows were run; the trial was stopped if they are not all.
+    package var windowsUsed: Int
+    /// Over those windows, of the changed model; delta is paired on them.
+    package var nll: Double
+    package var delta: Double
+    package var standardError: Double
+    /// The level at which the delta was tested: how often luck alone would pass.
+    package var level: Double
+    package var kept: Bool
+    /// Since the search began, without the time between sessions.
+    package var seconds: Double
+
+    package var site: Site { Site(layer: layer, expert: expert, role: role) }
+    package var reduction: Reduction { Reduction(site: site, kind: kind, rank: rank) }
+    package var pairedDelta: PairedDelta { PairedDelta(mean: delta, standardError: standardError) }
+  }
+
+  /// The last line: the original and the lasered model on both texts, by window, evaluated as `laser perplexity` does.
+  package struct Result: Sendable, Codable {
+    package var searchBaseline: [WindowScore]
+    package var search: [WindowScore]
+    package var heldOutBaseline: [WindowScore]
+    package var heldOut: [WindowScore]
+    package var seconds: Double
+  }
+}
+
+extension SearchRecord: Codable {
+  private enum Key: String, CodingKey { case record }
+  private enum Kind: String, Codable { case settings, trial, result }
+
+  package init(from decoder: any Decoder) throws {
+    switch try decoder.container(keyedBy: Key.self).decode(Kind.self, forKey: .record) {
+    case .settings: self = .settings(try Settings(from: decoder))
+    case .trial: self = .trial(try Trial(from: decoder))
+    case .result: self = .result(try Result(from: decoder))
+    }
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    switch self {
+    case .settings(let value):
+      try container.encode(Kind.settings, forKey: .record)
+      try value.encode(to: encoder)
+    case .trial(let value):
+      try container.encode(Kind.trial, forKey: .record)
+      try value.encode(to: encoder)
+    case .result(let value):
+      try container.encode(Kind.result, forKey: .record)
+      try value.encode(to: encoder)
+    }
+  }
+}

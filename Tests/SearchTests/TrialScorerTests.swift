@@ -1,0 +1,90 @@
+import Evaluation
+import Inference
+import RankReduction
+import Search
+import Testing
+import Tokenization
+
+/// A trial, which runs only what a change makes necessary, against the changed model run from the first layer on.
+@Suite struct TrialScorerTests {
+  private static let posy = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/runs/posy"
+
+  private let model: Model
+  private let reducer: Reducer
+  private let evaluation: Evaluation
+
+  init() throws {
+    model = try Model(folder: Self.posy + "/model")
+    reducer = try Reducer(model, base: nil)
+    let tokenizer = try Tokenizer(folder: Self.posy + "/model")
+    let corpus = try Corpus(file: Self.posy + "/text/essays.search.txt", tokenizer: tokenizer)
+    evaluation = try Evaluation(
+      [Corpus(path: "essays", tokens: Array(corpus.tokens.prefix(1600)))], convention: .windows, context: 64,
+      tokenizer: tokenizer)
+  }
+
+  private static let sites = [
+    Site(layer: 5, expert: 0, role: .w1), Site(layer: 5, expert: 3, role: .w2),
+    Site(layer: 5, expert: nil, role: .output),
+    Site(layer: 4, expert: 1, role: .w3), Site(layer: 2, expert: nil, role: .query),
+    Site(layer: 0, expert: 2, role: .w2),
+  ]
+
+  @Test(arguments: sites, [true, false])
+  func aTrialScoresWhatTheChangedModelScoresToTheBit(site: Site, exhaustive: Bool) throws {
+    let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: exhaustive)
+    let matrix = try reducer.decompose(site).reduced(to: 5)
+    var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
+    try scorer.enter(layer: site.layer)
+    let outcome = try scorer.score(replacing: site, by: matrix)
+    let whole = try TrialScorer(model.replacing(site, by: matrix), evaluation, rounds: rounds, firstLayer: 0)
+    #expect(outcome.isComplete)
+    #expect(outcome.after == whole.score)
+    #expect(outcome.after != outcome.before)
+    // Other batches may round otherwise in the last digits of float32.
+    let evaluated = try evaluation.score(model.replacing(site, by: matrix))
+    #expect(abs(evaluated.meanNLL - outcome.after.meanNLL) < 1e-6)
+  }
+
+  @Test func afterKeepsTrialsAreOfTheModelWithAllOfThem() throws {
+    let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
+    var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
+    var current = model
+    for site in [Self.sites[0], Self.sites[1], Self.sites[2], Self.sites[3]] {
+      let matrix = try reducer.decompose(site).reduced(to: 9)
+      try scorer.enter(layer: site.layer)
+      // The same site once more, so that the second trial stands on what the first one left.
+      for rank in [9, 3] {
+        let outcome = try scorer.score(replacing: site, by: try reducer.decompose(site).reduced(to: rank))
+        if rank == 9 { try scorer.keep(outcome, changing: site) }
+      }
+      current = current.replacing(site, by: matrix)
+    }
+    let whole = try TrialScorer(current, evaluation, rounds: rounds, firstLayer: 0)
+    #expect(scorer.score == whole.score)
+  }
+
+  @Test func whatAnEarlierSessionKeptScoresAsIfKeptNow() throws {
+    let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
+    var current = model
+    var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
+    for site in [Self.sites[0], Self.sites[2], Self.sites[3]] {
+      let matrix = try reducer.decompose(site).reduced(to: 9)
+      scorer.assume(replacing: site, by: matrix)
+      current = current.replacing(site, by: matrix)
+    }
+    try scorer.enter(layer: 4)
+    #expect(try scorer.score == TrialScorer(current, evaluation, rounds: rounds, firstLayer: 0).score)
+  }
+
+  @Test func aTrialThatIsStoppedSaysOverWhichWindows() throws {
+    let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
+    var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 5)
+    try scorer.enter(layer: 5)
+    let matrix = try reducer.decompose(Self.sites[0]).reduced(to: 0)
+    let outcome = try scorer.score(replacing: Self.sites[0], by: matrix) { _, _ in true }
+    #expect(!outcome.isComplete)
+    #expect(outcome.after.windows.count == rounds.rounds[0].count)
+    #expect(outcome.before.windows == rounds.rounds[0].map { scorer.score.windows[$0] })
+  }
+}
