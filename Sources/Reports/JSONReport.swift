@@ -1,0 +1,111 @@
+internal import Evaluation
+internal import FoundationEssentials
+internal import Inference
+internal import RankReduction
+package import Search
+
+/// report.json: what a search found, for programs. Deltas are nats per token, paired by window.
+package struct JSONReport: Encodable {
+  private let search: Comparison
+  private let heldOut: Comparison
+  private let plan: [Entry]
+  private let trials: Int
+  private let seconds: Double
+  private let model: String
+  private let base: String?
+  private let convention: String
+  private let context: Int
+  private let stride: Int?
+
+  private struct Point: Encodable {
+    let nll: Double
+    let perplexity: Double
+
+    init(_ score: Score) {
+      nll = score.meanNLL
+      perplexity = score.perplexity
+    }
+  }
+
+  private struct Comparison: Encodable {
+    let text: String?
+    let baseline: Point
+    let result: Point
+    let delta: Double
+    let standardError: Double?
+    let corpora: [Comparison]?
+
+    init(text: String?, baseline: Score, result: Score, corpora: [Comparison]?) {
+      self.text = text
+      self.baseline = Point(baseline)
+      self.result = Point(result)
+      let paired = PairedDelta(from: baseline, to: result)
+      delta = paired.mean
+      standardError = paired.standardError.isFinite ? paired.standardError : nil  // JSON has no infinity
+      self.corpora = corpora
+    }
+
+    init(_ comparison: SearchOutcome.Comparison) {
+      self.init(
+        text: nil, baseline: comparison.baseline, result: comparison.result,
+        corpora: comparison.corpora.map {
+          Comparison(text: $0.path, baseline: $0.baseline, result: $0.result, corpora: nil)
+        })
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case text, baseline, result, delta
+      case standardError = "standard_error"
+      case corpora
+    }
+  }
+
+  private struct Entry: Encodable {
+    let tensor: String
+    let layer: Int
+    let expert: Int?
+    let role: String
+    let kind: String
+    let rank: Int
+    let fullRank: Int
+    let delta: Double
+    let standardError: Double
+
+    enum CodingKeys: String, CodingKey {
+      case tensor, layer, expert, role, kind, rank
+      case fullRank = "full_rank"
+      case delta
+      case standardError = "standard_error"
+    }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case search
+    case heldOut = "held_out"
+    case plan, trials, seconds, model, base, convention, context, stride
+  }
+
+  package init(_ outcome: SearchOutcome) {
+    search = Comparison(outcome.search)
+    heldOut = Comparison(outcome.heldOut)
+    plan = outcome.kept.map {
+      Entry(
+        tensor: $0.tensor, layer: $0.layer, expert: $0.expert, role: $0.role.rawValue, kind: $0.kind.rawValue,
+        rank: $0.rank, fullRank: $0.fullRank, delta: $0.delta, standardError: $0.standardError)
+    }
+    trials = outcome.trials.count
+    seconds = outcome.seconds
+    model = outcome.settings.model.path
+    base = outcome.settings.base?.path
+    convention = outcome.settings.convention
+    context = outcome.settings.context
+    stride = outcome.settings.stride
+  }
+}
+
+/// The bytes of a JSON object as every file and `--json` has them: sorted keys, indented, ending in a newline.
+package func jsonText(_ value: some Encodable) throws -> String {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+  return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+}

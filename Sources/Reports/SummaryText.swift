@@ -1,0 +1,50 @@
+internal import Evaluation
+package import Search
+
+/// What a search found, in words and in one table: shared by the terminal and the Markdown report.
+package enum SummaryText {
+  package static func verdict(_ outcome: SearchOutcome) -> String {
+    let delta = outcome.heldOut.delta
+    let change = "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4)) nats per token"
+    return switch outcome.verdict {
+    case .nothingKept:
+      "Nothing holds: none of \(outcome.trials.count) trials lowered the search perplexity by more than its noise. "
+        + "The model is left as it is."
+    case .holds:
+      "The gain holds on held-out text: \(change) (paired by window)."
+    case .doesNotHold:
+      "The gain does not hold on held-out text: \(change) (paired by window). "
+        + "What improved the search text did not improve the model."
+    }
+  }
+
+  /// Perplexity before and after, by text and pooled, with the paired change of the nll.
+  package static func perplexities(_ outcome: SearchOutcome) -> Table {
+    var table = Table(["text", "before", "after", "change, nats/token"])
+    func row(_ name: String, _ baseline: Score, _ result: Score) {
+      let delta = PairedDelta(from: baseline, to: result)
+      table.append([
+        name, Numbers.fixed(baseline.perplexity, 3), Numbers.fixed(result.perplexity, 3),
+        "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4))",
+      ])
+    }
+    for (title, comparison) in [("search", outcome.search), ("held-out", outcome.heldOut)] {
+      for corpus in comparison.corpora { row(fileName(corpus.path), corpus.baseline, corpus.result) }
+      row("all \(title) text", comparison.baseline, comparison.result)
+    }
+    return table
+  }
+
+  /// "53 matrices reduced; luck alone would explain about 2.6 of 107 keeps."
+  package static func luck(_ outcome: SearchOutcome) -> String {
+    let keeps = outcome.trials.count { $0.kept }
+    return "Luck alone would explain about \(Numbers.fixed(outcome.keepsByLuck, 1)) of \(keeps) keeps in "
+      + "\(outcome.trials.count) trials (false discovery rate \(outcome.settings.falseDiscoveryRate))."
+  }
+
+  package static func conventionText(_ settings: SearchRecord.Settings) -> String {
+    "\(settings.convention), context \(settings.context)" + (settings.stride.map { ", stride \($0)" } ?? "")
+  }
+}
+
+func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }

@@ -1,0 +1,84 @@
+internal import ArgumentParser
+internal import Checkpoints
+internal import Inference
+internal import RankReduction
+internal import Reports
+internal import Tensors
+
+struct ApplyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "apply",
+    abstract: "Write the lasered checkpoint that a plan describes.",
+    discussion: """
+      Copies the checkpoint, with the plan's matrices replaced by their reductions in the same type and place. Every other \
+      byte of every file is the original's.
+
+      Example: laser apply model --plan runs/first/plan.yaml --out model-lasered
+      """)
+
+  @Argument(help: ArgumentHelp("The folder of the original checkpoint.", valueName: "model"))
+  var model: String
+
+  @Option(help: ArgumentHelp("A plan that a search wrote.", valueName: "file"))
+  var plan: String
+
+  @Option(help: ArgumentHelp("The folder to write.", valueName: "folder"))
+  var out: String
+
+  @Option(help: ArgumentHelp("The base checkpoint, if not where the plan says.", valueName: "folder"))
+  var base: String?
+
+  @Flag(help: "Replace an existing checkpoint in the folder.")
+  var force = false
+
+  @Flag(help: "Also apply to another checkpoint than the plan was found on.")
+  var anyModel = false
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let console = common.begin()
+    let plan = try Plan(file: plan)
+    let checkpoint = try Checkpoint(folder: model)
+    let loaded = try Model(checkpoint)
+    try refuseOther(checkpoint, expected: plan.model, what: "model")
+    let basePath = base ?? plan.base.map { resolved($0.path) }
+    let copy = try CheckpointCopy(
+      of: checkpoint, to: out, replacesExisting: force, sparing: [self.plan] + (basePath.map { [$0] } ?? []))
+    let baseModel = try basePath.map { try Model(folder: $0) }
+    if let baseModel, let expected = plan.base?.fingerprint {
+      try refuseOther(baseModel.checkpoint, expected: expected, what: "base")
+    }
+    let reducer = try Reducer(loaded, base: baseModel)
+    try writeLasered(copy, reducer, try plan.reductions(for: loaded), console)
+    print("  \(plan.reductions.count) of \(loaded.sites.count) matrices reduced. Checkpoint: \(out)")
+  }
+
+  private func refuseOther(_ checkpoint: Checkpoint, expected: String, what: String) throws {
+    guard !anyModel, checkpoint.fingerprint.description != expected else { return }
+    throw ReductionError(
+      "\(checkpoint.folder): the plan was found with another \(what) (fingerprint \(expected), this is "
+        + "\(checkpoint.fingerprint)); give that one, or --any-model to apply it here all the same")
+  }
+
+  /// A plan's paths are relative to its folder.
+  private func resolved(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let slash = plan.lastIndex(of: "/") else { return path }
+    return plan[...slash] + path
+  }
+}
+
+/// Makes a plan's reductions and writes the copy that has them.
+func writeLasered(
+  _ copy: CheckpointCopy, _ reducer: Reducer, _ reductions: [Reduction], _ console: Console
+) throws {
+  let matrices = try reducer.reduced(reductions) {
+    console.progress("Reducing", Double($0) / Double(reductions.count))
+  }
+  var replacements: [String: StoredMatrix] = [:]
+  for (site, matrix) in matrices { replacements[reducer.model.reference(of: site).name] = matrix }
+  try copy.write(replacing: replacements) { console.progress("Writing", Double($0) / Double(max($1, 1))) }
+  for name in copy.untouchedWeightFiles {
+    console.note("note: \(name) was copied as it is; the weights in it are not lasered")
+  }
+}

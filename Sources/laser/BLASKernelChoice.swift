@@ -1,0 +1,31 @@
+internal import Glibc
+internal import Tensors
+
+/// OpenBLAS reads OPENBLAS_CORETYPE once, when it loads. A process that finds itself with slower kernels than its processor
+/// can run sets it and executes itself again. A value that the user set is left alone.
+enum BLASKernelChoice {
+  private static let variable = "OPENBLAS_CORETYPE"
+
+  static func restartWithBetterKernels() {
+    guard getenv(variable) == nil, let better = ProcessorKernels.betterCoreType else { return }
+    setenv(variable, better, 1)
+    setenv(marker, "1", 1)
+    execv("/proc/self/exe", CommandLine.unsafeArgv)
+    // Not possible here: go on with the kernels there are.
+    unsetenv(variable)
+    unsetenv(marker)
+  }
+
+  private static let marker = "LASER_CHOSE_CORETYPE"
+
+  static var description: String {
+    let reason =
+      if getenv(marker) != nil { "chosen for this processor" } else if getenv(variable) != nil {
+        "as \(variable) says"
+      } else {
+        "OpenBLAS's own choice"
+      }
+    return
+      "\(ProcessorKernels.library)\nkernels: \(ProcessorKernels.coreName) (\(reason)); \(Parallelism.threads) threads"
+  }
+}

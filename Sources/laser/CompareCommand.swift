@@ -1,0 +1,144 @@
+internal import ArgumentParser
+internal import Evaluation
+internal import Inference
+internal import Reports
+internal import Tokenization
+
+struct CompareCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare",
+    abstract: "Compare two models on texts: perplexity, paired change, divergence.",
+    discussion: """
+      The change of the nll is paired by window, ± one standard error. The divergence is Kullback and Leibler's, from the \
+      first model's predictions to the second's, over all scored tokens.
+
+      Example: laser compare model model-lasered --text heldout.txt
+      """)
+
+  @Argument(help: ArgumentHelp("The folder of the first checkpoint.", valueName: "model"))
+  var first: String
+
+  @Argument(help: ArgumentHelp("The folder of the second checkpoint.", valueName: "other"))
+  var second: String
+
+  @Option(parsing: .upToNextOption, help: ArgumentHelp("Texts, UTF-8.", valueName: "file"))
+  var text: [String]
+
+  @OptionGroup var windows: WindowOptions
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let console = common.begin()
+    let models = try [first, second].map { try Model(folder: $0) }
+    let tokenizers = try [first, second].map { try Tokenizer(folder: $0) }
+    let corpora = try text.map { path in
+      let readings = try tokenizers.map { try Corpus(file: path, tokenizer: $0) }
+      guard readings[0].tokens == readings[1].tokens else {
+        throw EvaluationError(
+          "\(path): the two models' tokenizers read it differently; only models of one tokenizer compare")
+      }
+      return readings[0]
+    }
+    let evaluation = try Evaluation(
+      corpora, convention: windows.resolved, context: windows.context, tokenizer: tokenizers[0])
+    let comparison = try evaluation.compare(models[0], models[1]) { console.progress("Comparing", $0) }
+    let result = Result(first: first, second: second, text: text, evaluation: evaluation, comparison)
+    print(json ? try jsonText(result) : result.table, terminator: "")
+  }
+
+  private struct Result: Encodable {
+    let models: [Row]
+    let text: [String]
+    let convention: String
+    let context: Int
+    let stride: Int?
+    let scoredTokens: Int
+    let delta: Double
+    /// Absent where one window gives no idea of it.
+    let standardError: Double?
+    let perplexityRatio: Double
+    let divergence: Divergence
+    let sameTop: Double
+
+    struct Row: Encodable {
+      let model: String
+      let nll: Double
+      let perplexity: Double
+    }
+
+    struct Divergence: Encodable {
+      let mean: Double
+      let standardError: Double?
+      let median: Double
+      let percentile90: Double
+      let percentile99: Double
+      let maximum: Double
+
+      enum CodingKeys: String, CodingKey {
+        case mean, median, maximum
+        case standardError = "standard_error"
+        case percentile90 = "percentile_90"
+        case percentile99 = "percentile_99"
+      }
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case models, text, convention, context, stride, delta, divergence
+      case scoredTokens = "scored_tokens"
+      case standardError = "standard_error"
+      case perplexityRatio = "perplexity_ratio"
+      case sameTop = "same_top"
+    }
+
+    init(first: String, second: String, text: [String], evaluation: Evaluation, _ comparison: ModelComparison) {
+      func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }
+      models = [(first, comparison.first), (second, comparison.second)].map {
+        Row(model: $0, nll: $1.meanNLL, perplexity: $1.perplexity)
+      }
+      self.text = text
+      convention = evaluation.convention.name
+      context = evaluation.context
+      stride = evaluation.convention.stride
+      scoredTokens = comparison.first.tokens
+      delta = comparison.delta.mean
+      standardError = finite(comparison.delta.standardError)
+      perplexityRatio = comparison.second.perplexity / comparison.first.perplexity
+      divergence = Divergence(
+        mean: comparison.meanDivergence.value, standardError: finite(comparison.meanDivergence.standardError),
+        median: comparison.divergence(percentile: 0.5), percentile90: comparison.divergence(percentile: 0.9),
+        percentile99: comparison.divergence(percentile: 0.99), maximum: comparison.divergence(percentile: 1))
+      sameTop = comparison.sameTopShare
+    }
+
+    var table: String {
+      func error(_ value: Double?, _ digits: Int) -> String { value.map { " ± \(Numbers.fixed($0, digits))" } ?? "" }
+      var models = Table(["model", "nll", "perplexity"])
+      for row in self.models {
+        models.append([row.model, Numbers.fixed(row.nll, 4), Numbers.fixed(row.perplexity, 4)])
+      }
+      var measures = Table(["second against first", "value"])
+      measures.append(["change of nll, nats/token", Numbers.signed(delta, 5) + error(standardError, 5)])
+      measures.append(["ratio of perplexities", Numbers.fixed(perplexityRatio, 5)])
+      measures.append([
+        "KL divergence, mean, nats", Numbers.fixed(divergence.mean, 6) + error(divergence.standardError, 6),
+      ])
+      measures.append(["KL divergence, median", Numbers.fixed(divergence.median, 6)])
+      measures.append(["KL divergence, 90 % of tokens below", Numbers.fixed(divergence.percentile90, 6)])
+      measures.append(["KL divergence, 99 % of tokens below", Numbers.fixed(divergence.percentile99, 6)])
+      measures.append(["KL divergence, largest", Numbers.fixed(divergence.maximum, 6)])
+      measures.append(["same most likely token", Numbers.fixed(100 * sameTop, 2) + " %"])
+      return """
+        \(models.plain)
+
+        \(measures.plain)
+          Convention \(convention), context \(context)\(stride.map { ", stride \($0)" } ?? ""); \
+        \(Numbers.grouped(scoredTokens)) scored tokens.
+
+        """
+    }
+  }
+}

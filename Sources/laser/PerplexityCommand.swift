@@ -1,0 +1,106 @@
+internal import ArgumentParser
+internal import Evaluation
+internal import Inference
+internal import Reports
+internal import Tokenization
+
+struct PerplexityCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "perplexity",
+    abstract: "Measure a model's perplexity on texts.",
+    discussion: "Example: laser perplexity runs/posy/model --text runs/posy/text/tales.search.txt --context 256")
+
+  @Argument(help: ArgumentHelp("The folder of a checkpoint.", valueName: "model"))
+  var model: String
+
+  @Option(parsing: .upToNextOption, help: ArgumentHelp("Texts, UTF-8.", valueName: "file"))
+  var text: [String]
+
+  @OptionGroup var windows: WindowOptions
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let console = common.begin()
+    let loaded = try Model(folder: model)
+    let tokenizer = try Tokenizer(folder: model)
+    let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
+    let evaluation = try Evaluation(
+      corpora, convention: windows.resolved, context: windows.context, tokenizer: tokenizer)
+    let clock = ContinuousClock()
+    let start = clock.now
+    let score = try evaluation.score(loaded) { console.progress("Evaluating", $0) }
+    let seconds = (clock.now - start) / .seconds(1)
+    let result = Result(
+      model: model, evaluation: evaluation, score: score, seconds: seconds)
+    print(json ? try jsonText(result) : result.table, terminator: "")
+  }
+
+  private struct Result: Encodable {
+    let model: String
+    let convention: String
+    let context: Int
+    let stride: Int?
+    let corpora: [Row]
+    let seconds: Double
+    let tokensPerSecond: Double
+
+    struct Row: Encodable {
+      let text: String
+      let tokens: Int
+      let scoredTokens: Int
+      let nll: Double
+      let perplexity: Double
+      /// Of the nll; absent where one window gives no idea of it.
+      let standardError: Double?
+
+      enum CodingKeys: String, CodingKey {
+        case text, tokens
+        case scoredTokens = "scored_tokens"
+        case nll, perplexity
+        case standardError = "standard_error"
+      }
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case model, convention, context, stride, corpora, seconds
+      case tokensPerSecond = "tokens_per_second"
+    }
+
+    init(model: String, evaluation: Evaluation, score: Score, seconds: Double) {
+      self.model = model
+      convention = evaluation.convention.name
+      context = evaluation.context
+      stride = evaluation.convention.stride
+      corpora = evaluation.corpora.enumerated().map { index, corpus in
+        let part = evaluation.part(score, corpus: index)
+        return Row(
+          text: corpus.path, tokens: corpus.tokens.count, scoredTokens: part.tokens, nll: part.meanNLL,
+          perplexity: part.perplexity, standardError: part.standardError.isFinite ? part.standardError : nil)
+      }
+      self.seconds = seconds
+      tokensPerSecond = Double(score.tokens) / seconds
+    }
+
+    var table: String {
+      var table = Table(["text", "tokens", "scored", "nll", "perplexity"])
+      for row in corpora {
+        table.append([
+          row.text.split(separator: "/").last.map(String.init) ?? row.text, Numbers.grouped(row.tokens),
+          Numbers.grouped(row.scoredTokens),
+          Numbers.fixed(row.nll, 4) + (row.standardError.map { " ± \(Numbers.fixed($0, 4))" } ?? ""),
+          Numbers.fixed(row.perplexity, 4),
+        ])
+      }
+      return """
+        \(table.plain)
+          Convention \(convention), context \(context)\(stride.map { ", stride \($0)" } ?? ""); \
+        \(Numbers.duration(seconds)), \(Numbers.grouped(Int(tokensPerSecond))) tokens a second.
+
+        """
+    }
+  }
+}

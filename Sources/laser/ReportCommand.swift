@@ -1,0 +1,27 @@
+internal import ArgumentParser
+internal import Reports
+internal import Search
+
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report",
+    abstract: "Write the reports of a finished search again, from its journal.",
+    discussion: "Example: laser report runs/first")
+
+  @Argument(help: ArgumentHelp("A run folder.", valueName: "run"))
+  var folder: String
+
+  @Flag(help: "Print the report as one JSON object.")
+  var json = false
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    _ = common.begin()
+    let records = try Journal.read(folder + "/journal.jsonl").records
+    guard !records.isEmpty else { throw SearchError("\(folder): no journal of a search in it") }
+    let outcome = try SearchOutcome(records)
+    try RunReport.write(outcome, in: folder)
+    print(json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: folder), terminator: "")
+  }
+}

@@ -1,0 +1,114 @@
+internal import ArgumentParser
+internal import Evaluation
+internal import RankReduction
+internal import Reports
+internal import Search
+
+struct SearchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "search",
+    abstract: "Find the reductions that lower a model's perplexity.",
+    discussion: """
+      Goes from the last layer down. For each site (a layer's and expert's matrix) it tries each rank and keeps it if the \
+      perplexity on --text falls by more than its noise; at the end it measures --held-out. The run folder receives the \
+      journal, plan.yaml and the reports. The same command on the same folder continues an interrupted search.
+
+      Example: laser search model --base base --text search.txt --held-out heldout.txt --out runs/first
+      """)
+
+  @Argument(help: ArgumentHelp("The folder of a checkpoint.", valueName: "model"))
+  var model: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Truncate the difference to this checkpoint instead of the weights.",
+      discussion: "It may be dense while the model is a mixture: each expert is then compared with the dense layer.",
+      valueName: "folder"))
+  var base: String?
+
+  @Option(parsing: .upToNextOption, help: ArgumentHelp("Texts that trials are scored on.", valueName: "file"))
+  var text: [String]
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Texts that confirm the result; without them, the second half of every text is held out.", valueName: "file"))
+  var heldOut: [String] = []
+
+  @Option(help: ArgumentHelp("The run folder.", valueName: "folder"))
+  var out: String
+
+  @Option(help: ArgumentHelp("Layers, as in 0-5,7; or all.", valueName: "list"))
+  var layers = "all"
+
+  @Option(help: ArgumentHelp("Experts, as in 0,2; or all.", valueName: "list"))
+  var experts = "all"
+
+  @Option(
+    help: ArgumentHelp(
+      "Roles of matrices: w1 (or gate_proj), w2 (down_proj), w3 (up_proj), q_proj, k_proj, v_proj, o_proj.",
+      valueName: "list"))
+  var roles = SearchSettings.defaultRoles
+
+  @Option(
+    help: ArgumentHelp(
+      "Ranks to try, in this order.",
+      discussion: "Each is \(RankRule.syntax).",
+      valueName: "list"))
+  var ranks = SearchSettings.defaultRanks
+
+  @Option(
+    help: ArgumentHelp(
+      "Confidence of the one-sided test that a reduction must pass; 0.5 keeps any decrease.", valueName: "share"))
+  var confidence = SearchSettings.defaultConfidence
+
+  @Option(
+    help: ArgumentHelp(
+      "Share of the kept reductions that may be luck, over the whole search; 1 judges each trial alone.",
+      valueName: "share"))
+  var fdr = SearchSettings.defaultFalseDiscoveryRate
+
+  @Flag(help: "Run every trial over all windows, also when it cannot be accepted any more.")
+  var exhaustive = false
+
+  @OptionGroup var windows: WindowOptions
+
+  @Flag(help: "Print the report as one JSON object.")
+  var json = false
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws { _ = try settings }
+
+  private var settings: SearchSettings {
+    get throws {
+      func list(_ text: String, _ option: String) throws -> IndexList {
+        guard let list = IndexList(text) else {
+          throw ValidationError("'--\(option) \(text)' is not a list of numbers such as 0-5,7 nor 'all'.")
+        }
+        return list
+      }
+      do {
+        let settings = SearchSettings(
+          model: model, base: base, text: text, heldOut: heldOut, convention: windows.resolved,
+          context: windows.context,
+          selection: try SiteSelection(
+            layers: list(layers, "layers"), experts: list(experts, "experts"), roles: SearchSettings.roles(roles)),
+          ranks: try SearchSettings.ranks(ranks), confidence: confidence, falseDiscoveryRate: fdr,
+          isExhaustive: exhaustive)
+        try settings.validate()
+        return settings
+      } catch let error as SearchError {
+        throw ValidationError("\(error)")
+      }
+    }
+  }
+
+  func run() throws {
+    let console = common.begin()
+    let search = try Search(settings, program: Version.program)
+    let outcome = try search.run(in: out, console)
+    try RunReport.write(outcome, in: out)
+    print(json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: out), terminator: "")
+  }
+}

@@ -1,0 +1,48 @@
+import Foundation
+import Testing
+
+/// What is refused before any file is opened, and what needs none.
+struct ArgumentTests {
+  private static let search = ["search", "model", "--text", "a.txt", "--held-out", "b.txt", "--out", "run"]
+
+  @Test(arguments: [
+    ["perplexity"], ["perplexity", "model"], ["perplexity", "--text", "a.txt"], ["perplexity", "model", "--text"],
+    ["perplexity", "model", "--text", "a.txt", "--convention", "chunks"],
+    ["perplexity", "model", "--text", "a.txt", "--context", "1"],
+    ["perplexity", "model", "--text", "a.txt", "--context", "x"],
+    ["perplexity", "model", "--text", "a.txt", "--stride", "8"],
+    ["perplexity", "model", "--text", "a.txt", "--convention", "strided", "--stride", "0"],
+    ["perplexity", "model", "--text", "a.txt", "--convention", "strided", "--context", "8", "--stride", "9"],
+    ["perplexity", "model", "--text", "a.txt", "--threads", "0"],
+    ["perplexity", "model", "--text", "a.txt", "--quiet", "--verbose"],
+    ["perplexity", "model", "--text", "a.txt", "--unknown"],
+    search + ["--ranks", "0.5,x"], search + ["--ranks", "0.0"], search + ["--ranks", "1.5"],
+    search + ["--ranks", "-1"],
+    search + ["--ranks", ""], search + ["--ranks", "0.5,"], search + ["--ranks", "nan"], search + ["--roles", "w4"],
+    search + ["--roles", ""], search + ["--layers", "5-"], search + ["--layers", "5-3"], search + ["--layers", ""],
+    search + ["--layers", "-1"], search + ["--layers", "99999999999999999999"], search + ["--experts", "one"],
+    search + ["--confidence", "2"], search + ["--confidence", "0.4"], search + ["--confidence", "nan"],
+    search + ["--fdr", "0"], search + ["--fdr", "1.1"], ["search", "model", "--out", "run"],
+    ["search", "model", "--held-out", "a.txt", "--out", "run"], ["search", "model", "--text", "a", "--held-out", "b"],
+    ["apply", "model"], ["apply", "model", "--plan", "p"], ["apply", "--plan", "p", "--out", "o"], ["run"], ["report"],
+    ["frobnicate"],
+  ])
+  func badArgumentsExitWith64(_ arguments: [String]) async throws {
+    let run = try await laser(arguments)
+    #expect(run.status == 64, "\(run.error)")
+    #expect(run.output.isEmpty)
+    #expect(run.error.hasPrefix("Error: "), "\(run.error)")
+  }
+
+  @Test func version() async throws {
+    let run = try await laserSucceeds(["--version"])
+    #expect(run.output.wholeMatch(of: /[0-9]+\.[0-9]+\.[0-9]+\n/) != nil)
+    #expect(run.error.isEmpty)
+  }
+
+  @Test(arguments: ["", "perplexity", "search", "run", "apply", "report"]) func help(_ command: String) async throws {
+    let run = try await laserSucceeds((command.isEmpty ? [] : [command]) + ["--help"])
+    #expect(run.output.contains("USAGE: laser \(command)"))
+    #expect(run.error.isEmpty)
+  }
+}

@@ -1,0 +1,103 @@
+import Checkpoints
+import Foundation
+import Glibc
+import Testing
+
+/// What a run of the built command ended with.
+struct LaserRun {
+  /// nil when a signal ended it.
+  let status: Int32?
+  let output: String
+  let error: String
+
+  /// Standard output as a JSON object and nothing else.
+  var json: JSON {
+    get throws { try JSON(parsing: Array(output.utf8)) }
+  }
+}
+
+/// Runs the executable that was built beside the tests.
+///
+/// - Parameter limit: After so long it is killed (SIGKILL): what a power cut would look like to its files.
+func laser(_ arguments: [String], killedAfter limit: Duration? = nil) async throws -> LaserRun {
+  // Files, not pipes: nobody has to read along.
+  let output = FileManager.default.temporaryDirectory.appending(path: "laser-test-\(UUID().uuidString)")
+  let error = output.appendingPathExtension("error")
+  defer {
+    try? FileManager.default.removeItem(at: output)
+    try? FileManager.default.removeItem(at: error)
+  }
+  let (path, outputPath, errorPath) = (try executable().path, output.path, error.path)
+  let status = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Int32, any Error>) in
+    // A thread of its own waits: tests share a few that must not be blocked.
+    Thread.detachNewThread {
+      continuation.resume(
+        with: Result {
+          let child = try spawn([path] + arguments, output: outputPath, error: errorPath)
+          var status: Int32 = 0
+          if let limit {
+            let end = ContinuousClock.now + limit
+            while ContinuousClock.now < end {
+              if waitpid(child, &status, WNOHANG) == child { return status }
+              usleep(500)
+            }
+            kill(child, SIGKILL)
+          }
+          while waitpid(child, &status, 0) < 0 {
+            guard errno == EINTR else { throw CocoaError(.executableLoad) }
+          }
+          return status
+        })
+    }
+  }
+  // As WIFEXITED and WEXITSTATUS, which are macros.
+  return LaserRun(
+    status: status & 0x7F == 0 ? status >> 8 & 0xFF : nil, output: try String(contentsOf: output, encoding: .utf8),
+    error: try String(contentsOf: error, encoding: .utf8))
+}
+
+/// Starts a program with files for its output; returns its number.
+private func spawn(_ arguments: [String], output: String, error: String) throws -> pid_t {
+  var actions = posix_spawn_file_actions_t()
+  posix_spawn_file_actions_init(&actions)
+  defer { posix_spawn_file_actions_destroy(&actions) }
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, error, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+  let strings = arguments.map { strdup($0) }
+  defer { for string in strings { free(string) } }
+  var child: pid_t = 0
+  let code = posix_spawn(&child, arguments[0], &actions, nil, strings + [nil], environ)
+  guard code == 0 else { throw CocoaError(.executableLoad) }
+  return child
+}
+
+/// Runs the command and expects it to succeed.
+@discardableResult
+func laserSucceeds(_ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) async throws -> LaserRun {
+  let run = try await laser(arguments)
+  try #require(run.status == 0, "\(arguments.joined(separator: " "))\n\(run.error)", sourceLocation: sourceLocation)
+  return run
+}
+
+/// Runs the command and expects exit status 1, nothing on standard output and one line that begins with "Error:".
+func expectFailure(
+  _ arguments: [String], naming words: [String], sourceLocation: SourceLocation = #_sourceLocation
+) async throws {
+  let run = try await laser(arguments)
+  let comment = Comment(rawValue: "\(arguments.joined(separator: " "))\n\(run.error)")
+  #expect(run.status == 1, comment, sourceLocation: sourceLocation)
+  #expect(run.output.isEmpty, comment, sourceLocation: sourceLocation)
+  #expect(run.error.hasPrefix("Error: "), comment, sourceLocation: sourceLocation)
+  #expect(
+    run.error.hasSuffix("\n") && run.error.count(where: \.isNewline) == 1, comment, sourceLocation: sourceLocation)
+  for word in words { #expect(run.error.contains(word), comment, sourceLocation: sourceLocation) }
+}
+
+/// SwiftPM links the tests and the product into one folder.
+private func executable() throws -> URL {
+  let tests = URL(filePath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+  let laser = tests.deletingLastPathComponent().appending(path: "laser")
+  try #require(FileManager.default.isExecutableFile(atPath: laser.path), "no laser in \(laser.path)")
+  return laser
+}

@@ -1,0 +1,73 @@
+import CheckpointFixtures
+import Checkpoints
+import Foundation
+import Testing
+
+struct PerplexityTests {
+  private static let texts = ["tales.search", "plays.search"].map(Posy.text)
+
+  @Test(
+    arguments: [
+      ("windows", nil), ("strided", 16), ("strided", nil), ("llama.cpp", nil),
+    ] as [(String, Int?)])
+  func jsonHasTheContractsKeys(_ convention: String, _ stride: Int?) async throws {
+    let arguments =
+      ["perplexity", Posy.model, "--json", "--context", "64", "--convention", convention, "--text"] + Self.texts
+      + (stride.map { ["--stride", "\($0)"] } ?? [])
+    let run = try await laserSucceeds(arguments)
+    let json = try run.json
+    var keys: Set = ["model", "convention", "context", "corpora", "seconds", "tokens_per_second"]
+    if convention == "strided" { keys.insert("stride") }
+    #expect(Set(json.keys) == keys)
+    #expect(json["model"]?.string == Posy.model)
+    #expect(json["convention"]?.string == convention)
+    #expect(json["context"]?.integer == 64)
+    #expect(json["stride"]?.integer == (convention == "strided" ? stride ?? 32 : nil))
+    let corpora = try #require(json["corpora"]?.array)
+    #expect(corpora.map { $0["text"]?.string } == Self.texts)
+    for corpus in corpora {
+      #expect(Set(corpus.keys) == ["text", "tokens", "scored_tokens", "nll", "perplexity", "standard_error"])
+      let nll = try #require(corpus["nll"]?.number)
+      #expect(corpus["perplexity"]?.number == exp(nll))
+      let (tokens, scored) = (try #require(corpus["tokens"]?.integer), try #require(corpus["scored_tokens"]?.integer))
+      switch convention {
+      case "windows": #expect(scored == tokens / 64 * 63)
+      case "strided": #expect(scored == tokens - 1)
+      default: #expect(scored == tokens / 64 * 31)
+      }
+    }
+    let speed = try #require(json["tokens_per_second"]?.number) * #require(json["seconds"]?.number)
+    let scored = corpora.reduce(0) { $0 + ($1["scored_tokens"]?.integer ?? 0) }
+    #expect(abs(speed - Double(scored)) < 1e-6 * Double(scored))
+  }
+
+  @Test func tableOfEveryText() async throws {
+    let run = try await laserSucceeds(["perplexity", Posy.model, "--context", "64", "--text"] + Self.texts)
+    let lines = run.output.split(separator: "\n")
+    #expect(lines.count == 4)
+    #expect(lines[0].split(separator: " ") == ["text", "tokens", "scored", "nll", "perplexity"])
+    #expect(lines[1].contains("tales.search.txt") && lines[2].contains("plays.search.txt"))
+    #expect(lines[3].contains("Convention windows, context 64;"))
+  }
+
+  /// One window gives no idea of its error, and JSON has no infinity.
+  @Test func oneWindowHasNoStandardError() async throws {
+    let workshop = try Workshop()
+    try Data("One line of words that is long enough for a window of eight.".utf8).write(to: workshop.folder["line.txt"])
+    let run = try await laserSucceeds([
+      "perplexity", workshop.model, "--text", workshop.folder.path("line.txt"), "--context", "14", "--json",
+    ])
+    let corpus = try #require(try run.json["corpora"]?.array?.first)
+    #expect(corpus["scored_tokens"]?.integer == 13)
+    #expect(corpus["standard_error"] == nil)
+  }
+
+  @Test func verboseNamesTheLibraryAndQuietSaysNothing() async throws {
+    let workshop = try Workshop()
+    let arguments = workshop.perplexity("model", workshop.searchTexts)
+    let verbose = try await laserSucceeds(arguments + ["--verbose", "--threads", "1"])
+    #expect(verbose.error.contains("kernels:") && verbose.error.contains("1 thread"))
+    _ = try verbose.json
+    #expect(try await laserSucceeds(arguments + ["--quiet"]).error.isEmpty)
+  }
+}
