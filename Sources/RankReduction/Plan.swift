@@ -30,11 +30,11 @@ package struct Plan: Sendable, Equatable, Codable {
     package var kind: ReductionKind
     package var rank: Int
     package var fullRank: Int
-    /// Against the model as it was when this reduction was tried; nats per token.
-    package var delta: Double
-    package var standardError: Double
+    /// Against the model as it was when this reduction was tried; nats per token. Nil where it was not measured.
+    package var delta: Double?
+    package var standardError: Double?
 
-    package init(_ reduction: Reduction, model: Model, delta: Double, standardError: Double) {
+    package init(_ reduction: Reduction, model: Model, delta: Double?, standardError: Double?) {
       let reference = model.reference(of: reduction.site)
       tensor = reference.name
       layer = reduction.site.layer

@@ -5,13 +5,16 @@ package import Tensors
 package struct Reducer: Sendable {
   package let model: Model
   package let base: Model?
+  /// Whether random directions are dropped instead of the weakest, as many: what a search would find by chance.
+  package let isControl: Bool
 
   package var kind: ReductionKind { base == nil ? .weights : .delta }
 
   /// - Throws: `ReductionError` if the base has another shape than the model.
-  package init(_ model: Model, base: Model?) throws(ReductionError) {
+  package init(_ model: Model, base: Model?, isControl: Bool = false) throws(ReductionError) {
     self.model = model
     self.base = base
+    self.isControl = isControl
     guard let base else { return }
     let (a, b) = (model.configuration, base.configuration)
     let comparisons = [
@@ -49,9 +52,17 @@ package struct Reducer: Sendable {
       DoubleMatrix(try base.weights(base.reference(of: baseSite(site, in: base))))
     }
     func decomposition() throws -> SiteDecomposition {
-      try SiteDecomposition(site: site, kind: kind, stored: stored, weights: weights, base: baseWeights)
+      try SiteDecomposition(
+        site: site, kind: kind, stored: stored, weights: weights, base: baseWeights,
+        controlSeed: isControl ? seed(of: site) : nil)
     }
     return fullRank(of: site) < Self.largeRank ? try decomposition() : try Parallelism.wholeMachine(decomposition)
+  }
+
+  /// Each site has random directions of its own, the same ones in every search.
+  private func seed(of site: Site) -> UInt64 {
+    let role = Role.allCases.firstIndex(of: site.role) ?? 0
+    return UInt64(site.layer) << 40 | UInt64((site.expert ?? -1) + 1) << 8 | UInt64(role)
   }
 
   /// The decompositions of some sites, in order, as they are asked for: a few small ones ahead, large ones one at a time.
@@ -105,7 +116,8 @@ package struct SiteDecomposition: Sendable {
   private let stored: StoredMatrix
 
   init(
-    site: Site, kind: ReductionKind, stored: StoredMatrix, weights: DoubleMatrix, base: DoubleMatrix?
+    site: Site, kind: ReductionKind, stored: StoredMatrix, weights: DoubleMatrix, base: DoubleMatrix?,
+    controlSeed: UInt64?
   ) throws {
     self.site = site
     self.kind = kind
@@ -113,7 +125,8 @@ package struct SiteDecomposition: Sendable {
     self.stored = stored
     decomposed = base.map { weights - $0 } ?? weights
     do {
-      decomposition = try SingularValueDecomposition(decomposed)
+      let ordered = try SingularValueDecomposition(decomposed)
+      decomposition = try controlSeed.map { try ordered.withRandomDirections(seed: $0) } ?? ordered
     } catch {
       throw ReductionError("\(site): \(error)")
     }

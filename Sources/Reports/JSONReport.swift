@@ -68,8 +68,34 @@ package struct JSONReport: Encodable {
     let kind: String
     let rank: Int
     let fullRank: Int
-    let delta: Double
-    let standardError: Double
+    /// Null where the reduction was not measured by itself.
+    let delta: Double?
+    let standardError: Double?
+
+    init(_ trial: SearchRecord.Trial) {
+      tensor = trial.tensor
+      layer = trial.layer
+      expert = trial.expert
+      role = trial.role.rawValue
+      kind = trial.kind.rawValue
+      rank = trial.rank
+      fullRank = trial.fullRank
+      delta = trial.pairedDelta?.mean
+      standardError = trial.pairedDelta?.standardError
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(tensor, forKey: .tensor)
+      try container.encode(layer, forKey: .layer)
+      try container.encodeIfPresent(expert, forKey: .expert)
+      try container.encode(role, forKey: .role)
+      try container.encode(kind, forKey: .kind)
+      try container.encode(rank, forKey: .rank)
+      try container.encode(fullRank, forKey: .fullRank)
+      try container.encode(delta, forKey: .delta)
+      try container.encode(standardError, forKey: .standardError)
+    }
 
     enum CodingKeys: String, CodingKey {
       case tensor, layer, expert, role, kind, rank
@@ -88,11 +114,7 @@ package struct JSONReport: Encodable {
   package init(_ outcome: SearchOutcome) {
     search = Comparison(outcome.search)
     heldOut = Comparison(outcome.heldOut)
-    plan = outcome.kept.map {
-      Entry(
-        tensor: $0.tensor, layer: $0.layer, expert: $0.expert, role: $0.role.rawValue, kind: $0.kind.rawValue,
-        rank: $0.rank, fullRank: $0.fullRank, delta: $0.delta, standardError: $0.standardError)
-    }
+    plan = outcome.kept.map(Entry.init)
     trials = outcome.trials.count
     seconds = outcome.seconds
     model = outcome.settings.model.path

@@ -1,3 +1,4 @@
+internal import Evaluation
 internal import Inference
 internal import RankReduction
 package import Search
@@ -30,7 +31,7 @@ package enum MarkdownReport {
       table.append(
         ["\(trial.layer)"] + (isMixture ? [trial.expert.map(String.init) ?? "–"] : []) + [
           trial.role.rawValue, "\(trial.rank)", "\(trial.fullRank)",
-          "\(Numbers.signed(trial.delta, 5)) ± \(Numbers.fixed(trial.standardError, 5))",
+          trial.pairedDelta.map { "\(Numbers.signed($0.mean, 5)) ± \(Numbers.fixed($0.standardError, 5))" } ?? "–",
         ])
     }
     return table

@@ -15,6 +15,23 @@ package enum SummaryText {
     case .doesNotHold:
       "The gain does not hold on held-out text: \(change) (paired by window). "
         + "What improved the search text did not improve the model."
+    case .withinTolerance:
+      "The loss stays within the tolerance on held-out text: \(change) (paired by window), "
+        + "\(Numbers.fixed(outcome.settings.tolerance ?? 0, 4)) allowed."
+    case .beyondTolerance:
+      "The loss exceeds the tolerance on held-out text: \(change) (paired by window), "
+        + "\(Numbers.fixed(outcome.settings.tolerance ?? 0, 4)) allowed."
+    }
+  }
+
+  /// A word or two for a table.
+  package static func shortVerdict(_ outcome: SearchOutcome) -> String {
+    switch outcome.verdict {
+    case .nothingKept: "nothing holds"
+    case .holds: "holds"
+    case .doesNotHold: "does not hold"
+    case .withinTolerance: "within tolerance"
+    case .beyondTolerance: "beyond tolerance"
     }
   }
 
@@ -35,7 +52,7 @@ package enum SummaryText {
     return table
   }
 
-  /// "53 matrices reduced; luck alone would explain about 2.6 of 107 keeps."
+  /// How many keeps luck alone would explain.
   package static func luck(_ outcome: SearchOutcome) -> String {
     let keeps = outcome.trials.count { $0.kept }
     return "Luck alone would explain about \(Numbers.fixed(outcome.keepsByLuck, 1)) of \(keeps) keeps in "

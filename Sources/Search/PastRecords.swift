@@ -1,3 +1,4 @@
+internal import Inference
 internal import RankReduction
 
 /// What a journal says of a search that is continued, read in the order in which it was written.
@@ -27,13 +28,24 @@ struct PastRecords {
   /// The record of the trial that the search is about to make, if it was made before.
   ///
   /// - Throws: `SearchError` if another trial stands in its place.
-  mutating func nextTrial(_ reduction: Reduction, number: Int) throws(SearchError) -> SearchRecord.Trial? {
+  mutating func nextTrial(
+    _ reduction: Reduction, phase: SearchRecord.Trial.Phase, number: Int
+  ) throws(SearchError) -> SearchRecord.Trial? {
     guard let next = trials.first else { return nil }
-    guard next.number == number, next.reduction == reduction else {
+    guard next.number == number, next.phase == phase, next.reduction == reduction else {
       throw SearchError("the journal does not fit the search: it has trial \(next.number) where \(number) should be")
     }
     trials.removeFirst()
     return next
+  }
+
+  /// Whether the journal goes on, but with another phase: the one before it was cut short.
+  func hasLeft(_ phase: SearchRecord.Trial.Phase) -> Bool { trials.first.map { $0.phase != phase } ?? false }
+
+  /// The trials of all ranks of a site, if they are the next ones after those that are skipped.
+  func trials(_ ranks: [Int], of site: Site, after skipped: Int) -> ArraySlice<SearchRecord.Trial>? {
+    let next = trials.dropFirst(skipped).prefix(ranks.count)
+    return next.map(\.rank) == ranks && next.allSatisfy { $0.site == site } ? next : nil
   }
 }
 
@@ -70,6 +82,9 @@ extension SearchRecord.Settings {
       ("confidence", "\(confidence)", "\(now.confidence)"),
       ("false discovery rate", "\(falseDiscoveryRate)", "\(now.falseDiscoveryRate)"),
       ("exhaustive", "\(isExhaustive)", "\(now.isExhaustive)"),
+      ("strategy", strategy.rawValue, now.strategy.rawValue), ("objective", objective, now.objective),
+      ("tolerance", tolerance.map { "\($0)" } ?? "none", now.tolerance.map { "\($0)" } ?? "none"),
+      ("budget", budget ?? "none", now.budget ?? "none"), ("control", "\(isControl)", "\(now.isControl)"),
     ]
     for entry in values where entry.before != entry.now {
       throw SearchError(

@@ -1,84 +1,88 @@
-internal import Checkpoints
 internal import Evaluation
 internal import Inference
 internal import RankReduction
-internal import Yams
 
-/// A search as a YAML file describes it, and where its results go. Paths are relative to the file.
+/// One search as a recipe describes it, and where its results go.
 package struct Recipe: Sendable {
+  /// Tells the members of a batch apart; empty for a recipe that is one search.
+  package let name: String
   package let settings: SearchSettings
   /// The run folder.
   package let out: String
   /// Where the lasered checkpoint is written; nil to write none.
   package let checkpoint: String?
 
-  private static let keys = [
-    "model", "base", "text", "held_out", "convention", "context", "stride", "layers", "experts", "roles", "ranks",
-    "confidence", "fdr", "exhaustive", "out", "checkpoint",
-  ]
+  /// A key of a recipe. Keys of one value vary in a batch by a list of values, keys of a set by a list of lists.
+  enum Key: String, CaseIterable {
+    case model, base, text
+    case heldOut = "held_out"
+    case convention, context, stride, layers, experts, roles, ranks, strategy, objective, tolerance, confidence, fdr
+    case exhaustive, budget, control, out, checkpoint
 
-  package init(file path: String) throws {
-    let bytes = try MappedFile(path: path).withBytes { String(validating: $0, as: UTF8.self) }
-    guard let text = bytes else { throw SearchError("\(path): not UTF-8 text") }
-    let folder = path.contains("/") ? path[..<(path.lastIndex(of: "/") ?? path.startIndex)] + "/" : ""
-    do {
-      try self.init(yaml: text, folder: String(folder))
-    } catch let error as SearchError {
-      throw SearchError("\(path): \(error)")
+    var isSet: Bool {
+      switch self {
+      case .text, .heldOut, .layers, .experts, .roles, .ranks: true
+      default: false
+      }
     }
   }
 
-  package init(yaml text: String, folder: String) throws {
-    let root: Node?
-    do { root = try Yams.compose(yaml: text) } catch { throw SearchError("not YAML: \(yamlProblem(error))") }
-    guard let mapping = root?.mapping else { throw SearchError("a recipe is a list of \"key: value\" lines") }
-    for key in mapping.keys {
-      let name = key.string ?? "?"
-      guard Self.keys.contains(name) else {
-        throw SearchError("unknown key \"\(name)\"; a recipe has \(Self.keys.joined(separator: ", "))")
-      }
-    }
-    func list(_ key: String) throws -> [String]? {
-      guard let node = mapping[Node(key)] else { return nil }
-      let nodes = node.sequence.map(Array.init) ?? [node]
-      let values = nodes.compactMap { $0.scalar?.string }
-      guard values.count == nodes.count, !values.isEmpty else {
-        throw SearchError("\"\(key)\" takes a value or a list of values")
-      }
-      return values
-    }
-    func one(_ key: String) throws -> String? {
-      guard let values = try list(key) else { return nil }
-      guard values.count == 1 else { throw SearchError("\"\(key)\" takes one value") }
-      return values[0]
-    }
-    func required<Value>(_ key: String, _ value: Value?) throws -> Value {
-      guard let value else { throw SearchError("\"\(key)\" is missing") }
+  /// - Parameters:
+  ///   - values: What the recipe says of each key; one value for keys that are no sets.
+  ///   - folder: What paths are relative to: empty, or ending in a slash.
+  ///   - name: Of a member of a batch: its folder within the recipe's run folder.
+  init(_ values: [Key: [String]], folder: String, name: String) throws {
+    func one(_ key: Key) -> String? { values[key]?.first }
+    func required<Value>(_ key: Key, _ value: Value?) throws -> Value {
+      guard let value else { throw SearchError("\"\(key.rawValue)\" is missing") }
       return value
     }
     func resolve(_ path: String) -> String { path.hasPrefix("/") ? path : folder + path }
-    func parsed<Value>(_ key: String, default fallback: Value, _ parse: (String) -> Value?) throws -> Value {
-      guard let text = try one(key) else { return fallback }
-      guard let value = parse(text) else { throw SearchError("\"\(key)\": \(text) is not a value it can have") }
+    func parsed<Value>(_ key: Key, default fallback: Value, _ parse: (String) -> Value?) throws -> Value {
+      guard let text = one(key) else { return fallback }
+      guard let value = parse(text) else {
+        throw SearchError("\"\(key.rawValue)\": \(text) is not a value it can have")
+      }
       return value
     }
-    let context = try parsed("context", default: 512) { Int($0) }
-    let stride = try parsed("stride", default: context / 2) { Int($0) }
+    func list(_ key: Key) throws -> IndexList {
+      guard let values = values[key] else { return .all }
+      let text = values.joined(separator: ",")
+      guard let list = IndexList(text) else {
+        throw SearchError("\"\(key.rawValue)\": \(text) is not a list of numbers")
+      }
+      return list
+    }
+    let context = try parsed(.context, default: 512) { Int($0) }
+    let stride = try parsed(.stride, default: context / 2) { Int($0) }
+    let strategy = try one(.strategy).map { try SearchSettings.strategy($0) } ?? .sweep
     settings = try SearchSettings(
-      model: resolve(try required("model", one("model"))), base: one("base").map(resolve),
-      text: try required("text", list("text")).map(resolve),
-      heldOut: (list("held_out") ?? []).map(resolve),
-      convention: parsed("convention", default: .windows) { Convention(name: $0, stride: stride) }, context: context,
+      model: resolve(try required(.model, one(.model))), base: one(.base).map(resolve),
+      text: try required(.text, values[.text]).map(resolve), heldOut: (values[.heldOut] ?? []).map(resolve),
+      convention: parsed(.convention, default: .windows) { Convention(name: $0, stride: stride) }, context: context,
       selection: SiteSelection(
-        layers: parsed("layers", default: .all) { IndexList($0) },
-        experts: parsed("experts", default: .all) { IndexList($0) },
-        roles: SearchSettings.roles(list("roles")?.joined(separator: ",") ?? SearchSettings.defaultRoles)),
-      ranks: SearchSettings.ranks(list("ranks")?.joined(separator: ",") ?? SearchSettings.defaultRanks),
-      confidence: parsed("confidence", default: SearchSettings.defaultConfidence) { Double($0) },
-      falseDiscoveryRate: parsed("fdr", default: SearchSettings.defaultFalseDiscoveryRate) { Double($0) },
-      isExhaustive: parsed("exhaustive", default: false) { Bool($0) })
+        layers: list(.layers), experts: list(.experts),
+        roles: SearchSettings.roles(values[.roles]?.joined(separator: ",") ?? SearchSettings.defaultRoles)),
+      ranks: SearchSettings.ranks(
+        values[.ranks]?.joined(separator: ",") ?? SearchSettings.defaultRanks(strategy)),
+      confidence: parsed(.confidence, default: SearchSettings.defaultConfidence) { Double($0) },
+      falseDiscoveryRate: parsed(.fdr, default: SearchSettings.defaultFalseDiscoveryRate) { Double($0) },
+      isExhaustive: parsed(.exhaustive, default: false) { Bool($0) }, strategy: strategy,
+      objective: Objective(
+        name: one(.objective) ?? Objective.perplexity.name,
+        tolerance: parsed(.tolerance, default: nil) { Double($0) as Double?? }),
+      budget: one(.budget).map { try SearchSettings.budget($0) },
+      isControl: parsed(.control, default: false) { Bool($0) })
     try settings.validate()
-    out = resolve(try required("out", one("out")))
-    checkpoint = try one("checkpoint").map(resolve)
+    self.name = name
+    let out = resolve(try required(.out, one(.out)))
+    self.out = name.isEmpty ? out : "\(out)/\(name)"
+    if name.isEmpty {
+      checkpoint = one(.checkpoint).map(resolve)
+    } else {
+      // Every member has its own, in its run folder.
+      let last = one(.checkpoint)?.split(separator: "/").last
+      checkpoint = last.map { [out = self.out] in "\(out)/\($0)" }
+    }
   }
 }

@@ -12,14 +12,15 @@ package struct Search: Sendable {
   package let model: Model
   package let reducer: Reducer
   package let record: SearchRecord.Settings
-  private let text: Evaluation
+  let text: Evaluation
   private let heldOut: Evaluation
-  /// In the order in which they are tried.
-  private let sites: [Site]
+  /// From the last layer down.
+  let sites: [Site]
 
   /// What a search tells while it runs.
   package enum Event: Sendable {
     case baseline(share: Double)
+    /// - Parameter of: How many there will be at most.
     case trial(SearchRecord.Trial, of: Int)
     /// The result is measured on both texts.
     case confirmation(share: Double)
@@ -29,7 +30,7 @@ package struct Search: Sendable {
     self.settings = settings
     model = try Model(folder: settings.model)
     let base = try settings.base.map { try Model(folder: $0) }
-    reducer = try Reducer(model, base: base)
+    reducer = try Reducer(model, base: base, isControl: settings.isControl)
     sites = try settings.selection.sites(of: model)
     for site in sites {
       for rule in settings.ranks { try rule.check(fullRank: reducer.fullRank(of: site)) }
@@ -65,7 +66,9 @@ package struct Search: Sendable {
       stride: settings.convention.stride, layers: settings.selection.layers.description,
       experts: settings.selection.experts.description, roles: settings.selection.roles.map(\.rawValue),
       ranks: settings.ranks.map(\.description), confidence: settings.confidence,
-      falseDiscoveryRate: settings.falseDiscoveryRate, isExhaustive: settings.isExhaustive)
+      falseDiscoveryRate: settings.falseDiscoveryRate, isExhaustive: settings.isExhaustive,
+      strategy: settings.strategy, objective: settings.objective.name, tolerance: settings.objective.tolerance,
+      budget: settings.budget?.description, isControl: settings.isControl)
   }
 
   /// A text that counts twice would look like twice the evidence.
@@ -77,19 +80,19 @@ package struct Search: Sendable {
     }
   }
 
-  /// Fewer where rules give the same rank.
-  package var largestTrialCount: Int { sites.count * settings.ranks.count }
-
   /// Runs the search, or goes on where its journal ends, and returns what it found.
   ///
   /// - Parameters:
-  ///   - folder: The run folder; made if it is not there. It receives journal.jsonl and plan.yaml.
+  ///   - folder: The run folder; made if it is not there. It receives journal.jsonl, spectra.jsonl and plan.yaml.
+  ///   - memory: Bytes that states kept for trials may take; more of them go to disk, in the run folder.
   ///   - report: Called as the search goes on, after what it tells is on disk. What it throws ends the search, which can
   ///     be continued later.
-  package func run(in folder: String, report: (Event) throws -> Void) throws -> SearchOutcome {
+  package func run(
+    in folder: String, memory: Int, report: @escaping (Event) throws -> Void
+  ) throws -> SearchOutcome {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let journal = try Journal(path: folder + "/journal.jsonl")
-    var past = PastRecords(journal.records)
+    let journal = try Journal(in: folder)
+    let past = PastRecords(journal.records)
     if let settings = past.settings {
       try settings.refuseDifferences(from: record, in: folder)
     } else {
@@ -98,96 +101,59 @@ package struct Search: Sendable {
     let clock = ContinuousClock()
     let start = clock.now
     let secondsBefore = past.seconds
-    func seconds() -> Double { secondsBefore + (clock.now - start) / .seconds(1) }
+    let seconds = { secondsBefore + (clock.now - start) / .seconds(1) }
 
     if !past.isFinished {
-      let reductions = try sweep(&past, journal, seconds: seconds, report: report)
-      try journal.append(.result(confirm(reductions, seconds: seconds, report: report)))
+      let spectra = try SpectrumCache(in: folder)
+      var trials = TrialSequence(
+        self, past: past, journal: journal, spectra: spectra, memory: memory, scratchFolder: folder,
+        seconds: seconds, report: report)
+      let kept =
+        switch settings.strategy {
+        case .sweep: try sweep(&trials)
+        case .greedy: try greedy(&trials)
+        case .noiseEdge: try cutAtNoiseEdge(&trials)
+        }
+      try trials.finish(confirm(kept, spentBudget: trials.hasSpentBudget, seconds: seconds, report: report))
     }
-    let outcome = try SearchOutcome(Journal.read(folder + "/journal.jsonl").records)
-    try AtomicFile.write(plan(outcome, folder: folder).yaml, to: folder + "/plan.yaml")
+    let outcome = try SearchOutcome(folder: folder)
+    if !settings.isControl {
+      try AtomicFile.write(plan(outcome, folder: folder).yaml, to: folder + "/plan.yaml")
+    }
     return outcome
   }
 
-  /// From the last layer down: each rank of each site against the model as it then is.
-  ///
-  /// Trials that the journal already holds are not made again; their decisions are.
-  private func sweep(
-    _ past: inout PastRecords, _ journal: borrowing Journal, seconds: () -> Double, report: (Event) throws -> Void
-  ) throws -> [Reduction] {
-    let rounds = WindowRounds(count: text.windows.count, exhaustive: settings.isExhaustive)
-    let futility = FutilityRule(looks: rounds.rounds.count - 1, windowCount: text.windows.count)
-    var acceptance = Acceptance(
-      confidence: settings.confidence, falseDiscoveryRate: settings.falseDiscoveryRate)
-    var scorer = try TrialScorer(model, text, rounds: rounds, firstLayer: sites.last?.layer ?? 0) {
-      try report(.baseline(share: $0))
-    }
-    var kept: [Reduction] = []
-    var number = 0
-    for layer in Set(sites.map(\.layer)).sorted(by: >) {
-      var isEntered = false
-      for decomposition in reducer.decompositions(of: sites.filter { $0.layer == layer }) {
-        let decomposition = try decomposition.get()
-        let site = decomposition.site
-        for rank in ranks(of: decomposition) {
-          number += 1
-          let reduction = Reduction(site: site, kind: reducer.kind, rank: rank)
-          let trial: SearchRecord.Trial
-          if let recorded = try past.nextTrial(reduction, number: number) {
-            trial = recorded
-            if recorded.kept {
-              scorer.assume(replacing: site, by: decomposition.reduced(to: rank))
-              isEntered = false
-            }
-          } else {
-            if !isEntered { try scorer.enter(layer: layer) }
-            isEntered = true
-            let level = acceptance.level
-            let outcome = try scorer.score(replacing: site, by: decomposition.reduced(to: rank)) {
-              futility.stops($0, windows: $1, level: level)
-            }
-            let keeps = outcome.isComplete && acceptance.keeps(outcome.delta, windows: outcome.after.windows.count)
-            trial = SearchRecord.Trial(
-              number: number, reduction, tensor: model.reference(of: site), outcome, level: level, kept: keeps,
-              seconds: seconds())
-            try journal.append(.trial(trial))
-            if keeps { try scorer.keep(outcome, changing: site) }
-          }
-          if trial.kept {
-            kept.removeAll { $0.site == site }
-            kept.append(reduction)
-          }
-          acceptance.record(trial.pairedDelta, windows: trial.windowsUsed, kept: trial.kept)
-          try report(.trial(trial, of: largestTrialCount))
-        }
-      }
-    }
-    return kept
-  }
-
-  /// Each rank once, in the order of the rules.
-  private func ranks(of decomposition: SiteDecomposition) -> [Int] {
+  /// Each rank once, in the order of the rules; those that make the matrix smaller, from the smallest, if that is the
+  /// objective.
+  func ranks(for spectrum: Spectrum) -> [Int] {
     var ranks: [Int] = []
     for rule in settings.ranks {
-      let rank = rule.rank(for: decomposition.spectrum)
+      let rank = rule.rank(for: spectrum)
       if !ranks.contains(rank) { ranks.append(rank) }
     }
-    return ranks
+    guard case .size = settings.objective else { return ranks }
+    // Two factors of r columns and rows are smaller than the matrix while r (m + n) < m n.
+    let (m, n) = (spectrum.rows, spectrum.columns)
+    return ranks.filter { $0 * (m + n) < m * n }.sorted()
   }
 
   /// The original and the lasered model on both texts.
   private func confirm(
-    _ reductions: [Reduction], seconds: () -> Double, report: (Event) throws -> Void
+    _ reductions: [Reduction], spentBudget: Bool, seconds: () -> Double, report: (Event) throws -> Void
   ) throws -> SearchRecord.Result {
-    let lasered = try reducer.applying(reductions)
+    let models = reductions.isEmpty ? [model] : [model, try reducer.applying(reductions)]
+    let steps = Double(2 * models.count)
     var finished = 0.0
-    func score(_ evaluation: Evaluation, _ model: Model) throws -> [WindowScore] {
-      defer { finished += 0.25 }
-      return try evaluation.score(model) { try report(.confirmation(share: finished + 0.25 * $0)) }.windows
+    func scores(_ evaluation: Evaluation) throws -> [[WindowScore]] {
+      try models.map { model in
+        defer { finished += 1 / steps }
+        return try evaluation.score(model) { try report(.confirmation(share: finished + $0 / steps)) }.windows
+      }
     }
-    return try SearchRecord.Result(
-      searchBaseline: score(text, model), search: score(text, lasered), heldOutBaseline: score(heldOut, model),
-      heldOut: score(heldOut, lasered), seconds: seconds())
+    let (searched, confirmed) = (try scores(text), try scores(heldOut))
+    return SearchRecord.Result(
+      searchBaseline: searched[0], search: searched[models.count - 1], heldOutBaseline: confirmed[0],
+      heldOut: confirmed[models.count - 1], spentBudget: spentBudget, seconds: seconds())
   }
 
   private func plan(_ outcome: SearchOutcome, folder: String) -> Plan {
@@ -195,21 +161,8 @@ package struct Search: Sendable {
       model: record.model.fingerprint,
       base: record.base.map { .init(path: relativePath(to: $0.path, from: folder), fingerprint: $0.fingerprint) },
       reductions: outcome.kept.map {
-        Plan.Entry($0.reduction, model: model, delta: $0.delta, standardError: $0.standardError)
+        Plan.Entry(
+          $0.reduction, model: model, delta: $0.pairedDelta?.mean, standardError: $0.pairedDelta?.standardError)
       })
-  }
-}
-
-extension SearchRecord.Trial {
-  init(
-    number: Int, _ reduction: Reduction, tensor: TensorReference, _ outcome: TrialScorer.Outcome, level: Double,
-    kept: Bool, seconds: Double
-  ) {
-    let delta = outcome.delta
-    self.init(
-      number: number, tensor: tensor.name, layer: reduction.site.layer, expert: reduction.site.expert,
-      role: reduction.site.role, kind: reduction.kind, rank: reduction.rank, fullRank: min(tensor.rows, tensor.columns),
-      windowsUsed: outcome.after.windows.count, nll: outcome.after.meanNLL, delta: delta.mean,
-      standardError: delta.standardError, level: level, kept: kept, seconds: seconds)
   }
 }

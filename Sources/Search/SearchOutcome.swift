@@ -1,5 +1,5 @@
 package import Evaluation
-internal import RankReduction
+package import RankReduction
 
 /// What a finished search found: all that reports are made from.
 package struct SearchOutcome: Sendable {
@@ -7,7 +7,11 @@ package struct SearchOutcome: Sendable {
   package let trials: [SearchRecord.Trial]
   package let search: Comparison
   package let heldOut: Comparison
+  /// Whether the search ended because its budget was spent.
+  package let spentBudget: Bool
   package let seconds: Double
+  /// Of the sites that were searched, as far as they were decomposed.
+  package let spectra: [SiteSpectrum]
 
   /// Two scores of the same windows, by corpus and pooled.
   package struct Comparison: Sendable {
@@ -53,18 +57,42 @@ package struct SearchOutcome: Sendable {
     case holds
     /// The held-out score does not fall by more than its noise, so the gain on the search text was luck or overfitting.
     case doesNotHold
+    /// The objective was size, and the held-out nll rises by no more than the tolerance.
+    case withinTolerance
+    /// The objective was size, and the held-out nll rises by more than the tolerance.
+    case beyondTolerance
   }
 
   package var verdict: Verdict {
     if kept.isEmpty { return .nothingKept }
+    if let tolerance = settings.tolerance {
+      return heldOut.delta.mean <= tolerance ? .withinTolerance : .beyondTolerance
+    }
     let chance = Significance.pValue(heldOut.delta, windows: heldOut.baseline.windows.count)
     return chance < 1 - Self.verdictConfidence ? .holds : .doesNotHold
   }
 
   private static let verdictConfidence = 0.95
 
-  /// How many of the trials luck alone would have passed, if no reduction were any good: the sum of the tests' levels.
-  package var keepsByLuck: Double { trials.reduce(0) { $0 + $1.level } }
+  /// How many keeps luck alone would explain: at most, the number of tests times the level at which they were made, if no
+  /// reduction were any good.
+  package var keepsByLuck: Double {
+    switch settings.strategy {
+    case .sweep: trials.reduce(0) { $0 + $1.level }
+    case .greedy:
+      Double(trials.count { $0.phase == .single }) * GreedyScreening.threshold(trials, settings)
+    case .noiseEdge: 0
+    }
+  }
+
+  /// Numbers of the matrices that are reduced, as stored, and in two factors where these are smaller.
+  package var sizes: (before: Int, factored: Int) {
+    let shapes = Dictionary(spectra.map { ($0.site, ($0.rows, $0.columns)) }) { first, _ in first }
+    return kept.reduce((0, 0)) { sum, trial in
+      guard let (rows, columns) = shapes[trial.site] else { return sum }
+      return (sum.0 + rows * columns, sum.1 + min(rows * columns, trial.rank * (rows + columns)))
+    }
+  }
 
   /// The trials that make the plan: for each site the last one kept, in the order in which they were kept.
   package var kept: [SearchRecord.Trial] {
@@ -73,10 +101,19 @@ package struct SearchOutcome: Sendable {
     }.map(\.element)
   }
 
+  /// What a run folder holds.
+  ///
+  /// - Throws: `SearchError` if there is no search in it, or one that is not finished.
+  package init(folder: String) throws {
+    let records = try Journal.read(in: folder)
+    guard !records.isEmpty else { throw SearchError("\(folder): no journal of a search in it") }
+    try self.init(records, spectra: SpectrumCache.read(in: folder))
+  }
+
   /// From the records of a finished journal.
   ///
   /// - Throws: `SearchError` if the search is not finished.
-  package init(_ records: [SearchRecord]) throws {
+  package init(_ records: [SearchRecord], spectra: [SiteSpectrum] = []) throws {
     var settings: SearchRecord.Settings?
     var trials: [SearchRecord.Trial] = []
     var result: SearchRecord.Result?
@@ -94,6 +131,8 @@ package struct SearchOutcome: Sendable {
     self.trials = trials
     search = try Comparison(texts: settings.text, baseline: result.searchBaseline, result: result.search)
     heldOut = try Comparison(texts: settings.heldOut, baseline: result.heldOutBaseline, result: result.heldOut)
+    spentBudget = result.spentBudget
     seconds = result.seconds
+    self.spectra = spectra
   }
 }

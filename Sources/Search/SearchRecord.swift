@@ -28,6 +28,11 @@ package enum SearchRecord: Sendable {
     package var confidence: Double
     package var falseDiscoveryRate: Double
     package var isExhaustive: Bool
+    package var strategy: Strategy
+    package var objective: String
+    package var tolerance: Double?
+    package var budget: String?
+    package var isControl: Bool
 
     package struct File: Sendable, Equatable, Codable {
       package var path: String
@@ -44,6 +49,7 @@ package enum SearchRecord: Sendable {
   /// One reduction measured against the model as it then was.
   package struct Trial: Sendable, Codable {
     package var number: Int
+    package var phase: Phase
     package var tensor: String
     package var layer: Int
     package var expert: Int?
@@ -51,7 +57,8 @@ package enum SearchRecord: Sendable {
     package var kind: ReductionKind
     package var rank: Int
     package var fullRank: Int
-    /// How many windows were run; the trial was stopped if they are not all.
+    /// How many windows were run; the trial was stopped if they are not all. None for an assignment, which says nothing of
+    /// nll, delta and error.
     package var windowsUsed: Int
     /// Over those windows, of the changed model; delta is paired on them.
     package var nll: Double
@@ -63,9 +70,23 @@ package enum SearchRecord: Sendable {
     /// Since the search began, without the time between sessions.
     package var seconds: Double
 
+    /// Where in its strategy a trial belongs.
+    package enum Phase: String, Sendable, Codable {
+      case sweep
+      /// Greedy: a reduction of the original model.
+      case single
+      /// Greedy: a reduction on top of those kept before.
+      case composition
+      /// A rank given to a site without a measurement.
+      case assignment
+    }
+
     package var site: Site { Site(layer: layer, expert: expert, role: role) }
     package var reduction: Reduction { Reduction(site: site, kind: kind, rank: rank) }
-    package var pairedDelta: PairedDelta { PairedDelta(mean: delta, standardError: standardError) }
+    /// Nil where nothing was measured.
+    package var pairedDelta: PairedDelta? {
+      windowsUsed > 0 ? PairedDelta(mean: delta, standardError: standardError) : nil
+    }
   }
 
   /// The last line: the original and the lasered model on both texts, by window, evaluated as `laser perplexity` does.
@@ -74,6 +95,7 @@ package enum SearchRecord: Sendable {
     package var search: [WindowScore]
     package var heldOutBaseline: [WindowScore]
     package var heldOut: [WindowScore]
+    package var spentBudget: Bool
     package var seconds: Double
   }
 }

@@ -20,10 +20,17 @@ package struct SearchSettings: Sendable {
   package var falseDiscoveryRate: Double
   /// Whether every trial runs over all windows, also when it cannot be accepted any more.
   package var isExhaustive: Bool
+  package var strategy: Strategy
+  package var objective: Objective
+  /// Nil to try everything.
+  package var budget: Budget?
+  /// Whether random directions are dropped instead of the weakest, to see what a search finds by chance.
+  package var isControl: Bool
 
   package init(
     model: String, base: String?, text: [String], heldOut: [String], convention: Convention, context: Int,
-    selection: SiteSelection, ranks: [RankRule], confidence: Double, falseDiscoveryRate: Double, isExhaustive: Bool
+    selection: SiteSelection, ranks: [RankRule], confidence: Double, falseDiscoveryRate: Double, isExhaustive: Bool,
+    strategy: Strategy, objective: Objective, budget: Budget?, isControl: Bool
   ) {
     self.model = model
     self.base = base
@@ -36,6 +43,10 @@ package struct SearchSettings: Sendable {
     self.confidence = confidence
     self.falseDiscoveryRate = falseDiscoveryRate
     self.isExhaustive = isExhaustive
+    self.strategy = strategy
+    self.objective = objective
+    self.budget = budget
+    self.isControl = isControl
   }
 }
 
@@ -48,9 +59,25 @@ extension SearchSettings {
 
 extension SearchSettings {
   package static let defaultRoles = "w1,w2,w3"
-  package static let defaultRanks = "0.9,0.75,0.5,0.25,0.1"
+  /// What is tried when nothing is said; the strategy noise-edge has its one rule.
+  package static func defaultRanks(_ strategy: Strategy) -> String {
+    strategy == .noiseEdge ? RankRule.noiseEdge.description : "0.9,0.75,0.5,0.25,0.1"
+  }
   package static let defaultConfidence = 0.95
   package static let defaultFalseDiscoveryRate = 0.1
+
+  package static func strategy(_ text: String) throws(SearchError) -> Strategy {
+    guard let strategy = Strategy(rawValue: text) else {
+      throw SearchError(
+        "\"\(text)\" is not a strategy; strategies are \(Strategy.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    return strategy
+  }
+
+  package static func budget(_ text: String) throws(SearchError) -> Budget {
+    guard let budget = Budget(text) else { throw SearchError("\"\(text)\" is not a budget; give \(Budget.syntax)") }
+    return budget
+  }
 
   package static func roles(_ text: String) throws(SearchError) -> [Role] {
     var roles: [Role] = []
@@ -88,6 +115,12 @@ extension SearchSettings {
     }
     guard confidence >= 0.5, confidence < 1 else {
       throw SearchError("the confidence must be at least 0.5 and below 1")
+    }
+    if strategy == .noiseEdge, ranks != [.noiseEdge] {
+      throw SearchError("the strategy noise-edge chooses the ranks itself; leave them out")
+    }
+    if objective != .perplexity, strategy != .sweep {
+      throw SearchError("the objective size goes with the strategy sweep")
     }
     guard falseDiscoveryRate > 0, falseDiscoveryRate <= 1 else {
       throw SearchError("the false discovery rate must be above 0 and at most 1")

@@ -5,17 +5,24 @@ package import Tensors
 
 /// Scores changes of single matrices, doing only the work that a change makes necessary.
 ///
-/// A search goes from the last layer down. The states that enter a layer are then those of the original model, whatever
-/// was kept above it, so they are computed once and kept. Inside the layer that a trial changes, attention, routing and
-/// the outputs of the other experts are known; only the tokens of the changed expert are run again, then the layers above.
-/// In the last layer, only those tokens' logits are computed. All products have the shapes that a full evaluation gives
-/// them, so the score of a trial is, bit for bit, that of the changed model.
+/// The states that enter each layer are kept. What is changed in a layer does not change those that enter it or a layer
+/// below: a search that goes from the last layer down never computes them again. Inside the layer that a trial changes,
+/// attention, routing and the outputs of the other experts are known; only the tokens of the changed expert are run again,
+/// then the layers above. In the last layer, only those tokens' logits are computed. All products have the shapes that a
+/// full evaluation gives them, so the score of a trial is, bit for bit, that of the changed model.
 package struct TrialScorer {
   /// With all that was kept so far.
   package private(set) var model: Model
+  /// Of that model.
   package private(set) var score: Score
+  /// Of the model that the scorer began with.
+  package let original: Score
   private var rounds: [Round]
+  private let store: StateStore
   private var isScoreKnown = true
+  /// Layers below this one have kept inputs that are those of the current model.
+  private var currentInputs: Int
+  private var enteredLayer: Int?
 
   /// A round's windows under the current model.
   private struct Round {
@@ -23,7 +30,7 @@ package struct TrialScorer {
     let indices: [Int]
     let forward: ForwardPass
     /// By layer: the states that enter it.
-    let inputs: [Matrix]
+    let inputs: [StateStore.Kept]
     /// −log p of every scored token.
     var likelihoods: [Double]
     /// The entered layer, taken apart.
@@ -41,7 +48,8 @@ package struct TrialScorer {
 
   /// A trial's outcome over the windows that it ran, with what is needed to keep it.
   package struct Outcome {
-    /// The current model and the changed one on the same windows.
+    /// The model that the scorer began with, the current one and the changed one on the same windows.
+    package let original: Score
     package let before: Score
     package let after: Score
     /// Whether no window was left out. Then `after` has the windows in the order of the text.
@@ -49,24 +57,28 @@ package struct TrialScorer {
     fileprivate let model: Model
     fileprivate let likelihoods: [[Double]]
 
-    package var delta: PairedDelta { PairedDelta(from: before, to: after) }
+    package var evidence: TrialEvidence { TrialEvidence(original: original, before: before, after: after) }
   }
 
   /// Runs the model once over all windows and keeps the states that enter each layer from `firstLayer` on.
+  ///
+  /// - Parameters:
+  ///   - memory: Bytes that kept states may take; more of them go to a file in the scratch folder.
   package init(
-    _ model: Model, _ evaluation: Evaluation, rounds: WindowRounds, firstLayer: Int,
-    progress: (Double) throws -> Void = { _ in }
+    _ model: Model, _ evaluation: Evaluation, rounds: WindowRounds, firstLayer: Int, memory: Int = .max,
+    scratchFolder: String = "/tmp", progress: (Double) throws -> Void = { _ in }
   ) throws {
     let layerCount = model.configuration.layerCount
+    let store = StateStore(memory: memory, folder: scratchFolder)
     let steps = Double(rounds.rounds.count * (layerCount + 1))
     var step = 0.0
     self.model = model
     self.rounds = try rounds.rounds.map { indices in
       let forward = try ForwardPass(model, WindowBatch(indices.map { evaluation.windows[$0] }))
       let states = try forward.embeddings()
-      var inputs: [Matrix] = []
+      var inputs: [StateStore.Kept] = []
       for layer in 0..<layerCount {
-        inputs.append(layer < firstLayer ? Matrix(rows: 0, columns: 0) : states.copy())
+        inputs.append(layer < firstLayer ? .inMemory(Matrix(rows: 0, columns: 0)) : try store.keep(states))
         try forward.run(layer: layer, states)
         step += 1
         try progress(step / steps)
@@ -76,8 +88,10 @@ package struct TrialScorer {
       try progress(step / steps)
       return Round(indices: indices, forward: forward, inputs: inputs, likelihoods: likelihoods)
     }
-    score = Score([])
-    score = try Self.complete(self.rounds, self.rounds.map(\.likelihoods))
+    self.store = store
+    currentInputs = layerCount
+    original = try Self.complete(self.rounds, self.rounds.map(\.likelihoods))
+    score = original
   }
 
   /// Makes a changed model the current one without scoring it; the next layer that is entered does that. For changes that
@@ -85,14 +99,18 @@ package struct TrialScorer {
   package mutating func assume(replacing site: Site, by matrix: StoredMatrix) {
     model = model.replacing(site, by: matrix)
     isScoreKnown = false
+    enteredLayer = nil
+    currentInputs = min(currentInputs, site.layer + 1)
   }
 
-  /// Takes a layer apart. Layers are entered from the last down: nothing below the layer may have changed.
+  /// Takes a layer apart, unless it is already.
   package mutating func enter(layer: Int) throws {
+    guard enteredLayer != layer else { return }
+    if layer >= currentInputs { try refreshInputs(upTo: layer) }
     if !isScoreKnown { try scoreCurrentModel(from: layer) }
     for index in rounds.indices {
       let forward = rounds[index].forward.with(model)
-      let attended = rounds[index].inputs[layer].copy()
+      let attended = try store.load(rounds[index].inputs[layer])
       try forward.attend(layer: layer, attended)
       let feedForward = try FeedForward(model, layer: layer)
       let routing = try feedForward.route(attended)
@@ -102,12 +120,26 @@ package struct TrialScorer {
       }
       rounds[index].stage = Stage(layer: layer, attended: attended, routing: routing, contributions: contributions)
     }
+    enteredLayer = layer
+  }
+
+  /// Changes were kept below: the states that enter the layers above them are other ones now.
+  private mutating func refreshInputs(upTo layer: Int) throws {
+    for round in rounds {
+      let forward = round.forward.with(model)
+      let states = try store.load(round.inputs[currentInputs - 1])
+      for below in (currentInputs - 1)..<layer {
+        try forward.run(layer: below, states)
+        try store.replace(round.inputs[below + 1], with: states)
+      }
+    }
+    currentInputs = layer + 1
   }
 
   private mutating func scoreCurrentModel(from layer: Int) throws {
     for index in rounds.indices {
       let forward = rounds[index].forward.with(model)
-      let states = rounds[index].inputs[layer].copy()
+      let states = try store.load(rounds[index].inputs[layer])
       for layer in layer..<model.configuration.layerCount { try forward.run(layer: layer, states) }
       rounds[index].likelihoods = try forward.negativeLogLikelihoods(states)
     }
@@ -117,26 +149,30 @@ package struct TrialScorer {
 
   /// Scores the current model with one matrix of the entered layer replaced.
   ///
-  /// - Parameter stops: Asked between rounds, with the delta so far and its windows, whether the trial is to end there.
+  /// - Parameter stops: Asked between rounds, with what the windows so far say, whether the trial is to end there.
   package func score(
-    replacing site: Site, by matrix: StoredMatrix, stops: (PairedDelta, Int) -> Bool = { _, _ in false }
+    replacing site: Site, by matrix: StoredMatrix, stops: (TrialEvidence) -> Bool = { _ in false }
   ) throws -> Outcome {
     let changed = model.replacing(site, by: matrix)
+    var original: [WindowScore] = []
     var before: [WindowScore] = []
     var after: [WindowScore] = []
     var likelihoods: [[Double]] = []
     for (number, round) in rounds.enumerated() {
-      likelihoods.append(try Self.likelihoods(of: changed, site: site, round))
+      likelihoods.append(try self.likelihoods(of: changed, site: site, round))
+      original += round.indices.map { self.original.windows[$0] }
       before += round.indices.map { score.windows[$0] }
       after += try round.forward.batch.scores(likelihoods[number])
       let isLast = number == rounds.count - 1
-      if !isLast, stops(PairedDelta(from: Score(before), to: Score(after)), after.count) {
-        return Outcome(
-          before: Score(before), after: Score(after), isComplete: false, model: changed, likelihoods: likelihoods)
-      }
+      guard !isLast else { break }
+      let outcome = Outcome(
+        original: Score(original), before: Score(before), after: Score(after), isComplete: false, model: changed,
+        likelihoods: likelihoods)
+      if stops(outcome.evidence) { return outcome }
     }
     return Outcome(
-      before: score, after: try Self.complete(rounds, likelihoods), isComplete: true, model: changed,
+      original: self.original, before: score, after: try Self.complete(rounds, likelihoods), isComplete: true,
+      model: changed,
       likelihoods: likelihoods)
   }
 
@@ -145,8 +181,12 @@ package struct TrialScorer {
     precondition(outcome.isComplete, "a trial that was stopped cannot be kept")
     model = outcome.model
     score = outcome.after
+    currentInputs = min(currentInputs, site.layer + 1)
     for index in rounds.indices { rounds[index].likelihoods = outcome.likelihoods[index] }
-    guard site.role.belongsToExpert else { return try enter(layer: site.layer) }
+    guard site.role.belongsToExpert else {
+      enteredLayer = nil
+      return try enter(layer: site.layer)
+    }
     for round in rounds {
       guard let stage = round.stage else { continue }
       try FeedForward(model, layer: site.layer).run(
@@ -155,7 +195,7 @@ package struct TrialScorer {
   }
 
   /// −log p of every scored token of a round under a model that differs from the current one at one site.
-  private static func likelihoods(of changed: Model, site: Site, _ round: Round) throws -> [Double] {
+  private func likelihoods(of changed: Model, site: Site, _ round: Round) throws -> [Double] {
     guard let stage = round.stage, stage.layer == site.layer else {
       throw SearchError("layer \(site.layer) was not entered")
     }
@@ -164,7 +204,7 @@ package struct TrialScorer {
     let states: Matrix
     if site.role.belongsToExpert {
       let expert = site.expert ?? 0
-      states = try self.states(of: stage, changing: expert, in: changed)
+      states = try Self.states(of: stage, changing: expert, in: changed)
       if site.layer == layerCount - 1 {
         let tokens = Set(stage.routing.slots[expert].map { $0 / Int32(stage.routing.expertsPerToken) })
         var likelihoods = round.likelihoods
@@ -172,7 +212,7 @@ package struct TrialScorer {
         return likelihoods
       }
     } else {
-      states = round.inputs[site.layer].copy()
+      states = try store.load(round.inputs[site.layer])
       try forward.run(layer: site.layer, states)
     }
     for layer in (site.layer + 1)..<layerCount { try forward.run(layer: layer, states) }

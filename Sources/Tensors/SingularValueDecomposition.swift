@@ -14,13 +14,20 @@ package struct SingularValueDecomposition: Sendable {
   package let rows: Int
   package let columns: Int
   /// Row i is the i-th right (m ≥ n) or left (m < n) singular vector.
-  private let vectors: DoubleMatrix
+  let vectors: DoubleMatrix
 
   /// LAPACK could not decompose a matrix.
   package struct Failure: Error, CustomStringConvertible {
     package let routine: String
     package let code: Int
     package var description: String { "LAPACK's \(routine) failed with code \(code)" }
+  }
+
+  init(singularValues: [Double], rows: Int, columns: Int, vectors: DoubleMatrix) {
+    self.singularValues = singularValues
+    self.rows = rows
+    self.columns = columns
+    self.vectors = vectors
   }
 
   package init(_ matrix: DoubleMatrix) throws(Failure) {

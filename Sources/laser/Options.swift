@@ -63,3 +63,14 @@ struct WindowOptions: ParsableArguments {
     }
   }
 }
+
+/// How much memory a command may take for what it keeps.
+struct MemoryOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Memory for states kept between trials, as in 8G; beyond it they go to disk. Half of the machine's by default.",
+      valueName: "size"))
+  var memory: ByteSize?
+
+  var bytes: Int { memory?.bytes ?? ByteSize.physicalMemory / 2 }
+}

@@ -18,9 +18,7 @@ struct ReportCommand: ParsableCommand {
 
   func run() throws {
     _ = common.begin()
-    let records = try Journal.read(folder + "/journal.jsonl").records
-    guard !records.isEmpty else { throw SearchError("\(folder): no journal of a search in it") }
-    let outcome = try SearchOutcome(records)
+    let outcome = try SearchOutcome(folder: folder)
     try RunReport.write(outcome, in: folder)
     print(json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: folder), terminator: "")
   }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Checkpoints
+internal import FoundationEssentials
 internal import Inference
 internal import RankReduction
 internal import Reports
@@ -10,15 +11,21 @@ struct RunCommand: ParsableCommand {
     commandName: "run",
     abstract: "Search, write the lasered checkpoint and report, as a recipe says.",
     discussion: """
-      A recipe has the keys of 'laser search' (model, base, text, held_out, layers, experts, roles, ranks, confidence, \
-      convention, context, stride), out for the run folder, and checkpoint for the lasered checkpoint. Paths are relative \
+      A recipe has the keys of 'laser search' (model, base, text, held_out, layers, experts, roles, ranks, strategy, \
+      confidence, fdr, context, …), out for the run folder, and checkpoint for the lasered checkpoint. Paths are relative \
       to the recipe. The same command continues an interrupted run.
+
+      Where a key has alternatives (model: [a, b], roles: [[w1], [w2, w3]], strategy: [sweep, greedy]) the recipe is a \
+      batch: every combination is searched, one after another, and a table sums them up. A member that fails is reported \
+      and does not stop the rest.
 
       Example: laser run runs/posy/relative.yaml
       """)
 
-  @Argument(help: ArgumentHelp("A recipe, YAML.", valueName: "recipe"))
-  var recipe: String
+  @Argument(help: ArgumentHelp("Recipes, YAML.", valueName: "recipe"))
+  var recipes: [String]
+
+  @OptionGroup var memory: MemoryOption
 
   @Flag(help: "Replace an existing lasered checkpoint.")
   var force = false
@@ -30,21 +37,70 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    let recipe = try Recipe(file: recipe)
-    let search = try Search(recipe.settings, program: Version.program)
-    let copy = try recipe.checkpoint.map {
-      try CheckpointCopy(
-        of: search.model.checkpoint, to: $0, replacesExisting: force,
-        sparing: [self.recipe, recipe.out] + recipe.settings.files)
+    let files = try recipes.map { (path: $0, contents: try RecipeFile(file: $0)) }
+    if files.count == 1, files[0].contents.members.count == 1 {
+      try runAlone(files[0].contents.members[0], from: files[0].path, console)
+    } else {
+      try runBatch(files, console)
     }
-    let outcome = try search.run(in: recipe.out, console)
-    try RunReport.write(outcome, in: recipe.out)
-    if let copy { try writeLasered(copy, search.reducer, outcome.kept.map(\.reduction), console) }
+  }
+
+  private func runAlone(_ recipe: Recipe, from path: String, _ console: Console) throws {
+    let outcome = try carryOut(recipe, from: path, console)
     if json {
       print(try jsonText(JSONReport(outcome)), terminator: "")
     } else {
       print(searchSummary(outcome, folder: recipe.out), terminator: "")
-      if let checkpoint = recipe.checkpoint { print("  Model   \(checkpoint)") }
+      if let checkpoint = writtenCheckpoint(recipe) { print("  Model   \(checkpoint)") }
     }
   }
+
+  private func runBatch(_ files: [(path: String, contents: RecipeFile)], _ console: Console) throws {
+    let count = files.reduce(0) { $0 + $1.contents.members.count }
+    var all: [BatchSummary.Member] = []
+    for file in files {
+      var members: [BatchSummary.Member] = []
+      for recipe in file.contents.members {
+        let name = recipe.name.isEmpty ? file.path : recipe.name
+        console.note("\(all.count + members.count + 1) of \(count): \(name)")
+        let outcome = try resultUnlessInterrupted { try carryOut(recipe, from: file.path, console) }
+        if case .failure(let error) = outcome { console.note("\(name) failed: \(error)") }
+        members.append(.init(name: name, folder: recipe.out, outcome: outcome))
+      }
+      if members.count > 1 {
+        let summary = BatchSummary(members)
+        try FileManager.default.createDirectory(atPath: file.contents.out, withIntermediateDirectories: true)
+        try AtomicFile.write(summary.markdown, to: file.contents.out + "/summary.md")
+        try AtomicFile.write(jsonText(summary.json), to: file.contents.out + "/summary.json")
+      }
+      all += members
+    }
+    let summary = BatchSummary(all)
+    print(json ? try jsonText(summary.json) : summary.plain, terminator: "")
+    if summary.failures > 0 { throw ExitCode(1) }
+  }
+
+  private func resultUnlessInterrupted(
+    _ body: () throws -> SearchOutcome
+  ) throws -> Result<SearchOutcome, any Error> {
+    do { return .success(try body()) } catch let error as Interruption.Requested { throw error } catch {
+      return .failure(error)
+    }
+  }
+
+  private func carryOut(_ recipe: Recipe, from path: String, _ console: Console) throws -> SearchOutcome {
+    let search = try Search(recipe.settings, program: Version.program)
+    let copy = try writtenCheckpoint(recipe).map {
+      try CheckpointCopy(
+        of: search.model.checkpoint, to: $0, replacesExisting: force,
+        sparing: [path, recipe.out] + recipe.settings.files)
+    }
+    let outcome = try search.run(in: recipe.out, memory: memory.bytes, console)
+    try RunReport.write(outcome, in: recipe.out)
+    if let copy { try writeLasered(copy, search.reducer, outcome.kept.map(\.reduction), console) }
+    return outcome
+  }
+
+  /// A control makes no model that anyone would want.
+  private func writtenCheckpoint(_ recipe: Recipe) -> String? { recipe.settings.isControl ? nil : recipe.checkpoint }
 }

@@ -55,7 +55,30 @@ struct SearchCommand: ParsableCommand {
       "Ranks to try, in this order.",
       discussion: "Each is \(RankRule.syntax).",
       valueName: "list"))
-  var ranks = SearchSettings.defaultRanks
+  var ranks: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Order of trials: sweep, greedy or noise-edge.",
+      discussion: """
+        sweep goes from the last layer down and keeps what improves the model as it then is. greedy measures every single \
+        reduction first and composes the best. noise-edge cuts every site at the edge of its noise, without trials.
+        """, valueName: "name"))
+  var strategy = Strategy.sweep.rawValue
+
+  @Option(
+    help: ArgumentHelp(
+      "perplexity for the lowest, size for the largest reduction within --tolerance.", valueName: "name"))
+  var objective = Objective.perplexity.name
+
+  @Option(
+    help: ArgumentHelp(
+      "With --objective size: nats per token that the nll may rise by; \(Objective.defaultTolerance) by default.",
+      valueName: "nats"))
+  var tolerance: Double?
+
+  @Option(help: ArgumentHelp("Stop after \(Budget.syntax), with what was found.", valueName: "amount"))
+  var budget: String?
 
   @Option(
     help: ArgumentHelp(
@@ -71,7 +94,12 @@ struct SearchCommand: ParsableCommand {
   @Flag(help: "Run every trial over all windows, also when it cannot be accepted any more.")
   var exhaustive = false
 
+  @Flag(help: "Drop random directions instead of the weakest, to see what a search finds by chance.")
+  var control = false
+
   @OptionGroup var windows: WindowOptions
+
+  @OptionGroup var memory: MemoryOption
 
   @Flag(help: "Print the report as one JSON object.")
   var json = false
@@ -89,13 +117,16 @@ struct SearchCommand: ParsableCommand {
         return list
       }
       do {
+        let strategy = try SearchSettings.strategy(strategy)
         let settings = SearchSettings(
           model: model, base: base, text: text, heldOut: heldOut, convention: windows.resolved,
           context: windows.context,
           selection: try SiteSelection(
             layers: list(layers, "layers"), experts: list(experts, "experts"), roles: SearchSettings.roles(roles)),
-          ranks: try SearchSettings.ranks(ranks), confidence: confidence, falseDiscoveryRate: fdr,
-          isExhaustive: exhaustive)
+          ranks: try SearchSettings.ranks(ranks ?? SearchSettings.defaultRanks(strategy)), confidence: confidence,
+          falseDiscoveryRate: fdr, isExhaustive: exhaustive, strategy: strategy,
+          objective: try Objective(name: objective, tolerance: tolerance),
+          budget: try budget.map { try SearchSettings.budget($0) }, isControl: control)
         try settings.validate()
         return settings
       } catch let error as SearchError {
@@ -107,7 +138,7 @@ struct SearchCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     let search = try Search(settings, program: Version.program)
-    let outcome = try search.run(in: out, console)
+    let outcome = try search.run(in: out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: out)
     print(json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: out), terminator: "")
   }

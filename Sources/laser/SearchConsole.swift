@@ -1,12 +1,13 @@
+internal import Evaluation
 internal import Reports
 internal import Search
 
 extension Search {
   /// Runs the search with its progress on the console.
-  func run(in folder: String, _ console: Console) throws -> SearchOutcome {
-    var kept = 0
+  func run(in folder: String, memory: Int, _ console: Console) throws -> SearchOutcome {
     Interruption.watch()
-    return try run(in: folder) { event in
+    var watch = TrialWatch()
+    return try run(in: folder, memory: memory) { event in
       do { try Interruption.check() } catch {
         console.endLine()
         throw error
@@ -14,28 +15,52 @@ extension Search {
       switch event {
       case .baseline(let share): console.progress("Baseline", share)
       case .trial(let trial, let total):
-        if trial.kept { kept += 1 }
-        console.progress(
-          "Trials", Double(trial.number) / Double(total),
-          detail: "\(trial.site) · \(kept) kept · nll \(Numbers.fixed(trial.nll, 4))")
+        watch.take(trial)
+        console.progress("Trials", Double(trial.number) / Double(total), detail: watch.line(total: total))
       case .confirmation(let share): console.progress("Confirming", share)
       }
     }
   }
 }
 
+/// What a search has come to, for its progress line.
+private struct TrialWatch {
+  private var last: SearchRecord.Trial?
+  private var kept = 0
+  private var best: Double?
+  private let start = ContinuousClock.now
+  private var count = 0
+
+  mutating func take(_ trial: SearchRecord.Trial) {
+    last = trial
+    count += 1
+    if trial.kept { kept += 1 }
+    if let delta = trial.pairedDelta?.mean { best = min(best ?? delta, delta) }
+  }
+
+  func line(total: Int) -> String {
+    guard let last else { return "" }
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    let parts = [
+      "\(last.site)", "\(last.number) of \(total)", "\(kept) kept", best.map { "best \(Numbers.signed($0, 4))" },
+      seconds > 1 ? "\(Numbers.fixed(Double(count) / seconds, 1)) trials/s" : nil,
+    ]
+    return parts.compactMap(\.self).joined(separator: " · ")
+  }
+}
+
 /// What the terminal shows of a finished search.
 func searchSummary(_ outcome: SearchOutcome, folder: String) -> String {
+  let settings = outcome.settings
   let sites = "\(outcome.kept.count) \(outcome.kept.count == 1 ? "matrix" : "matrices") reduced"
   return """
     \(SummaryText.perplexities(outcome).plain)
 
       \(SummaryText.verdict(outcome))
-      \(sites); \(outcome.trials.count) trials in \(Numbers.duration(outcome.seconds)). \
-    Perplexity by \(SummaryText.conventionText(outcome.settings)).
+      \(sites); \(outcome.trials.count) trials in \(Numbers.duration(outcome.seconds))\
+    \(outcome.spentBudget ? ", the whole budget" : ""). Perplexity by \(SummaryText.conventionText(settings)).
 
-      Plan    \(folder)/plan.yaml
-      Report  \(folder)/report.md
+    \(settings.isControl ? "" : "  Plan    \(folder)/plan.yaml\n")  Report  \(folder)/report.md
 
     """
 }

@@ -129,7 +129,7 @@ struct SearchTests {
   @Test func reportsAreRebuiltToTheByte() async throws {
     let search = try await laserSucceeds(workshop.search(out: "run"))
     let before = try contents(of: folder["run"])
-    #expect(before.keys.sorted() == ["journal.jsonl", "plan.yaml", "report.json", "report.md"])
+    #expect(before.keys.sorted() == ["journal.jsonl", "plan.yaml", "report.json", "report.md", "spectra.jsonl"])
     for name in ["report.json", "report.md"] { try FileManager.default.removeItem(at: folder["run/\(name)"]) }
     let report = try await laserSucceeds(["report", folder.path("run")])
     #expect(try contents(of: folder["run"]) == before)

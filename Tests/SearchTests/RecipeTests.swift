@@ -7,8 +7,50 @@ import Testing
 @Suite struct RecipeTests {
   private static let minimal = "model: m\ntext: a.txt\nheld_out: [b.txt, /c.txt]\nout: run\n"
 
+  private static func only(yaml: String, folder: String) throws -> Recipe {
+    let members = try RecipeFile(yaml: yaml, folder: folder).members
+    #expect(members.count == 1)
+    return try #require(members.first)
+  }
+
+  @Test func alternativesMakeABatch() throws {
+    let file = try RecipeFile(
+      yaml: "model: [a/one, b/two]\ntext: [x.txt, y.txt]\nroles: [[w1], [w2, w3]]\nout: runs\n"
+        + "checkpoint: somewhere/lasered\n", folder: "here/")
+    #expect(file.out == "here/runs")
+    #expect(file.members.map(\.name) == ["one_w1", "one_w2+w3", "two_w1", "two_w2+w3"])
+    #expect(file.members.map(\.settings.model) == ["here/a/one", "here/a/one", "here/b/two", "here/b/two"])
+    #expect(file.members.map(\.settings.selection.roles) == [[.w1], [.w2, .w3], [.w1], [.w2, .w3]])
+    #expect(file.members.allSatisfy { $0.settings.text == ["here/x.txt", "here/y.txt"] })
+    #expect(file.members[1].out == "here/runs/one_w2+w3")
+    #expect(file.members[1].checkpoint == "here/runs/one_w2+w3/lasered")
+  }
+
+  @Test func membersNeverShareAFolder() throws {
+    let file = try RecipeFile(
+      yaml: "model: [a/same, b/same, .., /]\ntext: x\nout: runs\nstrategy: [sweep, greedy]\n", folder: "")
+    #expect(Set(file.members.map(\.out)).count == 8)
+    #expect(file.members.allSatisfy { !$0.name.contains("/") && $0.name != ".." })
+  }
+
+  @Test func aBatchHasALimit() {
+    let numbers = (2..<40).map(String.init).joined(separator: ", ")
+    #expect(throws: SearchError.self) {
+      try RecipeFile(
+        yaml: "model: m\ntext: x\nout: o\ncontext: [\(numbers)]\nconfidence: [\(numbers)]\n", folder: "")
+    }
+  }
+
+  @Test(arguments: [
+    ("200", Budget.trials(200)), ("90s", .seconds(90)), ("20m", .seconds(1200)), ("1h30m", .seconds(5400)),
+    ("2d", .seconds(172_800)),
+  ]) func budgets(text: String, budget: Budget) { #expect(Budget(text) == budget) }
+
+  @Test(arguments: ["", "0", "-1", "1.5", "m", "20 m", "20x", "1m1h", "0s", "99999999999999999999s", "1h30"])
+  func budgetsThatAreNone(text: String) { #expect(Budget(text) == nil) }
+
   @Test func pathsAreRelativeToTheRecipe() throws {
-    let recipe = try Recipe(yaml: Self.minimal + "base: ../base\ncheckpoint: run/lasered\n", folder: "recipes/")
+    let recipe = try Self.only(yaml: Self.minimal + "base: ../base\ncheckpoint: run/lasered\n", folder: "recipes/")
     #expect(recipe.settings.model == "recipes/m")
     #expect(recipe.settings.base == "recipes/../base")
     #expect(recipe.settings.text == ["recipes/a.txt"])
@@ -18,7 +60,7 @@ import Testing
   }
 
   @Test func valuesAndLists() throws {
-    let recipe = try Recipe(
+    let recipe = try Self.only(
       yaml: Self.minimal + "convention: strided\ncontext: 64\nstride: 16\nroles: [gate_proj, w2]\nranks: [0.5, 64, 0]\n"
         + "layers: 0-1,3\nexperts: 2\nconfidence: 0.9\nfdr: 0.2\nexhaustive: true\n", folder: "")
     #expect(recipe.settings.convention == .strided(stride: 16))
@@ -35,13 +77,16 @@ import Testing
     ("contxt: 4", "contxt"), ("context: many", "context"), ("context: 1", "context"), ("ranks: [0.5, 1.5]", "1.5"),
     ("ranks: []", "ranks"), ("roles: [w4]", "w4"), ("layers: 5-2", "5-2"), ("confidence: 1", "confidence"),
     ("fdr: 0", "false discovery"),
-    ("text: {a: b}", "text"), ("model: [a, b]", "model"), ("convention: bleu", "bleu"),
+    ("text: {a: b}", "text"), ("out: [a, b]", "out"), ("model: [a, a]", "model"), ("model: [[a], b]", "model"),
+    ("strategy: random", "random"), ("strategy: noise-edge\nranks: 0.5", "noise-edge"), ("budget: 0", "budget"),
+    ("objective: speed", "speed"), ("tolerance: 0.1", "tolerance"), ("objective: size\ntolerance: -1", "tolerance"),
+    ("objective: size\nstrategy: greedy", "sweep"), ("convention: bleu", "bleu"),
     ("stride: 0\nconvention: strided", "stride"),
     ("a: b: c", "YAML"), ("exhaustive: perhaps", "exhaustive"),
   ]) func refuses(line: String, named: String) {
     let key = line.prefix { $0 != ":" }
     let rest = Self.minimal.split(separator: "\n").filter { !$0.hasPrefix(key + ":") }.joined(separator: "\n")
-    #expect { try Recipe(yaml: rest + "\n" + line + "\n", folder: "") } throws: { error in
+    #expect { try RecipeFile(yaml: rest + "\n" + line + "\n", folder: "") } throws: { error in
       let text = "\(error)"
       return error is SearchError && text.contains(named) && !text.contains("\n")
     }
@@ -49,7 +94,7 @@ import Testing
 
   @Test(arguments: ["model", "text", "out"]) func missesWhatIsRequired(key: String) {
     let rest = Self.minimal.split(separator: "\n").filter { !$0.hasPrefix(key + ":") }.joined(separator: "\n")
-    #expect { try Recipe(yaml: rest, folder: "") } throws: { "\($0)".contains("\"\(key)\" is missing") }
+    #expect { try RecipeFile(yaml: rest, folder: "") } throws: { "\($0)".contains("\"\(key)\" is missing") }
   }
 
   @Test func indexLists() {

@@ -1,5 +1,6 @@
 import Evaluation
 import Search
+import Tensors
 import Testing
 
 @Suite struct StatisticsTests {
@@ -98,7 +99,7 @@ import Testing
       }
       let stop = (1..<rounds.count).first { count in
         let indices = Array(rounds[..<count].joined())
-        return rule.stops(delta(indices), windows: indices.count, level: acceptance.level)
+        return rule.stops(delta(indices), windows: indices.count, threshold: 0, level: acceptance.level)
       }
       run += rounds[..<(stop ?? rounds.count)].reduce(0) { $0 + $1.count }
       if acceptance.keeps(delta(Array(0..<104)), windows: 104) {
@@ -132,13 +133,11 @@ import Testing
   }
 }
 
-/// Normal numbers as sums of twelve uniform ones, the same for a seed everywhere.
+/// Normal numbers, the same for a seed everywhere.
 private struct NormalNumbers {
   private var generator: SplitMix64
 
   init(seed: UInt64) { generator = SplitMix64(seed: seed) }
 
-  mutating func next() -> Double {
-    (0..<12).reduce(-6.0) { sum, _ in sum + Double.random(in: 0..<1, using: &generator) }
-  }
+  mutating func next() -> Double { generator.nextNormal() }
 }

@@ -77,12 +77,29 @@ import Tokenization
     #expect(try scorer.score == TrialScorer(current, evaluation, rounds: rounds, firstLayer: 0).score)
   }
 
+  /// In an order that no sweep has: layers below those that were kept, and above them again.
+  @Test(arguments: [Int.max, 0]) func keepsInAnyOrderAreOfTheModelWithAllOfThem(memory: Int) throws {
+    let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
+    var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0, memory: memory)
+    var current = model
+    for site in [Self.sites[3], Self.sites[5], Self.sites[0], Self.sites[4], Self.sites[1]] {
+      let matrix = try reducer.decompose(site).reduced(to: 9)
+      try scorer.enter(layer: site.layer)
+      let outcome = try scorer.score(replacing: site, by: matrix)
+      current = current.replacing(site, by: matrix)
+      let whole = try TrialScorer(current, evaluation, rounds: rounds, firstLayer: 0)
+      #expect(outcome.after == whole.score)
+      #expect(outcome.original == scorer.original)
+      try scorer.keep(outcome, changing: site)
+    }
+  }
+
   @Test func aTrialThatIsStoppedSaysOverWhichWindows() throws {
     let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
     var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 5)
     try scorer.enter(layer: 5)
     let matrix = try reducer.decompose(Self.sites[0]).reduced(to: 0)
-    let outcome = try scorer.score(replacing: Self.sites[0], by: matrix) { _, _ in true }
+    let outcome = try scorer.score(replacing: Self.sites[0], by: matrix) { _ in true }
     #expect(!outcome.isComplete)
     #expect(outcome.after.windows.count == rounds.rounds[0].count)
     #expect(outcome.before.windows == rounds.rounds[0].map { scorer.score.windows[$0] })

@@ -1,0 +1,86 @@
+internal import Evaluation
+package import Search
+
+/// What became of several searches: one row each, failed ones too.
+package struct BatchSummary {
+  package struct Member {
+    let name: String
+    let folder: String
+    let outcome: Result<SearchOutcome, any Error>
+
+    package init(name: String, folder: String, outcome: Result<SearchOutcome, any Error>) {
+      self.name = name
+      self.folder = folder
+      self.outcome = outcome
+    }
+  }
+
+  private let members: [Member]
+
+  package init(_ members: [Member]) { self.members = members }
+
+  package var failures: Int {
+    members.count { if case .failure = $0.outcome { true } else { false } }
+  }
+
+  private var table: Table {
+    var table = Table(["search", "kept", "trials", "search text", "held-out text", "held-out change", "verdict"])
+    for member in members {
+      switch member.outcome {
+      case .success(let outcome):
+        func perplexities(_ comparison: SearchOutcome.Comparison) -> String {
+          "\(Numbers.fixed(comparison.baseline.perplexity, 3)) → \(Numbers.fixed(comparison.result.perplexity, 3))"
+        }
+        let delta = outcome.heldOut.delta
+        table.append([
+          member.name, "\(outcome.kept.count)", "\(outcome.trials.count)", perplexities(outcome.search),
+          perplexities(outcome.heldOut), "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4))",
+          SummaryText.shortVerdict(outcome),
+        ])
+      case .failure: table.append([member.name, "–", "–", "–", "–", "–", "failed"])
+      }
+    }
+    return table
+  }
+
+  private var problems: [String] {
+    members.compactMap { member in
+      if case .failure(let error) = member.outcome { "\(member.name): \(error)" } else { nil }
+    }
+  }
+
+  package var plain: String {
+    ([table.plain] + problems.map { "  " + $0 }).joined(separator: "\n") + "\n"
+  }
+
+  package var markdown: String {
+    let notes = problems.isEmpty ? "" : "\n" + problems.map { "- " + Table.escaped($0) + "\n" }.joined()
+    return """
+      # \(members.count) searches
+
+      Perplexity before → after; the change is in nats per token, paired by window, ± one standard error.
+
+      \(table.markdown)
+      \(notes)
+      """
+  }
+
+  /// `{"searches": [{"name", "folder", "report" or "error"}]}`
+  package var json: some Encodable {
+    struct Row: Encodable {
+      let name: String
+      let folder: String
+      let report: JSONReport?
+      let error: String?
+    }
+    return [
+      "searches": members.map { member in
+        switch member.outcome {
+        case .success(let outcome):
+          Row(name: member.name, folder: member.folder, report: JSONReport(outcome), error: nil)
+        case .failure(let error): Row(name: member.name, folder: member.folder, report: nil, error: "\(error)")
+        }
+      }
+    ]
+  }
+}

@@ -1,0 +1,38 @@
+package import Inference
+package import RankReduction
+
+/// The spectra of a search's sites, each written down when its site is decomposed: what ranks are chosen from when the
+/// search is continued, and what reports draw.
+package struct SpectrumCache: ~Copyable {
+  private let file: LineFile
+  private var spectra: [Site: Spectrum] = [:]
+
+  package static func path(in folder: String) -> String { folder + "/spectra.jsonl" }
+
+  package init(in folder: String) throws {
+    let path = Self.path(in: folder)
+    var known: [SiteSpectrum] = []
+    file = try LineFile(path: path) {
+      let (values, byteCount) = try Self.readLines(path)
+      known = values
+      return byteCount
+    }
+    for entry in known { spectra[entry.site] = entry.spectrum }
+  }
+
+  package subscript(site: Site) -> Spectrum? { spectra[site] }
+
+  package mutating func add(_ spectrum: Spectrum, of site: Site, kind: ReductionKind) throws {
+    guard spectra.updateValue(spectrum, forKey: site) == nil else { return }
+    try file.append(SiteSpectrum(site, kind: kind, spectrum), synced: false)
+  }
+
+  /// The spectra in a run folder; none if it has no such file.
+  package static func read(in folder: String) throws -> [SiteSpectrum] { try readLines(path(in: folder)).values }
+
+  private static func readLines(_ path: String) throws -> (values: [SiteSpectrum], byteCount: Int) {
+    try LineFile.read(path, as: SiteSpectrum.self) { line in
+      SearchError("\(path), line \(line): not a spectrum; remove the file, it will be made again")
+    }
+  }
+}

@@ -1,0 +1,17 @@
+package import Evaluation
+
+/// What the windows that a trial has run say of its reduction.
+package struct TrialEvidence: Sendable {
+  /// Against the model that it was tried on.
+  package let delta: PairedDelta
+  /// Against the original model, with all that was kept before.
+  package let total: PairedDelta
+  package let windows: Int
+
+  /// The scores of three models on the same windows.
+  package init(original: Score, before: Score, after: Score) {
+    delta = PairedDelta(from: before, to: after)
+    total = PairedDelta(from: original, to: after)
+    windows = after.windows.count
+  }
+}

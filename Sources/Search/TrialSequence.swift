@@ -1,0 +1,179 @@
+internal import Evaluation
+internal import Inference
+internal import RankReduction
+internal import Tensors
+
+/// The trials of a search, one after another: read from the journal as far as it goes, then made and written down.
+struct TrialSequence: ~Copyable {
+  private let search: Search
+  private let journal: Journal
+  private let memory: Int
+  private let scratchFolder: String
+  private let seconds: () -> Double
+  private let report: (Search.Event) throws -> Void
+  private var past: PastRecords
+  private var spectra: SpectrumCache
+  private var scorer: TrialScorer?
+  private var number = 0
+  /// Of the plan that the trials kept make, in their order; a site's last one counts.
+  private(set) var kept: [Reduction] = []
+  /// Whether a trial was not made because the budget was spent.
+  private(set) var hasSpentBudget = false
+  /// What may be spent from here on; nil for all that is asked for.
+  var budget: Budget? { didSet { isOverBudget = false } }
+  private var isOverBudget = false
+  /// How many trials there will be at most, for those who watch.
+  var expectedCount = 0
+
+  init(
+    _ search: Search, past: PastRecords, journal: consuming Journal, spectra: consuming SpectrumCache,
+    memory: Int, scratchFolder: String, seconds: @escaping () -> Double, report: @escaping (Search.Event) throws -> Void
+  ) {
+    self.search = search
+    self.past = past
+    self.journal = journal
+    self.spectra = spectra
+    self.memory = memory
+    self.scratchFolder = scratchFolder
+    self.seconds = seconds
+    self.report = report
+    budget = search.settings.budget
+    rounds = WindowRounds(count: search.text.windows.count, exhaustive: search.settings.isExhaustive)
+  }
+
+  private let rounds: WindowRounds
+
+  /// When trials over this search's windows are stopped.
+  var futility: FutilityRule {
+    FutilityRule(looks: rounds.rounds.count - 1, windowCount: search.text.windows.count)
+  }
+
+  // MARK: Sites
+
+  /// Goes through the search's sites in order with the spectrum of each and, where a trial may need it, its decomposition.
+  ///
+  /// - Parameter usesMatrices: Whether anything but spectra is wanted.
+  mutating func forEachSite(
+    usesMatrices: Bool = true, _ body: (inout TrialSequence, Site, Spectrum, SiteDecomposition?) throws -> Void
+  ) throws {
+    let sites = search.sites
+    var recorded = 0
+    let needed = sites.filter { site in
+      guard let spectrum = spectra[site] else { return true }
+      guard usesMatrices else { return false }
+      guard let trials = past.trials(search.ranks(for: spectrum), of: site, after: recorded) else { return true }
+      recorded += trials.count
+      return trials.contains(where: \.kept)
+    }
+    let neededSites = Set(needed)
+    var decompositions = search.reducer.decompositions(of: needed).makeIterator()
+    for site in sites {
+      if !neededSites.contains(site), let spectrum = spectra[site] {
+        try body(&self, site, spectrum, nil)
+      } else if let decomposition = try decompositions.next()?.get() {
+        try spectra.add(decomposition.spectrum, of: site, kind: search.reducer.kind)
+        try body(&self, site, decomposition.spectrum, decomposition)
+      }
+      if isOverBudget { return }
+    }
+  }
+
+  // MARK: Trials
+
+  /// Makes a trial, or reads it; nil when the budget is spent.
+  mutating func trial(
+    _ site: Site, rank: Int, phase: SearchRecord.Trial.Phase, rule: inout some TrialRule,
+    matrix: () throws -> StoredMatrix
+  ) throws -> SearchRecord.Trial? {
+    let reduction = Reduction(site: site, kind: search.reducer.kind, rank: rank)
+    let trial: SearchRecord.Trial
+    if budget != nil, past.hasLeft(phase) { return outOfBudget() }
+    if let recorded = try past.nextTrial(reduction, phase: phase, number: number + 1) {
+      trial = recorded
+      if trial.kept { try withScorer { try $0.assume(replacing: site, by: matrix()) } }
+    } else {
+      if let budget, !budget.allows(trials: number, seconds: seconds()) { return outOfBudget() }
+      trial = try measure(reduction, phase: phase, rule: rule, matrix: matrix())
+    }
+    number += 1
+    if let delta = trial.pairedDelta { rule.record(delta, windows: trial.windowsUsed, kept: trial.kept) }
+    try take(trial)
+    return trial
+  }
+
+  private mutating func outOfBudget() -> SearchRecord.Trial? {
+    isOverBudget = true
+    hasSpentBudget = true
+    return nil
+  }
+
+  private mutating func measure(
+    _ reduction: Reduction, phase: SearchRecord.Trial.Phase, rule: some TrialRule, matrix: StoredMatrix
+  ) throws -> SearchRecord.Trial {
+    let site = reduction.site
+    let (outcome, keeps) = try withScorer { scorer in
+      try scorer.enter(layer: site.layer)
+      let outcome = try scorer.score(replacing: site, by: matrix) { rule.stops($0) }
+      return (outcome, outcome.isComplete && rule.keeps(outcome.evidence))
+    }
+    let delta = outcome.evidence.delta
+    var trial = record(reduction, phase: phase)
+    trial.windowsUsed = outcome.evidence.windows
+    trial.nll = outcome.after.meanNLL
+    trial.delta = delta.mean
+    trial.standardError = delta.standardError
+    trial.level = rule.level
+    trial.kept = keeps
+    try journal.append(.trial(trial))
+    if keeps { try withScorer { try $0.keep(outcome, changing: site) } }
+    return trial
+  }
+
+  /// Gives a site a rank without a measurement.
+  mutating func assign(_ site: Site, rank: Int) throws {
+    let reduction = Reduction(site: site, kind: search.reducer.kind, rank: rank)
+    var trial = record(reduction, phase: .assignment)
+    trial.kept = true
+    if let recorded = try past.nextTrial(reduction, phase: .assignment, number: number + 1) {
+      trial = recorded
+    } else {
+      try journal.append(.trial(trial))
+    }
+    number += 1
+    try take(trial)
+  }
+
+  private func record(_ reduction: Reduction, phase: SearchRecord.Trial.Phase) -> SearchRecord.Trial {
+    let tensor = search.model.reference(of: reduction.site)
+    return SearchRecord.Trial(
+      number: number + 1, phase: phase, tensor: tensor.name, layer: reduction.site.layer,
+      expert: reduction.site.expert, role: reduction.site.role, kind: reduction.kind, rank: reduction.rank,
+      fullRank: search.reducer.fullRank(of: reduction.site), windowsUsed: 0, nll: 0, delta: 0, standardError: 0,
+      level: 0,
+      kept: false, seconds: seconds())
+  }
+
+  private mutating func take(_ trial: SearchRecord.Trial) throws {
+    if trial.kept {
+      kept.removeAll { $0.site == trial.site }
+      kept.append(trial.reduction)
+    }
+    try report(.trial(trial, of: max(expectedCount, number)))
+  }
+
+  /// The baseline is run when the first trial needs it.
+  private mutating func withScorer<Result>(_ body: (inout TrialScorer) throws -> Result) throws -> Result {
+    if scorer == nil {
+      scorer = try TrialScorer(
+        search.model, search.text, rounds: rounds, firstLayer: search.sites.map(\.layer).min() ?? 0,
+        memory: memory, scratchFolder: scratchFolder
+      ) { [report] in try report(.baseline(share: $0)) }
+    }
+    guard var current = scorer.take() else { preconditionFailure("the scorer was just made") }
+    defer { scorer = current }
+    return try body(&current)
+  }
+
+  /// Writes down the result: the journal is then finished.
+  mutating func finish(_ result: SearchRecord.Result) throws { try journal.append(.result(result)) }
+}
