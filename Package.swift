@@ -22,7 +22,7 @@ let package = Package(
     .target(name: "Inference", dependencies: ["Tensors", "Checkpoints"]),
 
     // MARK: LASER: scoring, reducing, searching
-    .target(name: "Evaluation", dependencies: ["Inference", "Tokenization", "Checkpoints"]),
+    .target(name: "Evaluation", dependencies: ["Inference", "Tokenization", "Checkpoints", "Tensors"]),
     .target(
       name: "RankReduction",
       dependencies: ["Inference", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams")]

@@ -66,6 +66,31 @@ package struct Evaluation: Sendable {
   ///
   /// - Parameter progress: Called with the share done, from 0 to 1.
   package func score(_ model: Model, progress: (Double) throws -> Void = { _ in }) throws -> Score {
+    try score(model, observing: nil, progress: progress)
+  }
+
+  /// The same score, and where the model's router sent the tokens of each corpus.
+  ///
+  /// - Throws: `EvaluationError` for a dense model.
+  package func scoreAndRouting(
+    _ model: Model, progress: (Double) throws -> Void = { _ in }
+  ) throws -> (score: Score, routing: [RoutingStatistics]) {
+    var statistics = Array(repeating: try RoutingStatistics(of: model), count: corpora.count)
+    var previous: Routing?
+    let score = try score(
+      model,
+      observing: { group, layer, routing in
+        guard let corpus = ranges.firstIndex(where: { $0.contains(group.lowerBound) }) else { return }
+        statistics[corpus].count(routing, layer: layer, after: layer == 0 ? nil : previous)
+        previous = routing
+      }, progress: progress)
+    return (score, statistics)
+  }
+
+  /// - Parameter observing: Called with the windows of a group, a layer and its routing, layer by layer.
+  private func score(
+    _ model: Model, observing: ((Range<Int>, Int, Routing) -> Void)?, progress: (Double) throws -> Void
+  ) throws -> Score {
     let configuration = model.configuration
     let groups = groups(for: [model])
     let steps = Double(groups.count * (configuration.layerCount + 1))
@@ -80,7 +105,8 @@ package struct Evaluation: Sendable {
       let forward = try ForwardPass(model, batch)
       let states = try forward.embeddings()
       for layer in 0..<configuration.layerCount {
-        try forward.run(layer: layer, states)
+        let routing = try forward.run(layer: layer, states)
+        observing?(group, layer, routing)
         try advance()
       }
       scores += try batch.scores(forward.negativeLogLikelihoods(states))

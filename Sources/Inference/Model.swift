@@ -7,7 +7,7 @@ package import Tensors
 /// files until they are asked for.
 package struct Model: Sendable {
   package let checkpoint: Checkpoint
-  package let configuration: TransformerConfiguration
+  package private(set) var configuration: TransformerConfiguration
   package let layout: TensorLayout
   /// By tensor name.
   package private(set) var replacements: [String: StoredMatrix] = [:]
@@ -24,6 +24,27 @@ package struct Model: Sendable {
 
   package init(folder: String) throws(CheckpointError) {
     try self.init(Checkpoint(folder: folder))
+  }
+
+  // MARK: Experts per token
+
+  /// The model with another number of experts working on each token than its configuration says.
+  ///
+  /// - Throws: `CheckpointError` for a number that the model cannot have, and for a dense model.
+  package func withExpertsPerToken(_ count: Int) throws(CheckpointError) -> Model {
+    guard let mixture = configuration.mixture else {
+      throw CheckpointError(
+        .unsupported, file: checkpoint.folder, "a dense model has no experts, of which \(count) could work on a token")
+    }
+    guard (1...mixture.expertCount).contains(count) else {
+      throw CheckpointError(
+        .unsupported, file: checkpoint.folder,
+        "\(count) experts per token are not possible; the model has \(mixture.expertCount) experts")
+    }
+    var result = self
+    result.configuration.mixture = TransformerConfiguration.Mixture(
+      expertCount: mixture.expertCount, expertsPerToken: count)
+    return result
   }
 
   // MARK: Sites

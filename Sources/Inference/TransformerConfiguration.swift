@@ -14,7 +14,7 @@ package struct TransformerConfiguration: Sendable {
   /// How many keys a query sees, itself included; nil for all before it.
   package let slidingWindow: Int?
   /// Nil for a dense model.
-  package let mixture: Mixture?
+  package internal(set) var mixture: Mixture?
   package let tiesEmbeddings: Bool
 
   package struct Mixture: Sendable {

@@ -1,0 +1,121 @@
+internal import Checkpoints
+internal import Glibc
+internal import Inference
+internal import Tensors
+
+/// Where a mixture of experts sends the tokens of one corpus, layer by layer.
+///
+/// What is stored are counts; shares, means and entropies are derived from them. Tokens are those of all windows, so
+/// that windows which overlap count the tokens they share once each.
+package struct RoutingStatistics: Sendable, Codable, Equatable {
+  package var tokens: Int
+  package var layers: [Layer]
+
+  package struct Layer: Sendable, Codable, Equatable {
+    package var experts: [Expert]
+    /// How many of the tokens' choices were their choices in the layer before too; nil for the first layer.
+    package var repeated: Int?
+    /// Of the router's matrix (experts, hidden), the largest first.
+    package var gateSingularValues: [Double]
+
+    package init(experts: [Expert], repeated: Int?, gateSingularValues: [Double]) {
+      self.experts = experts
+      self.repeated = repeated
+      self.gateSingularValues = gateSingularValues
+    }
+  }
+
+  package struct Expert: Sendable, Codable, Equatable {
+    package var tokens: Int
+    /// Summed over its tokens.
+    package var weight: Double
+
+    package init(tokens: Int, weight: Double) {
+      self.tokens = tokens
+      self.weight = weight
+    }
+
+    /// With what weight the router asks for this expert, when it does; 0 when it never does.
+    package var meanWeight: Double { tokens == 0 ? 0 : weight / Double(tokens) }
+  }
+
+  package init(tokens: Int, layers: [Layer]) {
+    self.tokens = tokens
+    self.layers = layers
+  }
+}
+
+// MARK: - Derived
+
+extension RoutingStatistics.Layer {
+  /// Choices of all tokens: tokens times experts per token.
+  package var choices: Int { experts.reduce(0) { $0 + $1.tokens } }
+
+  /// Of the choices, by expert; they sum to 1.
+  package var shares: [Double] { experts.map { Double($0.tokens) / Double(max(choices, 1)) } }
+
+  /// The entropy of the shares, in nats, over that of even shares: 1 where all experts work as much, 0 where one does all.
+  package var evenness: Double {
+    guard experts.count > 1 else { return 1 }
+    return shares.reduce(0) { $1 > 0 ? $0 - $1 * log($1) : $0 } / log(Double(experts.count))
+  }
+
+  /// Experts with less than 1 % of the choices: they are carried along for nothing.
+  package var deadExperts: [Int] { experts.indices.filter { shares[$0] < 0.01 } }
+
+  /// Experts with more than 1.5 times an even share. With k of n experts per token no share exceeds 1/k, that is n/k even
+  /// shares, so that twice the even share would never be reached by the usual 2 of 4.
+  package var greedyExperts: [Int] {
+    let limit = 1.5 / Double(experts.count)
+    return experts.indices.filter { shares[$0] > limit }
+  }
+
+  /// The share of choices that repeat one of the layer before. By chance it is the experts per token over the experts.
+  package var agreement: Double? { repeated.map { Double($0) / Double(max(choices, 1)) } }
+
+  /// The largest singular value of the router's matrix over the smallest; infinite where two rows say the same. A layer
+  /// whose router is ill-conditioned cannot tell its experts apart.
+  package var gateCondition: Double {
+    guard let first = gateSingularValues.first, let last = gateSingularValues.last else { return 1 }
+    // Below this the Gram matrix, from which singular values come, holds nothing but rounding.
+    return last > 1e-7 * first ? first / last : .infinity
+  }
+}
+
+// MARK: - Collecting
+
+extension RoutingStatistics {
+  /// Nothing counted yet.
+  init(of model: Model) throws {
+    guard model.configuration.mixture != nil else {
+      throw EvaluationError("\(model.checkpoint.folder): a dense model has no router to look at")
+    }
+    tokens = 0
+    layers = try model.layout.layers.enumerated().map { number, layer in
+      var values: [Double] = []
+      if let router = layer.router {
+        values = try SingularValueDecomposition(DoubleMatrix(model.weights(router))).singularValues
+      }
+      return Layer(
+        experts: Array(repeating: Expert(tokens: 0, weight: 0), count: layer.experts.count),
+        repeated: number == 0 ? nil : 0, gateSingularValues: values)
+    }
+  }
+
+  /// Counts the choices of some tokens in one layer, given those of the same tokens in the layer before.
+  mutating func count(_ routing: Routing, layer: Int, after previous: Routing?) {
+    if layer == 0 { tokens += routing.experts.count / routing.expertsPerToken }
+    for (expert, slots) in routing.slots.enumerated() {
+      layers[layer].experts[expert].tokens += slots.count
+      layers[layer].experts[expert].weight += slots.reduce(0) { $0 + Double(routing.weights[Int($1)]) }
+    }
+    guard let previous else { return }
+    let perToken = routing.expertsPerToken
+    var repeated = 0
+    for (slot, expert) in routing.experts.enumerated() {
+      let start = slot / perToken * perToken
+      if previous.experts[start..<start + perToken].contains(expert) { repeated += 1 }
+    }
+    layers[layer].repeated? += repeated
+  }
+}

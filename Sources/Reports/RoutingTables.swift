@@ -1,0 +1,114 @@
+package import Evaluation
+internal import Inference
+
+/// Where a model's router sends the tokens of some texts: one table a text for people, one object a text for programs.
+package struct RoutingTables: Encodable, Sendable {
+  package let corpora: [Corpus]
+
+  /// - Parameter statistics: By text, in order.
+  package init(_ statistics: [(text: String, routing: RoutingStatistics)]) {
+    corpora = statistics.map { Corpus(text: $0.text, $0.routing) }
+  }
+
+  package struct Corpus: Encodable, Sendable {
+    package let text: String
+    package let tokens: Int
+    package let layers: [Layer]
+  }
+
+  package struct Layer: Encodable, Sendable {
+    package let layer: Int
+    package let experts: [Expert]
+    package let evenness: Double
+    /// Absent in the first layer.
+    package let agreement: Double?
+    /// Absent where it is infinite, which JSON cannot say.
+    package let gateCondition: Double?
+    package let dead: [Int]
+    package let greedy: [Int]
+
+    enum CodingKeys: String, CodingKey {
+      case layer, experts, evenness, agreement, dead, greedy
+      case gateCondition = "gate_condition"
+    }
+  }
+
+  package struct Expert: Encodable, Sendable {
+    package let tokens: Int
+    package let share: Double
+    package let meanWeight: Double
+
+    enum CodingKeys: String, CodingKey {
+      case tokens, share
+      case meanWeight = "mean_weight"
+    }
+  }
+
+  package func encode(to encoder: any Encoder) throws { try corpora.encode(to: encoder) }
+
+  // MARK: Text
+
+  /// A mixture of more experts is summed up by its least and its most used one.
+  private static let widestTable = 8
+
+  package var plain: String {
+    let head = """
+      Share of the router's choices by expert, in %, with the mean weight. Evenness is 1 where all experts work as much, \
+      0 where one does all; agreement is the share of choices that repeat the layer before; condition is the router \
+      matrix's (σ₁ / σₙ). † dead: below 1 %. * greedy: above 1.5 times an even share.
+      """
+    return (["  " + head] + corpora.map { "  \($0.text), \(Numbers.grouped($0.tokens)) tokens\n\n" + $0.table.plain })
+      .joined(separator: "\n\n") + "\n"
+  }
+}
+
+extension RoutingTables.Corpus {
+  fileprivate init(text: String, _ routing: RoutingStatistics) {
+    self.text = text
+    tokens = routing.tokens
+    layers = routing.layers.enumerated().map { number, layer in
+      RoutingTables.Layer(
+        layer: number,
+        experts: zip(layer.experts, layer.shares).map {
+          RoutingTables.Expert(tokens: $0.tokens, share: $1, meanWeight: $0.meanWeight)
+        },
+        evenness: layer.evenness, agreement: layer.agreement,
+        gateCondition: layer.gateCondition.isFinite ? layer.gateCondition : nil, dead: layer.deadExperts,
+        greedy: layer.greedyExperts)
+    }
+  }
+
+  /// One row a layer.
+  package var table: Table {
+    let count = layers.map(\.experts.count).max() ?? 0
+    let isWide = count > RoutingTables.widestTable
+    let columns = isWide ? ["least", "most", "dead", "greedy"] : (0..<count).map { "expert \($0)" }
+    var table = Table(["layer"] + columns + ["evenness", "agreement", "condition"])
+    for layer in layers {
+      table.append(
+        ["\(layer.layer)"] + (isWide ? layer.summary : layer.cells(count)) + [
+          Numbers.fixed(layer.evenness, 3), layer.agreement.map { Numbers.fixed($0, 3) } ?? "–",
+          layer.gateCondition.map { Numbers.fixed($0, $0 < 100 ? 1 : 0) } ?? "∞",
+        ])
+    }
+    return table
+  }
+}
+
+extension RoutingTables.Layer {
+  /// "31.2* 0.61"
+  fileprivate func cells(_ count: Int) -> [String] {
+    let cells = experts.indices.map { expert in
+      let mark = dead.contains(expert) ? "†" : greedy.contains(expert) ? "*" : " "
+      let share = Numbers.fixed(100 * experts[expert].share, 1)
+      return "\(share)\(mark) \(Numbers.fixed(experts[expert].meanWeight, 2))"
+    }
+    return cells + Array(repeating: "–", count: count - cells.count)
+  }
+
+  fileprivate var summary: [String] {
+    func percent(_ share: Double?) -> String { share.map { Numbers.fixed(100 * $0, 1) } ?? "–" }
+    let shares = experts.map(\.share)
+    return [percent(shares.min()), percent(shares.max()), "\(dead.count)", "\(greedy.count)"]
+  }
+}

@@ -1,0 +1,100 @@
+import Checkpoints
+import Evaluation
+import Foundation
+import Inference
+import Testing
+import Tokenization
+
+/// Where tokens go, counted while they are scored, and what is derived from the counts.
+struct RoutingStatisticsTests {
+  private let reference = Reference.franken
+
+  private func evaluation(_ texts: [String], context: Int = 256) throws -> Evaluation {
+    try Evaluation(
+      texts.map { try reference.corpus($0) }, convention: .windows, context: context, tokenizer: reference.tokenizer)
+  }
+
+  @Test func collectingLeavesTheScoreAsItIs() throws {
+    let evaluation = try evaluation(["tales.search.txt", "plays.search.txt"])
+    let model = try reference.model
+    let (score, routing) = try evaluation.scoreAndRouting(model)
+    #expect(try score == evaluation.score(model))
+    #expect(routing.count == 2)
+    for (statistics, range) in zip(routing, evaluation.ranges) {
+      let tokens = evaluation.windows[range].reduce(0) { $0 + $1.tokens.count }
+      #expect(statistics.tokens == tokens)
+      for (number, layer) in statistics.layers.enumerated() {
+        #expect(layer.choices == 2 * tokens)
+        // Weights of a token sum to 1.
+        #expect(abs(layer.experts.reduce(0) { $0 + $1.weight } - Double(tokens)) < 1e-3 * Double(tokens))
+        #expect((layer.repeated == nil) == (number == 0))
+        if let repeated = layer.repeated { #expect((0...layer.choices).contains(repeated)) }
+        #expect(layer.gateSingularValues.count == 4 && layer.gateCondition > 1)
+      }
+    }
+    // A text alone counts as it does among others.
+    #expect(try self.evaluation(["plays.search.txt"]).scoreAndRouting(model).routing == [routing[1]])
+  }
+
+  @Test func everyExpertOfEveryTokenRepeats() throws {
+    let model = try reference.model.withExpertsPerToken(4)
+    let routing = try evaluation(["tales.search.txt"]).scoreAndRouting(model).routing[0]
+    for layer in routing.layers {
+      #expect(layer.shares == [0.25, 0.25, 0.25, 0.25] && layer.evenness == 1)
+      #expect(layer.agreement == (layer.repeated == nil ? nil : 1))
+      #expect(layer.deadExperts.isEmpty && layer.greedyExperts.isEmpty)
+    }
+  }
+
+  @Test func aDenseModelHasNoRouter() throws {
+    let model = try Reference.dense.model
+    let evaluation = try evaluation(["tales.search.txt"])
+    #expect { try evaluation.scoreAndRouting(model) } throws: { "\($0)".contains("a dense model has no router") }
+    #expect { try model.withExpertsPerToken(1) } throws: { "\($0)".contains("dense") }
+  }
+
+  @Test(arguments: [0, 5, -1]) func expertsPerTokenThatTheModelCannotHave(_ count: Int) throws {
+    let model = try reference.model
+    #expect { try model.withExpertsPerToken(count) } throws: { "\($0)".contains("\(count) experts per token") }
+  }
+
+  @Test func theConfiguredNumberOfExpertsChangesNothing() throws {
+    let evaluation = try evaluation(["tales.search.txt"])
+    let model = try reference.model
+    let score = try evaluation.score(model)
+    #expect(try evaluation.score(model.withExpertsPerToken(2)) == score)
+    #expect(try evaluation.score(model.withExpertsPerToken(1)) != score)
+  }
+
+  @Test func derivedFigures() {
+    func layer(_ tokens: [Int], singularValues: [Double] = [1], repeated: Int? = nil) -> RoutingStatistics.Layer {
+      .init(
+        experts: tokens.map { .init(tokens: $0, weight: Double($0) / 2) }, repeated: repeated,
+        gateSingularValues: singularValues)
+    }
+    let uneven = layer([1000, 995, 5, 0], singularValues: [6, 3, 2, 1.5], repeated: 500)
+    #expect(uneven.shares == [0.5, 0.4975, 0.0025, 0])
+    #expect(uneven.deadExperts == [2, 3] && uneven.greedyExperts == [0, 1])
+    #expect(uneven.agreement == 0.25 && uneven.gateCondition == 4)
+    #expect(uneven.experts[0].meanWeight == 0.5 && uneven.experts[3].meanWeight == 0)
+    #expect(layer([7, 7]).evenness == 1 && layer([7, 0]).evenness == 0)
+    // −(¼ ln ¼ + ¾ ln ¾) / ln 2
+    #expect(abs(layer([1, 3]).evenness - 0.8112781) < 1e-6)
+    #expect(layer([1, 1], singularValues: [1, 0]).gateCondition == .infinity)
+  }
+
+  @Test func theStoredFormIsStable() throws {
+    let statistics = RoutingStatistics(
+      tokens: 3,
+      layers: [
+        .init(experts: [.init(tokens: 3, weight: 1.5)], repeated: nil, gateSingularValues: [2]),
+        .init(experts: [.init(tokens: 3, weight: 1.5)], repeated: 3, gateSingularValues: [2]),
+      ])
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let text = String(decoding: try encoder.encode(statistics), as: UTF8.self)
+    let layer = #"{"experts":[{"tokens":3,"weight":1.5}],"gateSingularValues":[2]"#
+    #expect(text == #"{"layers":[\#(layer)},\#(layer),"repeated":3}],"tokens":3}"#)
+    #expect(try JSONDecoder().decode(RoutingStatistics.self, from: Data(text.utf8)) == statistics)
+  }
+}
