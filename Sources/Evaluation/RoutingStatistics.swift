@@ -47,6 +47,20 @@ package struct RoutingStatistics: Sendable, Codable, Equatable {
 
 // MARK: - Derived
 
+extension RoutingStatistics {
+  /// Whether the numbers are such as a count can give; a file may say anything.
+  package var isConsistent: Bool {
+    let limit = 1 << 50
+    return (0...limit).contains(tokens)
+      && layers.allSatisfy { layer in
+        !layer.experts.isEmpty && layer.experts.count == layers[0].experts.count
+          && (0...limit).contains(layer.repeated ?? 0)
+          && layer.experts.allSatisfy { (0...limit / layer.experts.count).contains($0.tokens) && $0.weight.isFinite }
+          && layer.gateSingularValues.allSatisfy { $0.isFinite && $0 >= 0 }
+      }
+  }
+}
+
 extension RoutingStatistics.Layer {
   /// Choices of all tokens: tokens times experts per token.
   package var choices: Int { experts.reduce(0) { $0 + $1.tokens } }

@@ -115,7 +115,7 @@ package struct JSONReport: Encodable {
     search = Comparison(outcome.search)
     heldOut = Comparison(outcome.heldOut)
     plan = outcome.kept.map(Entry.init)
-    trials = outcome.trials.count
+    trials = outcome.trialCount
     seconds = outcome.seconds
     model = outcome.settings.model.path
     base = outcome.settings.base?.path

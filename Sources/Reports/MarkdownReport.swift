@@ -49,7 +49,7 @@ package enum MarkdownReport {
     table.append(["roles", settings.roles.joined(separator: ", ")])
     table.append(["ranks", settings.ranks.joined(separator: ", ")])
     table.append(["confidence", "\(settings.confidence)"])
-    table.append(["trials", "\(outcome.trials.count)"])
+    table.append(["trials", "\(outcome.trialCount)"])
     table.append(["time", Numbers.duration(outcome.seconds)])
     table.append(["program", settings.program])
     return table

@@ -8,7 +8,7 @@ package enum SummaryText {
     let change = "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4)) nats per token"
     return switch outcome.verdict {
     case .nothingKept:
-      "Nothing holds: none of \(outcome.trials.count) trials lowered the search perplexity by more than its noise. "
+      "Nothing holds: none of \(outcome.trialCount) trials lowered the search perplexity by more than its noise. "
         + "The model is left as it is."
     case .holds:
       "The gain holds on held-out text: \(change) (paired by window)."
@@ -56,7 +56,7 @@ package enum SummaryText {
   package static func luck(_ outcome: SearchOutcome) -> String {
     let keeps = outcome.trials.count { $0.kept }
     return "Luck alone would explain about \(Numbers.fixed(outcome.keepsByLuck, 1)) of \(keeps) keeps in "
-      + "\(outcome.trials.count) trials (false discovery rate \(outcome.settings.falseDiscoveryRate))."
+      + "\(outcome.trialCount) trials (false discovery rate \(outcome.settings.falseDiscoveryRate))."
   }
 
   package static func conventionText(_ settings: SearchRecord.Settings) -> String {

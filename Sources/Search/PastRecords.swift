@@ -76,6 +76,10 @@ extension SearchRecord.Settings {
     let values: [(what: String, before: String, now: String)] = [
       ("convention", convention, now.convention), ("context", "\(context)", "\(now.context)"),
       ("stride", stride.map(String.init) ?? "none", now.stride.map(String.init) ?? "none"),
+      (
+        "experts per token", expertsPerToken.map(String.init) ?? "as configured",
+        now.expertsPerToken.map(String.init) ?? "as configured"
+      ),
       ("layers", layers, now.layers), ("experts", experts, now.experts),
       ("roles", roles.joined(separator: ","), now.roles.joined(separator: ",")),
       ("ranks", ranks.joined(separator: ","), now.ranks.joined(separator: ",")),

@@ -16,7 +16,9 @@ package struct Recipe: Sendable {
   enum Key: String, CaseIterable {
     case model, base, text
     case heldOut = "held_out"
-    case convention, context, stride, layers, experts, roles, ranks, strategy, objective, tolerance, confidence, fdr
+    case convention, context, stride
+    case expertsPerToken = "experts_per_token"
+    case layers, experts, roles, ranks, strategy, objective, tolerance, confidence, fdr
     case exhaustive, budget, control, out, checkpoint
 
     var isSet: Bool {
@@ -60,6 +62,7 @@ package struct Recipe: Sendable {
       model: resolve(try required(.model, one(.model))), base: one(.base).map(resolve),
       text: try required(.text, values[.text]).map(resolve), heldOut: (values[.heldOut] ?? []).map(resolve),
       convention: parsed(.convention, default: .windows) { Convention(name: $0, stride: stride) }, context: context,
+      expertsPerToken: parsed(.expertsPerToken, default: nil) { Int($0) as Int?? },
       selection: SiteSelection(
         layers: list(.layers), experts: list(.experts),
         roles: SearchSettings.roles(values[.roles]?.joined(separator: ",") ?? SearchSettings.defaultRoles)),

@@ -28,9 +28,10 @@ package struct Search: Sendable {
 
   package init(_ settings: SearchSettings, program: String) throws {
     self.settings = settings
-    model = try Model(folder: settings.model)
+    let model = try Model(folder: settings.model)
+    self.model = try settings.expertsPerToken.map { try model.withExpertsPerToken($0) } ?? model
     let base = try settings.base.map { try Model(folder: $0) }
-    reducer = try Reducer(model, base: base, isControl: settings.isControl)
+    reducer = try Reducer(self.model, base: base, isControl: settings.isControl)
     sites = try settings.selection.sites(of: model)
     for site in sites {
       for rule in settings.ranks { try rule.check(fullRank: reducer.fullRank(of: site)) }
@@ -63,7 +64,8 @@ package struct Search: Sendable {
       tokenizer: try Tokenizer.fingerprint(folder: settings.model).description,
       base: base.map { .init(path: $0.checkpoint.folder, fingerprint: $0.checkpoint.fingerprint.description) },
       text: texts(text), heldOut: texts(heldOut), convention: settings.convention.name, context: settings.context,
-      stride: settings.convention.stride, layers: settings.selection.layers.description,
+      stride: settings.convention.stride, expertsPerToken: settings.expertsPerToken,
+      layers: settings.selection.layers.description,
       experts: settings.selection.experts.description, roles: settings.selection.roles.map(\.rawValue),
       ranks: settings.ranks.map(\.description), confidence: settings.confidence,
       falseDiscoveryRate: settings.falseDiscoveryRate, isExhaustive: settings.isExhaustive,
@@ -139,21 +141,31 @@ package struct Search: Sendable {
 
   /// The original and the lasered model on both texts.
   private func confirm(
-    _ reductions: [Reduction], spentBudget: Bool, seconds: () -> Double, report: (Event) throws -> Void
+    _ reductions: [Reduction], spentBudget: Bool, seconds: () -> Double, report: @escaping (Event) throws -> Void
   ) throws -> SearchRecord.Result {
-    let models = reductions.isEmpty ? [model] : [model, try reducer.applying(reductions)]
-    let steps = Double(2 * models.count)
+    let lasered = reductions.isEmpty ? nil : try reducer.applying(reductions)
+    let steps = lasered == nil ? 2.0 : 4.0
     var finished = 0.0
-    func scores(_ evaluation: Evaluation) throws -> [[WindowScore]] {
-      try models.map { model in
-        defer { finished += 1 / steps }
-        return try evaluation.score(model) { try report(.confirmation(share: finished + $0 / steps)) }.windows
-      }
+    func step<Value>(_ body: ((Double) throws -> Void) throws -> Value) throws -> Value {
+      defer { finished += 1 / steps }
+      return try body { try report(.confirmation(share: finished + $0 / steps)) }
     }
-    let (searched, confirmed) = (try scores(text), try scores(heldOut))
+    var routing: [RoutingStatistics]? = model.configuration.mixture == nil ? nil : []
+    func scores(_ evaluation: Evaluation) throws -> (original: [WindowScore], lasered: [WindowScore]) {
+      let original = try step { progress in
+        guard routing != nil else { return try evaluation.score(model, progress: progress) }
+        let (score, statistics) = try evaluation.scoreAndRouting(model, progress: progress)
+        routing?.append(contentsOf: statistics)
+        return score
+      }
+      let changed = try lasered.map { lasered in try step { try evaluation.score(lasered, progress: $0) } }
+      return (original.windows, (changed ?? original).windows)
+    }
+    let searched = try scores(text)
+    let confirmed = try scores(heldOut)
     return SearchRecord.Result(
-      searchBaseline: searched[0], search: searched[models.count - 1], heldOutBaseline: confirmed[0],
-      heldOut: confirmed[models.count - 1], spentBudget: spentBudget, seconds: seconds())
+      searchBaseline: searched.original, search: searched.lasered, heldOutBaseline: confirmed.original,
+      heldOut: confirmed.lasered, routing: routing, spentBudget: spentBudget, seconds: seconds())
   }
 
   private func plan(_ outcome: SearchOutcome, folder: String) -> Plan {

@@ -12,6 +12,15 @@ package struct SearchOutcome: Sendable {
   package let seconds: Double
   /// Of the sites that were searched, as far as they were decomposed.
   package let spectra: [SiteSpectrum]
+  /// Of the original model on every text, the held-out ones last; empty for a dense model.
+  package let routing: [CorpusRouting]
+
+  /// Where the router sent one text's tokens.
+  package struct CorpusRouting: Sendable {
+    /// The path of the text.
+    package let text: String
+    package let statistics: RoutingStatistics
+  }
 
   /// Two scores of the same windows, by corpus and pooled.
   package struct Comparison: Sendable {
@@ -49,6 +58,9 @@ package struct SearchOutcome: Sendable {
       self.corpora = corpora
     }
   }
+
+  /// How many reductions were measured.
+  package var trialCount: Int { trials.count { $0.windowsUsed > 0 } }
 
   package enum Verdict: Sendable {
     /// No reduction passed the test on the search text.
@@ -134,5 +146,10 @@ package struct SearchOutcome: Sendable {
     spentBudget = result.spentBudget
     seconds = result.seconds
     self.spectra = spectra
+    let texts = (settings.text + settings.heldOut).map(\.path)
+    routing = zip(texts, result.routing ?? []).map { CorpusRouting(text: $0, statistics: $1) }
+    guard routing.allSatisfy({ $0.statistics.isConsistent }) else {
+      throw SearchError("the journal's routing statistics do not fit together")
+    }
   }
 }

@@ -21,6 +21,8 @@ package enum SearchRecord: Sendable {
     package var convention: String
     package var context: Int
     package var stride: Int?
+    /// Where it is not the configuration's.
+    package var expertsPerToken: Int?
     package var layers: String
     package var experts: String
     package var roles: [String]
@@ -95,6 +97,9 @@ package enum SearchRecord: Sendable {
     package var search: [WindowScore]
     package var heldOutBaseline: [WindowScore]
     package var heldOut: [WindowScore]
+    /// Where the original model's router sends the tokens of each search text, then of each held-out text; nil for a dense
+    /// model.
+    package var routing: [RoutingStatistics]?
     package var spentBudget: Bool
     package var seconds: Double
   }

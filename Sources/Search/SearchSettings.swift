@@ -12,6 +12,8 @@ package struct SearchSettings: Sendable {
   package var heldOut: [String]
   package var convention: Convention
   package var context: Int
+  /// Nil for what the model's configuration says.
+  package var expertsPerToken: Int?
   package var selection: SiteSelection
   package var ranks: [RankRule]
   /// Of the one-sided test that a reduction must pass to be kept; 0.5 keeps any decrease.
@@ -29,7 +31,8 @@ package struct SearchSettings: Sendable {
 
   package init(
     model: String, base: String?, text: [String], heldOut: [String], convention: Convention, context: Int,
-    selection: SiteSelection, ranks: [RankRule], confidence: Double, falseDiscoveryRate: Double, isExhaustive: Bool,
+    expertsPerToken: Int?, selection: SiteSelection, ranks: [RankRule], confidence: Double, falseDiscoveryRate: Double,
+    isExhaustive: Bool,
     strategy: Strategy, objective: Objective, budget: Budget?, isControl: Bool
   ) {
     self.model = model
@@ -38,6 +41,7 @@ package struct SearchSettings: Sendable {
     self.heldOut = heldOut
     self.convention = convention
     self.context = context
+    self.expertsPerToken = expertsPerToken
     self.selection = selection
     self.ranks = ranks
     self.confidence = confidence

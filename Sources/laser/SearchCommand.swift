@@ -94,6 +94,9 @@ struct SearchCommand: ParsableCommand {
   @Flag(help: "Run every trial over all windows, also when it cannot be accepted any more.")
   var exhaustive = false
 
+  @Option(help: ArgumentHelp("Experts that work on each token, if not as configured.", valueName: "count"))
+  var expertsPerToken: Int?
+
   @Flag(help: "Drop random directions instead of the weakest, to see what a search finds by chance.")
   var control = false
 
@@ -120,7 +123,7 @@ struct SearchCommand: ParsableCommand {
         let strategy = try SearchSettings.strategy(strategy)
         let settings = SearchSettings(
           model: model, base: base, text: text, heldOut: heldOut, convention: windows.resolved,
-          context: windows.context,
+          context: windows.context, expertsPerToken: expertsPerToken,
           selection: try SiteSelection(
             layers: list(layers, "layers"), experts: list(experts, "experts"), roles: SearchSettings.roles(roles)),
           ranks: try SearchSettings.ranks(ranks ?? SearchSettings.defaultRanks(strategy)), confidence: confidence,

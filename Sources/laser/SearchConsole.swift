@@ -57,7 +57,7 @@ func searchSummary(_ outcome: SearchOutcome, folder: String) -> String {
     \(SummaryText.perplexities(outcome).plain)
 
       \(SummaryText.verdict(outcome))
-      \(sites); \(outcome.trials.count) trials in \(Numbers.duration(outcome.seconds))\
+      \(sites); \(outcome.trialCount) trials in \(Numbers.duration(outcome.seconds))\
     \(outcome.spentBudget ? ", the whole budget" : ""). Perplexity by \(SummaryText.conventionText(settings)).
 
     \(settings.isControl ? "" : "  Plan    \(folder)/plan.yaml\n")  Report  \(folder)/report.md
