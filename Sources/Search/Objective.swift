@@ -32,7 +32,7 @@ package enum Objective: Sendable, Equatable {
       }
       self = .size(tolerance: tolerance)
     default:
-      throw SearchError("\"\(name)\" is not an objective; objectives are \(Self.names.joined(separator: " and "))")
+      throw SearchError(unknownWord(name, what: "an objective", known: Self.names))
     }
   }
 }

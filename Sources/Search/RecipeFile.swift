@@ -31,8 +31,7 @@ package struct RecipeFile: Sendable {
     for (keyNode, value) in mapping {
       let name = keyNode.string ?? "?"
       guard let key = Recipe.Key(rawValue: name) else {
-        let known = Recipe.Key.allCases.map(\.rawValue).joined(separator: ", ")
-        throw SearchError("unknown key \"\(name)\"; a recipe has \(known)")
+        throw SearchError(unknownWord(name, what: "a key of a recipe", known: Recipe.Key.allCases.map(\.rawValue)))
       }
       let alternatives = try Self.alternatives(key, value)
       if alternatives.count > 1 { varying.append(key) }

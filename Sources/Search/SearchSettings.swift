@@ -72,8 +72,7 @@ extension SearchSettings {
 
   package static func strategy(_ text: String) throws(SearchError) -> Strategy {
     guard let strategy = Strategy(rawValue: text) else {
-      throw SearchError(
-        "\"\(text)\" is not a strategy; strategies are \(Strategy.allCases.map(\.rawValue).joined(separator: ", "))")
+      throw SearchError(unknownWord(text, what: "a strategy", known: Strategy.allCases.map(\.rawValue)))
     }
     return strategy
   }
@@ -87,9 +86,8 @@ extension SearchSettings {
     var roles: [Role] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false).map({ String($0.filter { $0 != " " }) }) {
       guard let role = Role(name: part) else {
-        throw SearchError(
-          "\"\(part)\" is not a role; roles are \(Role.allCases.map(\.rawValue).joined(separator: ", ")), "
-            + "gate_proj (w1), up_proj (w3) and down_proj (w2)")
+        let known = Role.allCases.map(\.rawValue) + ["gate_proj (w1)", "up_proj (w3)", "down_proj (w2)"]
+        throw SearchError(unknownWord(part, what: "a role", known: known))
       }
       if !roles.contains(role) { roles.append(role) }
     }

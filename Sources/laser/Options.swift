@@ -14,6 +14,11 @@ struct CommonOptions: ParsableArguments {
   @Flag(help: "Say nothing but results and errors.")
   var quiet = false
 
+  @Flag(help: "Print without colours, as with NO_COLOR in the environment.")
+  var noColor = false
+
+  var style: TerminalStyle { TerminalStyle(isWanted: !noColor) }
+
   func validate() throws {
     if let threads, !(1...1024).contains(threads) { throw ValidationError("'--threads' must be from 1 to 1024.") }
     if verbose && quiet { throw ValidationError("'--verbose' and '--quiet' contradict each other.") }

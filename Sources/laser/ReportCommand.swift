@@ -20,6 +20,7 @@ struct ReportCommand: ParsableCommand {
     _ = common.begin()
     let outcome = try SearchOutcome(folder: folder)
     try RunReport.write(outcome, in: folder)
-    print(json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: folder), terminator: "")
+    print(
+      json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: folder, common.style), terminator: "")
   }
 }

@@ -50,7 +50,7 @@ struct RunCommand: ParsableCommand {
     if json {
       print(try jsonText(JSONReport(outcome)), terminator: "")
     } else {
-      print(searchSummary(outcome, folder: recipe.out), terminator: "")
+      print(searchSummary(outcome, folder: recipe.out, common.style), terminator: "")
       if let checkpoint = writtenCheckpoint(recipe) { print("  Model   \(checkpoint)") }
     }
   }

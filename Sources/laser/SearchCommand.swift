@@ -143,6 +143,6 @@ struct SearchCommand: ParsableCommand {
     let search = try Search(settings, program: Version.program)
     let outcome = try search.run(in: out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: out)
-    print(json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: out), terminator: "")
+    print(json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: out, common.style), terminator: "")
   }
 }

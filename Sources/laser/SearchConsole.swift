@@ -50,13 +50,18 @@ private struct TrialWatch {
 }
 
 /// What the terminal shows of a finished search.
-func searchSummary(_ outcome: SearchOutcome, folder: String) -> String {
+func searchSummary(_ outcome: SearchOutcome, folder: String, _ style: TerminalStyle) -> String {
   let settings = outcome.settings
+  let tone: TerminalStyle.Tone =
+    switch outcome.verdict {
+    case .holds, .withinTolerance: .good
+    case .doesNotHold, .beyondTolerance, .nothingKept: .caution
+    }
   let sites = "\(outcome.kept.count) \(outcome.kept.count == 1 ? "matrix" : "matrices") reduced"
   return """
     \(SummaryText.perplexities(outcome).plain)
 
-      \(SummaryText.verdict(outcome))
+      \(style.apply(tone, to: SummaryText.verdict(outcome)))
       \(sites); \(outcome.trialCount) trials in \(Numbers.duration(outcome.seconds))\
     \(outcome.spentBudget ? ", the whole budget" : ""). Perplexity by \(SummaryText.conventionText(settings)).
 
