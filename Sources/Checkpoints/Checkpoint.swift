@@ -92,24 +92,40 @@ package struct Checkpoint: Sendable {
 
   package var parameterCount: Int { places.values.reduce(0) { $0 + $1.entry.shape.reduce(1, *) } }
 
-  /// A tensor of one or two dimensions; a vector is one row.
-  package func matrix(_ name: String, rows: Int, columns: Int) throws(CheckpointError) -> StoredMatrix {
+  /// - Throws: `CheckpointError` if the tensor is not there, or has another shape than the reference says or a type that
+  ///   cannot be computed with.
+  package func matrix(_ reference: TensorReference) throws(CheckpointError) -> StoredMatrix {
+    let place = try location(of: reference)
+    return StoredMatrix(
+      type: place.type, rows: reference.rows, columns: reference.columns,
+      region: shards[place.shard].file.region(place.bytes))
+  }
+
+  /// The file that holds a matrix, its bytes in that file, and the type of its numbers.
+  func location(
+    of reference: TensorReference
+  ) throws(CheckpointError) -> (shard: Int, bytes: Range<Int>, type: ElementType) {
+    let name = reference.tensor
     guard let place = places[name] else {
       throw CheckpointError(.missingTensor, file: folder, tensor: name, "the checkpoint does not have it")
     }
-    let file = shards[place.shard].file
-    func error(_ code: CheckpointError.Code, _ problem: String) -> CheckpointError {
-      CheckpointError(code, file: file.path, tensor: name, offset: place.entry.bytes.lowerBound, problem)
-    }
-    let shape = place.entry.shape
-    guard shape == [rows, columns] || (rows == 1 && shape == [columns]) else {
-      throw error(
-        .wrongShape, "its shape is \(shape) but config.json asks for \(rows == 1 ? [columns] : [rows, columns])")
+    let expected = reference.shape.count == 2 && reference.shape[0] == 1 ? [reference.columns] : reference.shape
+    guard place.entry.shape == reference.shape || place.entry.shape == expected else {
+      throw error(.wrongShape, tensor: name, "its shape is \(place.entry.shape) but config.json asks for \(expected)")
     }
     guard let type = ElementType(rawValue: place.entry.type) else {
-      throw error(.unsupported, "its type is \(place.entry.type); only BF16, F16 and F32 can be computed with")
+      throw error(
+        .unsupported, tensor: name, "its type is \(place.entry.type); only BF16, F16 and F32 can be computed with")
     }
-    return StoredMatrix(type: type, rows: rows, columns: columns, region: file.region(place.entry.bytes))
+    // The shape is that of the file's header, whose product was found to be the tensor's bytes.
+    let rowBytes = reference.columns * type.byteCount
+    let (start, startOverflows) = reference.storedRows.lowerBound.multipliedReportingOverflow(by: rowBytes)
+    let (end, endOverflows) = reference.storedRows.upperBound.multipliedReportingOverflow(by: rowBytes)
+    guard !startOverflows, !endOverflows, start >= 0, end <= place.entry.bytes.count else {
+      throw error(.wrongShape, tensor: name, "it has no rows \(reference.storedRows)")
+    }
+    let first = place.entry.bytes.lowerBound
+    return (place.shard, first + start..<first + end, type)
   }
 
   /// Says where a tensor is, for messages about its contents.
@@ -117,11 +133,6 @@ package struct Checkpoint: Sendable {
     guard let place = places[name] else { return CheckpointError(code, file: folder, tensor: name, problem) }
     return CheckpointError(
       code, file: shards[place.shard].file.path, tensor: name, offset: place.entry.bytes.lowerBound, problem)
-  }
-
-  /// The file that holds a tensor, and its bytes in that file.
-  func location(of name: String) -> (shard: Int, bytes: Range<Int>)? {
-    places[name].map { ($0.shard, $0.entry.bytes) }
   }
 
   // MARK: Identity

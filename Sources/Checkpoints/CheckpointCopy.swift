@@ -71,10 +71,10 @@ package struct CheckpointCopy {
   }
 
   /// - Parameters:
-  ///   - replacements: By tensor name. Shape and type must be those of the original.
+  ///   - replacements: Whole tensors or rows of them. Shape and type must be those of the original.
   ///   - progress: Called with the bytes written and the bytes to write.
   package func write(
-    replacing replacements: [String: StoredMatrix], progress: (Int, Int) -> Void = { _, _ in }
+    replacing replacements: [TensorReference: StoredMatrix], progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
     let temporary = partialPath
     let manager = FileManager.default
@@ -125,15 +125,15 @@ package struct CheckpointCopy {
   }
 
   private func copyShards(
-    to folder: String, replacing replacements: [String: StoredMatrix], progress: (Int, Int) -> Void
+    to folder: String, replacing replacements: [TensorReference: StoredMatrix], progress: (Int, Int) -> Void
   ) throws {
     var patches = checkpoint.shards.map { _ in [(offset: Int, matrix: StoredMatrix)]() }
-    for (name, matrix) in replacements.sorted(by: { $0.key < $1.key }) {
-      guard let place = checkpoint.location(of: name) else {
-        throw CheckpointError(.missingTensor, file: checkpoint.folder, tensor: name, "the checkpoint does not have it")
-      }
-      let original = try checkpoint.matrix(name, rows: matrix.rows, columns: matrix.columns)
-      precondition(original.type == matrix.type, "a replacement has another type than its tensor")
+    let ordered = replacements.sorted { ($0.key.name, $0.key.rows) < ($1.key.name, $1.key.rows) }
+    for (reference, matrix) in ordered {
+      let place = try checkpoint.location(of: reference)
+      precondition(
+        (place.type, reference.rows, reference.columns) == (matrix.type, matrix.rows, matrix.columns),
+        "a replacement has another type or shape than its tensor")
       patches[place.shard].append((place.bytes.lowerBound, matrix))
     }
     let total = checkpoint.shards.reduce(0) { $0 + $1.file.byteCount }

@@ -9,17 +9,14 @@ package struct Model: Sendable {
   package let checkpoint: Checkpoint
   package private(set) var configuration: TransformerConfiguration
   package let layout: TensorLayout
-  /// By tensor name.
-  package private(set) var replacements: [String: StoredMatrix] = [:]
+  package private(set) var replacements: [TensorReference: StoredMatrix] = [:]
 
   package init(_ checkpoint: Checkpoint) throws(CheckpointError) {
     let architecture = try ArchitectureRegistry.architecture(for: checkpoint.configuration)
     self.checkpoint = checkpoint
     configuration = try architecture.configuration(checkpoint.configuration)
     layout = architecture.layout(configuration)
-    for reference in layout.all {
-      _ = try checkpoint.matrix(reference.name, rows: reference.rows, columns: reference.columns)
-    }
+    for reference in layout.all { _ = try checkpoint.matrix(reference) }
   }
 
   package init(folder: String) throws(CheckpointError) {
@@ -84,14 +81,14 @@ package struct Model: Sendable {
     let reference = reference(of: site)
     precondition(matrix.rows == reference.rows && matrix.columns == reference.columns, "shapes differ")
     var result = self
-    result.replacements[reference.name] = matrix
+    result.replacements[reference] = matrix
     return result
   }
 
   /// A tensor as it is stored, or as it was replaced.
   package func stored(_ reference: TensorReference) throws(CheckpointError) -> StoredMatrix {
-    if let replacement = replacements[reference.name] { return replacement }
-    return try checkpoint.matrix(reference.name, rows: reference.rows, columns: reference.columns)
+    if let replacement = replacements[reference] { return replacement }
+    return try checkpoint.matrix(reference)
   }
 
   /// A tensor's numbers in float32.
@@ -120,6 +117,6 @@ package struct Model: Sendable {
   }
 
   private func notFinite(_ reference: TensorReference) -> CheckpointError {
-    checkpoint.error(.notFinite, tensor: reference.name, "it holds a NaN or an infinity; the checkpoint is damaged")
+    checkpoint.error(.notFinite, tensor: reference.tensor, "it holds a NaN or an infinity; the checkpoint is damaged")
   }
 }

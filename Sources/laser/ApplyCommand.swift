@@ -75,8 +75,8 @@ func writeLasered(
   let matrices = try reducer.reduced(reductions) {
     console.progress("Reducing", Double($0) / Double(reductions.count))
   }
-  var replacements: [String: StoredMatrix] = [:]
-  for (site, matrix) in matrices { replacements[reducer.model.reference(of: site).name] = matrix }
+  var replacements: [TensorReference: StoredMatrix] = [:]
+  for (site, matrix) in matrices { replacements[reducer.model.reference(of: site)] = matrix }
   try copy.write(replacing: replacements) { console.progress("Writing", Double($0) / Double(max($1, 1))) }
   for name in copy.untouchedWeightFiles {
     console.note("note: \(name) was copied as it is; the weights in it are not lasered")

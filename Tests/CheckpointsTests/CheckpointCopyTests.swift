@@ -30,12 +30,21 @@ struct CheckpointCopyTests {
     "model.layers.0.self_attn.v_proj.weight", "model.layers.1.block_sparse_moe.experts.1.w2.weight",
   ]
 
-  private func replacements(_ checkpoint: Checkpoint) throws -> [String: StoredMatrix] {
-    var result: [String: StoredMatrix] = [:]
-    for (name, shape) in zip(Self.replaced, [(8, 16), (16, 24)]) {
-      let original = try checkpoint.matrix(name, rows: shape.0, columns: shape.1)
+  private func replacements(_ checkpoint: Checkpoint) throws -> [TensorReference: StoredMatrix] {
+    try flipped(
+      zip(Self.replaced, [(8, 16), (16, 24)]).map { TensorReference(name: $0, rows: $1.0, columns: $1.1) }, checkpoint)
+  }
+
+  /// The matrices with some bits of every byte turned over.
+  private func flipped(
+    _ references: [TensorReference], _ checkpoint: Checkpoint
+  ) throws -> [TensorReference: StoredMatrix] {
+    var result: [TensorReference: StoredMatrix] = [:]
+    for reference in references {
+      let original = try checkpoint.matrix(reference)
       let bytes = original.region.withBytes { $0.map { $0 ^ 0x15 } }
-      result[name] = StoredMatrix(type: .bfloat16, rows: shape.0, columns: shape.1, region: OwnedBytes(bytes))
+      result[reference] = StoredMatrix(
+        type: original.type, rows: reference.rows, columns: reference.columns, region: OwnedBytes(bytes))
     }
     return result
   }
@@ -66,6 +75,68 @@ struct CheckpointCopyTests {
     if sharded { try changed.writeSharded(to: folder["expected"]) } else { try changed.write(to: folder["expected"]) }
     #expect(try contents(of: target) == contents(of: folder["expected"]))
     #expect(try contents(of: source) == before)
+  }
+
+  /// Rows of a stack of matrices, and of a matrix, by where they lie among the tensor's numbers.
+  private static let slices: [(TensorReference, numbers: Range<Int>)] = [
+    (TensorReference(name: "stack", shape: (count: 3, rows: 4, columns: 5), index: 1, rows: 2..<4), 30..<40),
+    (TensorReference(name: "stack", shape: (count: 3, rows: 4, columns: 5), index: 2, rows: 0..<4), 40..<60),
+    (TensorReference(name: "stack", shape: (count: 3, rows: 4, columns: 5), index: 0, rows: 0..<1), 0..<5),
+    (TensorReference(name: "fused", shape: (rows: 6, columns: 4), rows: 1..<5), 4..<20),
+  ]
+
+  private var slicedModel: TinyModel {
+    var model = TinyModel()
+    var generator = SeededGenerator(seed: 5)
+    model.tensors.append(TinyTensor(name: "stack", shape: [3, 4, 5], scale: 1, from: &generator))
+    model.tensors.append(TinyTensor(name: "fused", shape: [6, 4], scale: 1, from: &generator))
+    return model
+  }
+
+  @Test func severalSlicesOfATensorChangeAndNothingElseDoes() throws {
+    var model = slicedModel
+    try model.write(to: source)
+    let checkpoint = try Checkpoint(folder: source.path)
+    for (slice, numbers) in Self.slices {
+      let bytes = try #require(model.tensors.first { $0.name == slice.tensor }).bytes
+      let read = try checkpoint.matrix(slice)
+      #expect((read.rows, read.columns) == (slice.rows, slice.columns))
+      #expect(read.region.withBytes { Array($0) } == Array(bytes[2 * numbers.lowerBound..<2 * numbers.upperBound]))
+    }
+    try copy(checkpoint).write(replacing: try flipped(Self.slices.map(\.0), checkpoint))
+    for (slice, numbers) in Self.slices {
+      model.change(slice.tensor) { tensor in
+        for index in 2 * numbers.lowerBound..<2 * numbers.upperBound { tensor.bytes[index] ^= 0x15 }
+      }
+    }
+    try model.write(to: folder["expected"])
+    #expect(try contents(of: target) == contents(of: folder["expected"]))
+  }
+
+  @Test func slicesHaveNamesOfTheirOwn() {
+    #expect(
+      Self.slices.map(\.0.name) == ["stack[1] rows 2..<4", "stack[2]", "stack[0] rows 0..<1", "fused rows 1..<5"])
+    #expect(TensorReference(name: "whole", rows: 6, columns: 4).name == "whole")
+    #expect(TensorReference(name: "vector", rows: 1, columns: 4).name == "vector")
+  }
+
+  @Test func aSliceOfATensorOfAnotherShapeIsRefused() throws {
+    try slicedModel.write(to: source)
+    let checkpoint = try Checkpoint(folder: source.path)
+    for shape in [(4, 3, 5), (12, 1, 5), (3, 4, 4), (3, 20, 1), (1, 12, 5)] {
+      expectRefusal(.wrongShape, naming: "stack", "[3, 4, 5]", "[\(shape.0), \(shape.1), \(shape.2)]") {
+        _ = try checkpoint.matrix(TensorReference(name: "stack", shape: shape, index: 0, rows: 0..<1))
+      }
+    }
+    expectRefusal(.wrongShape, naming: "stack", "[12, 5]") {
+      _ = try checkpoint.matrix(TensorReference(name: "stack", rows: 12, columns: 5))
+    }
+    expectRefusal(.wrongShape, naming: "stack", "rows 12..<16") {
+      _ = try checkpoint.matrix(TensorReference(name: "stack", shape: (3, 4, 5), index: 3, rows: 0..<4))
+    }
+    expectRefusal(.wrongShape, naming: "fused") {
+      _ = try checkpoint.matrix(TensorReference(name: "fused", shape: (6, 4), rows: 0..<Int.max))
+    }
   }
 
   /// Folders of the Hugging Face cache are made of links.
@@ -151,14 +222,16 @@ struct CheckpointCopyTests {
 
   // MARK: Failures
 
+  private let absent = TensorReference(name: "no.such.tensor", rows: 1, columns: 1)
+
   @Test func aFailedWriteLeavesNothingBehind() throws {
     let checkpoint = try original()
     let matrix = StoredMatrix(type: .bfloat16, rows: 1, columns: 1, region: OwnedBytes([0, 0]))
     expectRefusal(.missingTensor, naming: "no.such.tensor") {
-      try copy(checkpoint).write(replacing: ["no.such.tensor": matrix])
+      try copy(checkpoint).write(replacing: [absent: matrix])
     }
     expectRefusal(.wrongShape, naming: "lm_head.weight") {
-      try copy(checkpoint).write(replacing: ["lm_head.weight": matrix])
+      try copy(checkpoint).write(replacing: [TensorReference(name: "lm_head.weight", rows: 1, columns: 1): matrix])
     }
     #expect(try names == ["source"])
   }
@@ -169,7 +242,7 @@ struct CheckpointCopyTests {
     let before = try contents(of: target)
     let matrix = StoredMatrix(type: .bfloat16, rows: 1, columns: 1, region: OwnedBytes([0, 0]))
     expectRefusal(.missingTensor) {
-      try copy(checkpoint, force: true).write(replacing: ["no.such.tensor": matrix])
+      try copy(checkpoint, force: true).write(replacing: [absent: matrix])
     }
     #expect(try contents(of: target) == before)
     #expect(try names == ["source", "target"])

@@ -1,9 +1,4 @@
-/// A tensor of a checkpoint by name, with the shape that the configuration gives it; a vector is one row.
-package struct TensorReference: Sendable {
-  package let name: String
-  package let rows: Int
-  package let columns: Int
-}
+package import Checkpoints
 
 /// Where a model's weights are in its checkpoint. Each architecture makes one; no one else knows tensor names.
 package struct TensorLayout: Sendable {
