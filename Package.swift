@@ -52,7 +52,9 @@ let package = Package(
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "Checkpoints"], exclude: ["Fixtures"]),
     .testTarget(
       name: "InferenceTests",
-      dependencies: ["Inference", "Evaluation", "RankReduction", "Tokenization", "Checkpoints", "Tensors"]
+      dependencies: [
+        "CheckpointFixtures", "Inference", "Evaluation", "RankReduction", "Tokenization", "Checkpoints", "Tensors",
+      ]
     ),
     .testTarget(name: "RankReductionTests", dependencies: ["RankReduction", "Tensors"]),
     .testTarget(

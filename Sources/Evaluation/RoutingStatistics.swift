@@ -13,7 +13,8 @@ package struct RoutingStatistics: Sendable, Codable, Equatable {
 
   package struct Layer: Sendable, Codable, Equatable {
     package var experts: [Expert]
-    /// How many of the tokens' choices were their choices in the layer before too; nil for the first layer.
+    /// How many of the tokens' choices were their choices in the layer before too; nil for the first layer, and where one of
+    /// both is dense.
     package var repeated: Int?
     /// Of the router's matrix (experts, hidden), the largest first.
     package var gateSingularValues: [Double]
@@ -112,21 +113,24 @@ extension RoutingStatistics {
       }
       return Layer(
         experts: Array(repeating: Expert(tokens: 0, weight: 0), count: layer.experts.count),
-        repeated: number == 0 ? nil : 0, gateSingularValues: values)
+        repeated: number == 0 || layer.router == nil || model.layout.layers[number - 1].router == nil ? nil : 0,
+        gateSingularValues: values)
     }
   }
 
   /// Counts the choices of some tokens in one layer, given those of the same tokens in the layer before.
   mutating func count(_ routing: Routing, layer: Int, after previous: Routing?) {
     if layer == 0 { tokens += routing.experts.count / routing.expertsPerToken }
-    for (expert, slots) in routing.slots.enumerated() {
+    // A shared expert, which no router chooses, stands after the others.
+    let expertCount = layers[layer].experts.count
+    for (expert, slots) in routing.slots.prefix(expertCount).enumerated() {
       layers[layer].experts[expert].tokens += slots.count
       layers[layer].experts[expert].weight += slots.reduce(0) { $0 + Double(routing.weights[Int($1)]) }
     }
-    guard let previous else { return }
+    guard let previous, layers[layer].repeated != nil else { return }
     let perToken = routing.expertsPerToken
     var repeated = 0
-    for (slot, expert) in routing.experts.enumerated() {
+    for (slot, expert) in routing.experts.enumerated() where expert < expertCount {
       let start = slot / perToken * perToken
       if previous.experts[start..<start + perToken].contains(expert) { repeated += 1 }
     }

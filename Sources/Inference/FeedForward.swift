@@ -3,7 +3,8 @@ package import Tensors
 
 /// One layer's mixture of SwiGLU experts: w2(silu(w1 x) ⊙ w3 x), x the normed state.
 ///
-/// A dense layer is the same with one expert and no router. Each expert's weights are expanded once, for all tokens that
+/// A dense layer is the same with one expert and no router; a shared expert is one more that every token goes to, with a
+/// weight of its own. Each expert's weights are expanded once, for all tokens that
 /// go to it, one expert at a time. What an expert adds for a token, times its weight, stands in the row of the token's
 /// slot until the rows are summed, so that a change of one expert needs the rows of that expert alone.
 package struct FeedForward: Sendable {
@@ -25,24 +26,34 @@ package struct FeedForward: Sendable {
       return Routing(denseTokens: states.rows)
     }
     let weights = try model.weights(router)
+    let sharedGate: Matrix?
+    if let shared = layer.shared { sharedGate = try model.weights(shared.gate) } else { sharedGate = nil }
     let logits = Matrix(rows: states.rows, columns: mixture.expertCount)
+    let sharedLogits = Matrix(rows: 1, columns: sharedGate == nil ? 0 : states.rows)
     let blocks = Parallelism.blocks(of: states.rows, size: Self.block)
     Parallelism.forEach(blocks.count) { index in
       let part = states[rows: blocks[index]]
       let normed = Matrix(rows: part.rows, columns: part.columns)
       normalize(part, weight: norm, epsilon: model.configuration.normEpsilon, into: normed)
       multiply(normed, transposed: weights, into: logits[rows: blocks[index]])
+      if let sharedGate {
+        multiply(sharedGate, transposed: normed, into: sharedLogits[columns: blocks[index]])
+      }
     }
-    return Routing(logits: logits, expertsPerToken: mixture.expertsPerToken)
+    return Routing(
+      logits: logits, expertsPerToken: mixture.expertsPerToken, normalizes: mixture.normalizesWeights,
+      shared: sharedGate == nil ? nil : sharedLogits.row(0))
   }
 
-  /// Fills the rows of one expert's slots in `contributions` (tokens · experts per token, hidden).
+  /// Fills the rows of the slots of one expert, as `routing` counts them, in `contributions` (tokens · experts per token, hidden).
   package func run(
     expert: Int, on states: Matrix, routing: Routing, into contributions: Matrix
   ) throws(CheckpointError) {
     let slots = routing.slots[expert]
     guard !slots.isEmpty else { return }
-    let layout = layer.experts[expert]
+    guard let layout = expert < layer.experts.count ? layer.experts[expert] : layer.shared?.expert else {
+      preconditionFailure("the layer has no expert \(expert)")
+    }
     let gate = try model.weights(layout.gate)
     let up = try model.weights(layout.up)
     let down = try model.weights(layout.down)

@@ -28,8 +28,7 @@ package struct ForwardPass: Sendable {
     }
     self.model = model
     self.batch = batch
-    rotary = RotaryEmbedding(
-      positions: batch.longest, dimension: model.configuration.headDimension, base: model.configuration.rotaryBase)
+    rotary = RotaryEmbedding(positions: batch.longest, model.configuration.rotary)
   }
 
   private init(_ model: Model, _ other: ForwardPass) {

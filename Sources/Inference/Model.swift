@@ -15,7 +15,7 @@ package struct Model: Sendable {
     let architecture = try ArchitectureRegistry.architecture(for: checkpoint.configuration)
     self.checkpoint = checkpoint
     configuration = try architecture.configuration(checkpoint.configuration)
-    layout = architecture.layout(configuration)
+    layout = try architecture.layout(configuration, of: checkpoint)
     for reference in layout.all { _ = try checkpoint.matrix(reference) }
   }
 
@@ -39,39 +39,60 @@ package struct Model: Sendable {
         "\(count) experts per token are not possible; the model has \(mixture.expertCount) experts")
     }
     var result = self
-    result.configuration.mixture = TransformerConfiguration.Mixture(
-      expertCount: mixture.expertCount, expertsPerToken: count)
+    result.configuration.mixture?.expertsPerToken = count
     return result
   }
 
   // MARK: Sites
 
-  /// Every matrix that can be reduced: by layer, within it attention first, then expert by expert.
+  /// Every matrix that can be reduced: by layer, within it attention first, then expert by expert, the shared one last.
   package var sites: [Site] {
-    (0..<configuration.layerCount).flatMap { layer -> [Site] in
-      let attention = Role.allCases.filter { !$0.belongsToExpert }.map { Site(layer: layer, expert: nil, role: $0) }
-      let experts = (0..<configuration.expertCount).flatMap { expert in
-        Role.allCases.filter(\.belongsToExpert).map { role in
-          Site(layer: layer, expert: configuration.mixture == nil ? nil : expert, role: role)
+    layout.layers.enumerated().flatMap { number, layer in
+      Role.allCases.filter { $0.part == .attention }.map { Site(layer: number, expert: nil, role: $0) }
+        + layer.experts.indices.flatMap { expert in
+          Role.allCases.filter { $0.part == .expert }.map { role in
+            Site(layer: number, expert: layer.router == nil ? nil : expert, role: role)
+          }
         }
-      }
-      return attention + experts
+        + Role.allCases.filter { $0.part == .sharedExpert && layer.shared != nil }.map { role in
+          Site(layer: number, expert: nil, role: role)
+        }
     }
   }
 
-  /// The tensor of a site. The site's layer and expert must be ones that the model has.
-  package func reference(of site: Site) -> TensorReference {
+  /// The tensor of a site; nil if the model does not have the site.
+  package func referenceIfPresent(of site: Site) -> TensorReference? {
+    guard layout.layers.indices.contains(site.layer) else { return nil }
     let layer = layout.layers[site.layer]
-    let expert = layer.experts[site.expert ?? 0]
+    let expert: TensorLayout.Expert?
+    switch site.role.part {
+    case .attention:
+      guard site.expert == nil else { return nil }
+      expert = nil
+    case .expert:
+      guard (site.expert == nil) == (layer.router == nil), layer.experts.indices.contains(site.expert ?? 0) else {
+        return nil
+      }
+      expert = layer.experts[site.expert ?? 0]
+    case .sharedExpert:
+      guard site.expert == nil else { return nil }
+      expert = layer.shared?.expert
+    }
     return switch site.role {
-    case .w1: expert.gate
-    case .w2: expert.down
-    case .w3: expert.up
+    case .w1, .sharedW1: expert?.gate
+    case .w2, .sharedW2: expert?.down
+    case .w3, .sharedW3: expert?.up
     case .query: layer.query
     case .key: layer.key
     case .value: layer.value
     case .output: layer.output
     }
+  }
+
+  /// The tensor of a site that the model has.
+  package func reference(of site: Site) -> TensorReference {
+    guard let reference = referenceIfPresent(of: site) else { preconditionFailure("the model has no \(site)") }
+    return reference
   }
 
   // MARK: Weights

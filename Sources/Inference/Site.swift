@@ -1,6 +1,9 @@
 /// What a matrix does in its layer. Named as in Mixtral: w1 is the gate, w3 the up and w2 the down projection of an expert.
 package enum Role: String, Sendable, CaseIterable, Codable {
   case w1, w2, w3
+  case sharedW1 = "shared_w1"
+  case sharedW2 = "shared_w2"
+  case sharedW3 = "shared_w3"
   case query = "q_proj"
   case key = "k_proj"
   case value = "v_proj"
@@ -16,11 +19,19 @@ package enum Role: String, Sendable, CaseIterable, Codable {
     }
   }
 
-  /// Whether each expert has one of its own.
-  package var belongsToExpert: Bool {
+  package enum Part: Sendable {
+    case attention
+    /// Each expert of a mixture has one of its own; a dense layer has one.
+    case expert
+    /// Of the expert that every token goes to.
+    case sharedExpert
+  }
+
+  package var part: Part {
     switch self {
-    case .w1, .w2, .w3: true
-    case .query, .key, .value, .output: false
+    case .w1, .w2, .w3: .expert
+    case .sharedW1, .sharedW2, .sharedW3: .sharedExpert
+    case .query, .key, .value, .output: .attention
     }
   }
 }
@@ -28,7 +39,7 @@ package enum Role: String, Sendable, CaseIterable, Codable {
 /// One weight matrix that can be reduced.
 package struct Site: Sendable, Hashable, CustomStringConvertible {
   package let layer: Int
-  /// Nil for attention, and for the feed-forward layer of a dense model.
+  /// Nil for attention, a shared expert, and a dense layer, which a mixture may have too.
   package let expert: Int?
   package let role: Role
 

@@ -18,11 +18,7 @@ package struct Reducer: Sendable {
     self.isControl = isControl
     guard let base else { return }
     let (a, b) = (model.configuration, base.configuration)
-    let comparisons = [
-      ("layers", a.layerCount, b.layerCount), ("hidden size", a.hiddenSize, b.hiddenSize),
-      ("intermediate size", a.intermediateSize, b.intermediateSize), ("query width", a.queryWidth, b.queryWidth),
-      ("key-value width", a.keyValueWidth, b.keyValueWidth),
-    ]
+    let comparisons = [("layers", a.layerCount, b.layerCount), ("hidden size", a.hiddenSize, b.hiddenSize)]
     for (what, own, other) in comparisons where own != other {
       throw ReductionError("the base has another shape than the model: \(what) \(other) against \(own)")
     }
@@ -32,9 +28,27 @@ package struct Reducer: Sendable {
     }
   }
 
-  /// The matrix of the base that stands where a site's does. A dense base has one for all experts.
-  private func baseSite(_ site: Site, in base: Model) -> Site {
-    Site(layer: site.layer, expert: base.configuration.mixture == nil ? nil : site.expert, role: site.role)
+  /// The matrix of the base that stands where a site's does. A dense layer has one for all experts.
+  ///
+  /// - Throws: `ReductionError` if the base has none of that shape.
+  private func baseReference(_ site: Site, in base: Model) throws(ReductionError) -> TensorReference {
+    let isDense = base.layout.layers[site.layer].router == nil
+    let counterpart = Site(layer: site.layer, expert: isDense ? nil : site.expert, role: site.role)
+    guard let reference = base.referenceIfPresent(of: counterpart) else {
+      throw ReductionError("\(site): the base has no such matrix, so its difference to the base cannot be reduced")
+    }
+    let own = model.reference(of: site)
+    guard reference.rows == own.rows, reference.columns == own.columns else {
+      throw ReductionError(
+        "\(site): the base has another shape than the model: \(reference.rows) × \(reference.columns) against "
+          + "\(own.rows) × \(own.columns)")
+    }
+    return reference
+  }
+
+  /// - Throws: `ReductionError` if a site cannot be reduced relative to the base.
+  package func check(_ site: Site) throws(ReductionError) {
+    if let base { _ = try baseReference(site, in: base) }
   }
 
   package func fullRank(of site: Site) -> Int {
@@ -50,7 +64,7 @@ package struct Reducer: Sendable {
     let stored = try model.stored(reference)
     let weights = DoubleMatrix(try model.weights(reference))
     let baseWeights = try base.map { base in
-      DoubleMatrix(try base.weights(base.reference(of: baseSite(site, in: base))))
+      DoubleMatrix(try base.weights(baseReference(site, in: base)))
     }
     func decomposition() throws -> SiteDecomposition {
       try SiteDecomposition(
@@ -91,6 +105,7 @@ package struct Reducer: Sendable {
             ? "\(reduction.site) is reduced by itself in the plan: apply it without a base"
             : "\(reduction.site) is reduced relative to a base in the plan: give it with --base")
       }
+      try check(reduction.site)
       guard (0...fullRank(of: reduction.site)).contains(reduction.rank) else {
         throw ReductionError(
           "\(reduction.site): rank \(reduction.rank) is not from 0 to the full rank \(fullRank(of: reduction.site)) of the matrix"

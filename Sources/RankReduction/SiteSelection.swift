@@ -12,22 +12,27 @@ package struct SiteSelection: Sendable, Equatable {
     self.roles = roles
   }
 
-  /// The sites from the last layer down; within a layer by expert, then by role in the order given. Attention, which no
-  /// expert owns, comes first.
+  /// The sites from the last layer down; within a layer attention first, then by expert, then the shared expert; by role in
+  /// the order given. `all` experts are those of the mixture and the layers without one; numbers name experts alone. A shared
+  /// expert has no number: its roles select it.
   ///
-  /// - Throws: `ReductionError` for a layer or an expert that the model does not have.
+  /// - Throws: `ReductionError` for a layer, an expert or a role that the model does not have, and when nothing is selected.
   package func sites(of model: Model) throws(ReductionError) -> [Site] {
     let layers = try layers.indices(below: model.configuration.layerCount, what: "layer")
-    let experts = try experts.indices(below: model.configuration.expertCount, what: "expert")
-    let attention = roles.filter { !$0.belongsToExpert }
-    let expertRoles = roles.filter(\.belongsToExpert)
+    let numbers = try experts.indices(below: model.configuration.expertCount, what: "expert")
     let isMixture = model.configuration.mixture != nil
-    return layers.reversed().flatMap { layer in
-      attention.map { Site(layer: layer, expert: nil, role: $0) }
-        + experts.flatMap { expert in
-          expertRoles.map { Site(layer: layer, expert: isMixture ? expert : nil, role: $0) }
-        }
+    let experts = (isMixture && experts != .all ? [] : [nil]) + (isMixture ? numbers.map(Optional.some) : [])
+    func roles(_ part: Role.Part) -> [Role] { self.roles.filter { $0.part == part } }
+    if let role = roles(.sharedExpert).first, !model.layout.layers.contains(where: { $0.shared != nil }) {
+      throw ReductionError("the model has no shared expert, so no \(role.rawValue)")
     }
+    let sites = layers.reversed().flatMap { layer -> [Site] in
+      roles(.attention).map { Site(layer: layer, expert: nil, role: $0) }
+        + experts.flatMap { expert in roles(.expert).map { Site(layer: layer, expert: expert, role: $0) } }
+        + roles(.sharedExpert).map { Site(layer: layer, expert: nil, role: $0) }
+    }.filter { model.referenceIfPresent(of: $0) != nil }
+    guard !sites.isEmpty else { throw ReductionError("the layers, experts and roles given select no matrix") }
+    return sites
   }
 }
 

@@ -34,6 +34,7 @@ package struct Search: Sendable {
     reducer = try Reducer(self.model, base: base, isControl: settings.isControl)
     sites = try settings.selection.sites(of: model)
     for site in sites {
+      try reducer.check(site)
       for rule in settings.ranks { try rule.check(fullRank: reducer.fullRank(of: site)) }
     }
     let tokenizer = try Tokenizer(folder: settings.model)

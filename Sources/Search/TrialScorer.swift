@@ -183,14 +183,14 @@ package struct TrialScorer {
     score = outcome.after
     currentInputs = min(currentInputs, site.layer + 1)
     for index in rounds.indices { rounds[index].likelihoods = outcome.likelihoods[index] }
-    guard site.role.belongsToExpert else {
+    guard site.role.part != .attention else {
       enteredLayer = nil
       return try enter(layer: site.layer)
     }
     for round in rounds {
       guard let stage = round.stage else { continue }
       try FeedForward(model, layer: site.layer).run(
-        expert: site.expert ?? 0, on: stage.attended, routing: stage.routing, into: stage.contributions)
+        expert: stage.routing.expert(of: site), on: stage.attended, routing: stage.routing, into: stage.contributions)
     }
   }
 
@@ -202,8 +202,8 @@ package struct TrialScorer {
     let forward = round.forward.with(changed)
     let layerCount = changed.configuration.layerCount
     let states: Matrix
-    if site.role.belongsToExpert {
-      let expert = site.expert ?? 0
+    if site.role.part != .attention {
+      let expert = stage.routing.expert(of: site)
       states = try Self.states(of: stage, changing: expert, in: changed)
       if site.layer == layerCount - 1 {
         let tokens = Set(stage.routing.slots[expert].map { $0 / Int32(stage.routing.expertsPerToken) })

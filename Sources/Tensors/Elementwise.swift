@@ -65,6 +65,12 @@ package func scatterRows(_ source: Matrix, _ indices: ArraySlice<Int32>, weights
   }
 }
 
+/// Adds one row to every row of target.
+package func addRow(_ row: Matrix, to target: Matrix) {
+  precondition(row.rows == 1 && row.columns == target.columns, "shapes differ")
+  laser_add_row(row.base, target.base, target.stride, target.rows, target.columns)
+}
+
 /// target row i += the sum of the `group` rows of source that belong to it.
 package func addGroupedRows(_ source: Matrix, group: Int, into target: Matrix) {
   precondition(group > 0 && source.rows == target.rows * group && source.columns == target.columns, "shapes differ")

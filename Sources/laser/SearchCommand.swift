@@ -41,12 +41,16 @@ struct SearchCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Layers, as in 0-5,7; or all.", valueName: "list"))
   var layers = "all"
 
-  @Option(help: ArgumentHelp("Experts, as in 0,2; or all.", valueName: "list"))
+  @Option(
+    help: ArgumentHelp(
+      "Experts, as in 0,2; or all, which takes the layers without experts too. A shared expert is selected by its roles.",
+      valueName: "list"))
   var experts = "all"
 
   @Option(
     help: ArgumentHelp(
-      "Roles of matrices: w1 (or gate_proj), w2 (down_proj), w3 (up_proj), q_proj, k_proj, v_proj, o_proj.",
+      "Roles of matrices: w1 (or gate_proj), w2 (down_proj), w3 (up_proj); shared_w1, shared_w2, shared_w3; q_proj, k_proj, "
+        + "v_proj, o_proj.",
       valueName: "list"))
   var roles = SearchSettings.defaultRoles
 

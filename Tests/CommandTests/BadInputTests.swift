@@ -124,7 +124,7 @@ struct BadInputTests {
   @Test func bases() async throws {
     try workshop.addModel(TinyModel(vocabularySize: 2048, intermediateSize: 32), named: "other")
     try await expectRefusal(
-      workshop.search(out: "run", more: ["--base", folder.path("other")]), naming: "base", "intermediate size 32", "24")
+      workshop.search(out: "run", more: ["--base", folder.path("other")]), naming: "base", "32 × 16", "24")
     try await expectRefusal(
       workshop.search(out: "run", more: ["--base", folder.path("absent")]), naming: folder.path("absent"))
     try await expectRefusal(workshop.search(out: "run", more: ["--base", Posy.base]), naming: "base", "layers 6")

@@ -58,6 +58,8 @@ struct RecordedTensors {
 
   init(path: String) throws { file = try SafetensorsFile(path: path) }
 
+  func contains(_ name: String) -> Bool { file.entries.contains { $0.name == name } }
+
   func floats(_ name: String) throws -> [Float] {
     let entry = try #require(file.entries.first { $0.name == name })
     let type = try #require(ElementType(rawValue: entry.type))

@@ -46,6 +46,21 @@ struct RoutingStatisticsTests {
     }
   }
 
+  /// A mixture with a shared expert whose middle layer is dense.
+  @Test func sharedExpertsAreNotAmongTheChoices() throws {
+    let model = try ArchitectureFixture(name: "qwen2_moe").model
+    let tokens = (0..<512).map { (index: Int) -> Int32 in Int32((7 * index * index + index / 5) % 64) }
+    let evaluation = try Evaluation(
+      [Corpus(path: "numbers", tokens: tokens)], convention: .windows, context: 64, tokenizer: reference.tokenizer)
+    let routing = try #require(evaluation.scoreAndRouting(model).routing.first)
+    #expect(routing.layers.map(\.experts.count) == [5, 1, 5])
+    #expect(routing.layers.map(\.choices) == [2 * routing.tokens, routing.tokens, 2 * routing.tokens])
+    #expect(routing.layers.allSatisfy { $0.repeated == nil })
+    let adjacent = try ArchitectureFixture(name: "olmoe").model
+    let repeated = try #require(evaluation.scoreAndRouting(adjacent).routing.first?.layers[1].repeated)
+    #expect((1..<3 * routing.tokens).contains(repeated))
+  }
+
   @Test func aDenseModelHasNoRouter() throws {
     let model = try Reference.dense.model
     let evaluation = try evaluation(["tales.search.txt"])

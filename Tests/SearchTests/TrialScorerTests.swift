@@ -32,8 +32,30 @@ import Tokenization
 
   @Test(arguments: sites, [true, false])
   func aTrialScoresWhatTheChangedModelScoresToTheBit(site: Site, exhaustive: Bool) throws {
+    try compareTrial(of: model, evaluation, site, exhaustive: exhaustive)
+  }
+
+  /// A mixture with a shared expert in its first and last layer and a dense layer between: Tests/Fixtures/architectures.
+  @Test(
+    arguments: [
+      Site(layer: 2, expert: nil, role: .sharedW2), Site(layer: 2, expert: 0, role: .w1),
+      Site(layer: 2, expert: nil, role: .value), Site(layer: 1, expert: nil, role: .w3),
+      Site(layer: 0, expert: nil, role: .sharedW1), Site(layer: 0, expert: 4, role: .w2),
+    ], [true, false])
+  func soItDoesBesideASharedExpert(site: Site, exhaustive: Bool) throws {
+    let folder = Self.posy + "/../../Tests/Fixtures/architectures/qwen2_moe"
+    let tokens = (0..<1200).map { (index: Int) -> Int32 in Int32((7 * index * index + index / 5) % 64) }
+    let evaluation = try Evaluation(
+      [Corpus(path: "numbers", tokens: tokens)], convention: .windows, context: 64,
+      tokenizer: Tokenizer(folder: Self.posy + "/model"))
+    try compareTrial(of: Model(folder: folder), evaluation, site, exhaustive: exhaustive)
+  }
+
+  private func compareTrial(
+    of model: Model, _ evaluation: Evaluation, _ site: Site, exhaustive: Bool
+  ) throws {
     let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: exhaustive)
-    let matrix = try reducer.decompose(site).reduced(to: 5)
+    let matrix = try Reducer(model, base: nil).decompose(site).reduced(to: 5)
     var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
     try scorer.enter(layer: site.layer)
     let outcome = try scorer.score(replacing: site, by: matrix)
@@ -44,6 +66,11 @@ import Tokenization
     // Other batches may round otherwise in the last digits of float32.
     let evaluated = try evaluation.score(model.replacing(site, by: matrix))
     #expect(abs(evaluated.meanNLL - outcome.after.meanNLL) < 1e-6)
+    // Kept, it leaves the layer as the changed model has it.
+    try scorer.keep(outcome, changing: site)
+    let again = try scorer.score(replacing: site, by: matrix)
+    #expect(again.before == whole.score)
+    #expect(again.after == whole.score)
   }
 
   @Test func afterKeepsTrialsAreOfTheModelWithAllOfThem() throws {

@@ -51,6 +51,8 @@ void laser_gather_rows(const float *source, size_t stride, const int32_t *indice
 // target row indices[i] = weights[i] * source row i.
 void laser_scatter_weighted_rows(const float *source, const int32_t *indices, const float *weights, size_t count,
                                  size_t columns, float *target);
+// Adds one row to every row of target.
+void laser_add_row(const float *row, float *target, size_t stride, size_t rows, size_t columns);
 // target row i += the sum of source rows i * group to (i + 1) * group - 1, summed in that order.
 void laser_add_grouped_rows(const float *source, size_t group, size_t rows, size_t columns, float *target,
                             size_t stride);

@@ -2,7 +2,12 @@ internal import Checkpoints
 
 /// The architectures there are, chosen by `model_type`.
 enum ArchitectureRegistry {
-  static var all: [any Architecture.Type] { [Llama.self, Mistral.self, Mixtral.self] }
+  static var all: [any Architecture.Type] {
+    [
+      Llama.self, Mistral.self, Mixtral.self, Qwen2.self, Qwen2MoE.self, Qwen3.self, Qwen3MoE.self, OLMoE.self,
+      Phi3.self,
+    ]
+  }
 
   static func architecture(for file: Configuration) throws(CheckpointError) -> any Architecture.Type {
     let modelType = try file.string("model_type")

@@ -6,27 +6,20 @@ enum Mixtral: Architecture {
 
   static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration {
     try TransformerConfiguration(
-      file,
-      defaults: .init(
-        rotaryBase: 1e6, normEpsilon: 1e-5, keyValueHeadCount: 8, slidingWindow: .configurable(default: nil)),
-      mixture: TransformerConfiguration.Mixture(
-        expertCount: try file.size("num_local_experts"), expertsPerToken: try file.size("num_experts_per_tok")))
+      file, options: .init(rotaryBase: 1e6, normEpsilon: 1e-5, keyValueHeadCount: 8),
+      mixture: .init(file, intermediateSize: file.size("intermediate_size"), normalizesWeights: true))
   }
 
-  static func layout(_ configuration: TransformerConfiguration) -> TensorLayout {
-    let hidden = configuration.hiddenSize
-    let intermediate = configuration.intermediateSize
-    return Llama.layout(configuration) { prefix in
-      let block = prefix + "block_sparse_moe."
-      let experts = (0..<configuration.expertCount).map { number in
-        let expert = block + "experts.\(number)."
-        return TensorLayout.Expert(
-          gate: TensorReference(name: expert + "w1.weight", rows: intermediate, columns: hidden),
-          up: TensorReference(name: expert + "w3.weight", rows: intermediate, columns: hidden),
-          down: TensorReference(name: expert + "w2.weight", rows: hidden, columns: intermediate))
-      }
-      let router = TensorReference(name: block + "gate.weight", rows: configuration.expertCount, columns: hidden)
-      return (router, experts)
+  static func layout(
+    _ configuration: TransformerConfiguration, of checkpoint: Checkpoint
+  ) throws(CheckpointError) -> TensorLayout {
+    let decoder = DecoderLayout(
+      configuration: configuration, checkpoint: checkpoint,
+      slidingWindows: try SlidingWindows.uniform(
+        checkpoint.configuration, layers: configuration.layerCount, default: nil))
+    return decoder.layout { layer, prefix in
+      decoder.mixture(
+        "model.layers.\(layer).block_sparse_moe.", stackedPrefix: prefix, roles: (gate: "w1", up: "w3", down: "w2"))
     }
   }
 }

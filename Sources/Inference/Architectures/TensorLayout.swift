@@ -1,23 +1,34 @@
 package import Checkpoints
 
-/// Where a model's weights are in its checkpoint. Each architecture makes one; no one else knows tensor names.
+/// Where a model's weights are in its checkpoint, and what is special to a layer. Each architecture makes one; no one else
+/// knows tensor names. Vectors are one row.
 package struct TensorLayout: Sendable {
   package let embedding: TensorReference
   package let finalNorm: TensorReference
   /// (vocabulary, hidden); the embedding itself when they are tied.
   package let head: TensorReference
-  package let layers: [Layer]
+  package internal(set) var layers: [Layer]
 
   package struct Layer: Sendable {
     package let attentionNorm: TensorReference
-    package let query: TensorReference
-    package let key: TensorReference
-    package let value: TensorReference
+    package internal(set) var query: TensorReference
+    package internal(set) var key: TensorReference
+    package internal(set) var value: TensorReference
     package let output: TensorReference
+    /// Added to queries, keys and values: three of them, or none.
+    package let projectionBiases: [TensorReference]
+    package let outputBias: TensorReference?
+    /// RMSNorm of queries and of keys before they are rotated: one weight for every head, or one for all heads at once.
+    package let queryNorm: TensorReference?
+    package let keyNorm: TensorReference?
+    /// How many keys a query sees, itself included; nil for all before it.
+    package let slidingWindow: Int?
+
     package let feedForwardNorm: TensorReference
-    /// (experts, hidden); nil for a dense model, whose feed-forward layer is its one expert.
+    /// (experts, hidden); nil for a dense layer, which is its one expert.
     package let router: TensorReference?
     package let experts: [Expert]
+    package let shared: SharedExpert?
   }
 
   package struct Expert: Sendable {
@@ -25,13 +36,25 @@ package struct TensorLayout: Sendable {
     package let gate: TensorReference
     package let up: TensorReference
     package let down: TensorReference
+
+    var all: [TensorReference] { [gate, up, down] }
+  }
+
+  /// An expert that every token goes to, weighted by a gate of its own.
+  package struct SharedExpert: Sendable {
+    package let expert: Expert
+    /// (1, hidden); the weight is sigmoid(gate · x).
+    package let gate: TensorReference
   }
 
   var all: [TensorReference] {
     [embedding, finalNorm, head]
-      + layers.flatMap { layer in
-        [layer.attentionNorm, layer.query, layer.key, layer.value, layer.output, layer.feedForwardNorm]
-          + (layer.router.map { [$0] } ?? []) + layer.experts.flatMap { [$0.gate, $0.up, $0.down] }
+      + layers.flatMap { layer -> [TensorReference] in
+        let attention = [layer.attentionNorm, layer.query, layer.key, layer.value, layer.output]
+        let optional = [layer.outputBias, layer.queryNorm, layer.keyNorm, layer.router, layer.shared?.gate]
+        let experts = layer.experts + (layer.shared.map { [$0.expert] } ?? [])
+        return attention + layer.projectionBiases + optional.compactMap(\.self) + [layer.feedForwardNorm]
+          + experts.flatMap(\.all)
       }
   }
 }
