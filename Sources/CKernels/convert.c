@@ -94,3 +94,11 @@ DISPATCHED void laser_round_f32(const double *source, void *target, size_t count
     memcpy(bytes + 4 * i, &value, 4);
   }
 }
+
+DISPATCHED void laser_narrow_bf16(const float *source, uint16_t *target, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, source + i, 4);
+    target[i] = (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
+  }
+}

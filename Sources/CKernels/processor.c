@@ -9,3 +9,11 @@ bool laser_processor_has_avx512(void) {
   return false;
 #endif
 }
+
+bool laser_processor_has_avx512_bf16(void) {
+#if defined(__x86_64__)
+  return laser_processor_has_avx512() && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}

@@ -25,7 +25,7 @@ package struct FeedForward: Sendable {
     guard let router = layer.router, let mixture = model.configuration.mixture else {
       return Routing(denseTokens: states.rows)
     }
-    let weights = try model.weights(router)
+    let weights = try model.packed(router, precision: .float32)
     let sharedGate: Matrix?
     if let shared = layer.shared { sharedGate = try model.weights(shared.gate) } else { sharedGate = nil }
     let logits = Matrix(rows: states.rows, columns: mixture.expertCount)
@@ -54,9 +54,9 @@ package struct FeedForward: Sendable {
     guard let layout = expert < layer.experts.count ? layer.experts[expert] : layer.shared?.expert else {
       preconditionFailure("the layer has no expert \(expert)")
     }
-    let gate = try model.weights(layout.gate)
-    let up = try model.weights(layout.up)
-    let down = try model.weights(layout.down)
+    let gate = try model.packed(layout.gate)
+    let up = try model.packed(layout.up)
+    let down = try model.packed(layout.down)
     let epsilon = model.configuration.normEpsilon
     let blocks = Parallelism.blocks(of: slots.count, size: Self.block)
     Parallelism.forEach(blocks.count) { index in

@@ -79,18 +79,10 @@ package struct ForwardPass: Sendable {
   package func update(_ likelihoods: inout [Double], of tokens: Set<Int32>, _ states: Matrix) throws(CheckpointError) {
     let (rows, targets) = batch.predictions
     precondition(likelihoods.count == rows.count, "likelihoods of another batch")
-    guard !rows.isEmpty else { return }
     let affected = rows.indices.filter { tokens.contains(rows[$0]) }
-    let places = VocabularyHead.places(of: affected)
-    // A place that no token has is filled with the first one, whose result is not used.
-    var placedRows = Array(repeating: rows[0], count: (places.max() ?? -1) + 1)
-    var placedTargets = Array(repeating: targets[0], count: placedRows.count)
-    for (index, place) in zip(affected, places) {
-      placedRows[place] = rows[index]
-      placedTargets[place] = targets[index]
-    }
-    let updated = try VocabularyHead(model).negativeLogLikelihoods(states, rows: placedRows, targets: placedTargets)
-    for (index, place) in zip(affected, places) { likelihoods[index] = updated[place] }
+    let updated = try VocabularyHead(model).negativeLogLikelihoods(
+      states, rows: affected.map { rows[$0] }, targets: affected.map { targets[$0] })
+    for (index, likelihood) in zip(affected, updated) { likelihoods[index] = likelihood }
   }
 
   /// For every scored token, how far another model's prediction is from this one's. Both have passed the same batch.

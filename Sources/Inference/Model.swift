@@ -10,6 +10,8 @@ package struct Model: Sendable {
   package private(set) var configuration: TransformerConfiguration
   package let layout: TensorLayout
   package private(set) var replacements: [TensorReference: StoredMatrix] = [:]
+  /// What matrix products take. Routers always take float32.
+  package var precision: Precision = .float32
 
   package init(_ checkpoint: Checkpoint) throws(CheckpointError) {
     let architecture = try ArchitectureRegistry.architecture(for: checkpoint.configuration)
@@ -119,6 +121,18 @@ package struct Model: Sendable {
     let result = Matrix(rows: reference.rows, columns: reference.columns)
     try decode(reference, rows: 0..<reference.rows, into: result)
     return result
+  }
+
+  /// Some rows of a weight matrix, or all, ready for products of the model's precision.
+  func packed(
+    _ reference: TensorReference, rows: Range<Int>? = nil, precision: Precision? = nil
+  ) throws(CheckpointError) -> PackedMatrix {
+    let stored = try stored(reference)
+    do throws(StoredMatrix.NotFinite) {
+      return try PackedMatrix(stored, rows: rows ?? 0..<reference.rows, precision: precision ?? self.precision)
+    } catch {
+      throw notFinite(reference)
+    }
   }
 
   func decode(_ reference: TensorReference, rows: Range<Int>, into target: Matrix) throws(CheckpointError) {

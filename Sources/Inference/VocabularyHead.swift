@@ -5,15 +5,13 @@ internal import Tensors
 /// From last states to the negative log-likelihood of each token: final norm, vocabulary matrix, log-sum-exp.
 ///
 /// Logits exist for one block of rows and one block of the vocabulary at a time; each row carries a running maximum and
-/// sum over the blocks. The vocabulary matrix is expanded block by block too.
+/// sum over the blocks. The vocabulary matrix is packed block by block too.
 struct VocabularyHead: Sendable {
   private let model: Model
   private let norm: Matrix
 
-  private static let rowBlock = 5 * rowTile
-  /// Every tile of OpenBLAS's x86-64 kernels divides this many rows (4, 8, 12, 16 and 24 do).
-  private static let rowTile = 48
-  private static let vocabularyBlock = 4096
+  private static let rowBlock = 240
+  private static let vocabularyBlock = 1024
 
   init(_ model: Model) throws(CheckpointError) {
     self.model = model
@@ -26,8 +24,7 @@ struct VocabularyHead: Sendable {
   ) throws(CheckpointError) -> [Double] {
     precondition(rows.count == targets.count)
     let blocks = Parallelism.blocks(of: rows.count, size: Self.rowBlock)
-    // Every product has a whole block of rows: see `places`.
-    let normed = Matrix(rows: blocks.count * Self.rowBlock, columns: states.columns)
+    let normed = Matrix(rows: rows.count, columns: states.columns)
     Parallelism.forEach(blocks.count) { index in
       let part = normed[rows: blocks[index]]
       gatherRows(states, rows[blocks[index]], into: part)
@@ -36,29 +33,14 @@ struct VocabularyHead: Sendable {
     let sums = blocks.map { RunningSum(targets: Array(targets[$0])) }
     let reference = model.layout.head
     for vocabulary in Parallelism.blocks(of: reference.rows, size: Self.vocabularyBlock) {
-      let weights = Matrix(rows: vocabulary.count, columns: reference.columns)
-      try model.decode(reference, rows: vocabulary, into: weights)
+      let weights = try model.packed(reference, rows: vocabulary)
       Parallelism.forEach(blocks.count) { index in
-        let first = blocks[index].lowerBound
-        let logits = Matrix(rows: Self.rowBlock, columns: vocabulary.count)
-        multiply(normed[rows: first..<first + Self.rowBlock], transposed: weights, into: logits)
-        sums[index].take(logits[rows: 0..<blocks[index].count], vocabulary: vocabulary)
+        let logits = Matrix(rows: blocks[index].count, columns: vocabulary.count)
+        multiply(normed[rows: blocks[index]], transposed: weights, into: logits)
+        sums[index].take(logits, vocabulary: vocabulary)
       }
     }
     return sums.flatMap(\.negativeLogLikelihoods)
-  }
-
-  /// Where rows of a list are to stand in a shorter list so that each gets the same result, to the bit.
-  ///
-  /// BLAS picks its loops by the shape of a product, and some of its loops sum in an order that depends on a row's place
-  /// in the tile. So blocks always have the same shape, and a row keeps its place modulo the tile.
-  static func places(of rows: [Int]) -> [Int] {
-    var taken = Array(repeating: 0, count: rowTile)
-    return rows.map { row in
-      let place = row % rowTile
-      defer { taken[place] += 1 }
-      return taken[place] * rowTile + place
-    }
   }
 
   /// How far another model's predictions are from this one's, for some rows of both models' states: KL divergence in
@@ -67,10 +49,10 @@ struct VocabularyHead: Sendable {
     _ states: Matrix, from other: VocabularyHead, _ otherStates: Matrix, rows: [Int32]
   ) throws(CheckpointError) -> [(nats: Double, sameTop: Bool)] {
     let heads = [
-      (self, states, try model.weights(model.layout.head)),
-      (other, otherStates, try other.model.weights(other.model.layout.head)),
+      (self, states, try model.packed(model.layout.head)),
+      (other, otherStates, try other.model.packed(other.model.layout.head)),
     ]
-    let blocks = Parallelism.blocks(of: rows.count, size: Self.rowTile)
+    let blocks = Parallelism.blocks(of: rows.count, size: 48)
     return Parallelism.map(blocks) { block in
       let logits = heads.map { head, states, weights in
         let normed = Matrix(rows: block.count, columns: states.columns)
@@ -90,7 +72,7 @@ struct VocabularyHead: Sendable {
     let normed = Matrix(rows: states.rows, columns: states.columns)
     normalize(states, weight: norm, epsilon: model.configuration.normEpsilon, into: normed)
     let result = Matrix(rows: states.rows, columns: model.layout.head.rows)
-    multiply(normed, transposed: try model.weights(model.layout.head), into: result)
+    multiply(normed, transposed: try model.packed(model.layout.head), into: result)
     return result
   }
 

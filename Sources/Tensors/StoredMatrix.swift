@@ -52,7 +52,8 @@ package struct StoredMatrix: Sendable {
     precondition(target.rows == range.count && target.columns == columns && target.isContiguous)
     let blocks = Parallelism.blocks(of: range.count, size: max(1, 1 << 18 / max(1, columns)))
     let finite = Parallelism.map(blocks) { block in
-      expand(row: range.lowerBound + block.lowerBound, count: block.count, into: target[rows: block])
+      expand(
+        from: (range.lowerBound + block.lowerBound) * columns, count: block.count * columns, into: target[rows: block])
     }
     guard finite.allSatisfy(\.self) else { throw NotFinite() }
   }
@@ -62,20 +63,22 @@ package struct StoredMatrix: Sendable {
     precondition(indices.allSatisfy { $0 >= 0 && $0 < rows }, "a row outside the matrix")
     let result = Matrix(rows: indices.count, columns: columns)
     let finite = Parallelism.map(Parallelism.blocks(of: indices.count, size: 1024)) { block in
-      block.allSatisfy { expand(row: Int(indices[$0]), count: 1, into: result[rows: $0..<$0 + 1]) }
+      block.allSatisfy { expand(from: Int(indices[$0]) * columns, count: columns, into: result[rows: $0..<$0 + 1]) }
     }
     guard finite.allSatisfy(\.self) else { throw NotFinite() }
     return result
   }
 
-  /// Whether all numbers are finite.
-  private func expand(row: Int, count: Int, into target: Matrix) -> Bool {
-    region.withBytes { bytes in
-      guard let source = bytes.baseAddress?.advanced(by: row * columns * type.byteCount) else { return true }
+  /// Writes the numbers from one on, in the order of rows, to the start of a target that is contiguous; returns whether
+  /// all are finite.
+  func expand(from element: Int, count: Int, into target: Matrix) -> Bool {
+    precondition(element >= 0 && element + count <= rows * columns && count <= target.rows * target.columns)
+    return region.withBytes { bytes in
+      guard let source = bytes.baseAddress?.advanced(by: element * type.byteCount) else { return true }
       return switch type {
-      case .bfloat16: laser_expand_bf16(source, target.base, count * columns)
-      case .float16: laser_expand_f16(source, target.base, count * columns)
-      case .float32: laser_expand_f32(source, target.base, count * columns)
+      case .bfloat16: laser_expand_bf16(source, target.base, count)
+      case .float16: laser_expand_f16(source, target.base, count)
+      case .float32: laser_expand_f32(source, target.base, count)
       }
     }
   }

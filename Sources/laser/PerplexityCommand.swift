@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Evaluation
 internal import Inference
 internal import Reports
+internal import Tensors
 internal import Tokenization
 
 struct PerplexityCommand: ParsableCommand {
@@ -18,6 +19,12 @@ struct PerplexityCommand: ParsableCommand {
 
   @OptionGroup var windows: WindowOptions
 
+  @Option(
+    help: ArgumentHelp(
+      "What matrix products take: float32, or bf16, which is faster and rounds.",
+      discussion: "Processors without AVX512-BF16 take float32 for both.", valueName: "name"))
+  var precision: Precision = .float32
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
@@ -25,7 +32,8 @@ struct PerplexityCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    let loaded = try Model(folder: model)
+    var loaded = try Model(folder: model)
+    loaded.precision = precision
     let tokenizer = try Tokenizer(folder: model)
     let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
     let evaluation = try Evaluation(
@@ -104,3 +112,5 @@ struct PerplexityCommand: ParsableCommand {
     }
   }
 }
+
+extension Precision: ExpressibleByArgument {}

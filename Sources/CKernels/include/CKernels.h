@@ -14,6 +14,7 @@ bool laser_expand_f32(const void *source, float *target, size_t count);
 void laser_round_bf16(const double *source, void *target, size_t count);
 void laser_round_f16(const double *source, void *target, size_t count);
 void laser_round_f32(const double *source, void *target, size_t count);
+void laser_narrow_bf16(const float *source, uint16_t *target, size_t count);
 
 // MARK: rms_norm.c — target = weight * source / sqrt(mean(source²) + epsilon), row by row.
 void laser_rms_norm(const float *source, size_t source_stride, const float *weight, float epsilon,
@@ -41,8 +42,29 @@ void laser_accumulate_exponentials(const float *logits, size_t stride, size_t ro
 void laser_divergence(const float *a, const float *b, size_t rows, size_t columns, double *divergence, bool *same_top);
 
 // MARK: processor.c
-// Whether the processor and the operating system offer what OpenBLAS's SkylakeX kernels need.
+// Whether the processor and the operating system offer the instructions of x86-64-v4.
 bool laser_processor_has_avx512(void);
+// Whether they offer products of bfloat16 too.
+bool laser_processor_has_avx512_bf16(void);
+
+// MARK: pack.c — the layout in which a matrix enters products.
+// A panel holds LASER_PANEL rows of a matrix, the first number of each, then the second of each, and so on; rows that the
+// matrix does not have are zero. A unit is 32 bits: one float32, or two neighbouring bfloat16 of a row.
+enum { LASER_PANEL = 32 };
+// stride and depth in units, count of rows at most LASER_PANEL.
+void laser_pack_panel(const void *rows, size_t stride, size_t count, size_t depth, void *panel);
+// Packs the transposed matrix: panels of LASER_PANEL columns, (columns / LASER_PANEL, rows, LASER_PANEL).
+void laser_pack_columns(const float *source, size_t stride, size_t rows, size_t columns, float *panels);
+
+// MARK: product.c
+// c = a · bᵀ, or c += a · bᵀ; a (rows, depth) in float32, b (columns, depth) in panels, c (rows, columns).
+// panel_stride is the distance between two panels in numbers; scratch has laser_product_scratch_bytes(rows) bytes.
+void laser_product_f32(const float *a, size_t a_stride, size_t rows, const float *panels, size_t panel_stride,
+                       size_t depth, float *c, size_t c_stride, size_t columns, bool adding, void *scratch);
+// The same with a rounded to bfloat16, pairs of products added in float32; needs laser_processor_has_avx512_bf16.
+void laser_product_bf16(const float *a, size_t a_stride, size_t rows, const uint16_t *panels, size_t panel_stride,
+                        size_t depth, float *c, size_t c_stride, size_t columns, bool adding, void *scratch);
+size_t laser_product_scratch_bytes(size_t rows);
 
 // MARK: gather.c
 // target row i = source row indices[i].

@@ -1,0 +1,122 @@
+internal import CKernels
+internal import Glibc
+
+/// A matrix (outputs, inputs) in the layout in which weights enter products: panels of 32 rows, the first number of each
+/// row, then the second of each.
+///
+/// Packed once, it serves any number of products, on any thread. In bfloat16 it takes half the memory of float32.
+package struct PackedMatrix: @unchecked Sendable {
+  package let rows: Int
+  package let columns: Int
+  package let precision: Precision
+  private let memory: Memory
+
+  static let panelRows = Int(LASER_PANEL)
+  /// Columns decoded at once, so that a panel's rows stay in the first caches. A whole number of any type's blocks.
+  private static let columnBlock = 256
+
+  private init(rows: Int, columns: Int, precision: Precision) {
+    self.rows = rows
+    self.columns = columns
+    self.precision = precision.here
+    let perRow = self.precision == .float32 ? columns : (columns + 1) / 2
+    memory = Memory(units: (rows + Self.panelRows - 1) / Self.panelRows * Self.panelRows * perRow)
+  }
+
+  /// Packs float32 numbers, on the calling thread.
+  package init(_ matrix: Matrix, precision: Precision = .float32) {
+    self.init(rows: matrix.rows, columns: matrix.columns, precision: precision)
+    for block in Parallelism.blocks(of: rows, size: Self.panelRows) {
+      pack(matrix[rows: block], at: block.lowerBound, column: 0)
+    }
+  }
+
+  /// Packs some rows of a stored matrix, on all workers.
+  ///
+  /// - Throws: `NotFinite` if one of their numbers is a NaN or an infinity.
+  package init(
+    _ stored: StoredMatrix, rows range: Range<Int>, precision: Precision
+  ) throws(StoredMatrix.NotFinite) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= stored.rows, "rows outside the matrix")
+    self.init(rows: range.count, columns: stored.columns, precision: precision)
+    let packed = self
+    // Several panels to a worker where they are small.
+    let size = max(1, (1 << 16) / max(1, Self.panelRows * columns)) * Self.panelRows
+    let finite = Parallelism.map(Parallelism.blocks(of: rows, size: size)) { block in
+      let scratch = Matrix(rows: Self.panelRows, columns: Self.columnBlock)
+      for first in stride(from: block.lowerBound, to: block.upperBound, by: Self.panelRows) {
+        let count = min(Self.panelRows, block.upperBound - first)
+        for columns in Parallelism.blocks(of: stored.columns, size: Self.columnBlock) {
+          let part = scratch[rows: 0..<count][columns: 0..<columns.count]
+          for row in 0..<count {
+            let element = (range.lowerBound + first + row) * stored.columns + columns.lowerBound
+            guard stored.expand(from: element, count: columns.count, into: part[rows: row..<row + 1]) else {
+              return false
+            }
+          }
+          packed.pack(part, at: first, column: columns.lowerBound)
+        }
+      }
+      return true
+    }
+    guard finite.allSatisfy(\.self) else { throw StoredMatrix.NotFinite() }
+  }
+
+  /// The first unit of the panel that begins at a row.
+  private func panel(at row: Int) -> UnsafeMutablePointer<UInt32> { memory.base + row * unitsPerRow }
+
+  private var unitsPerRow: Int { precision == .float32 ? columns : (columns + 1) / 2 }
+
+  /// Puts a panel's rows in place, from an even column on.
+  private func pack(_ part: Matrix, at row: Int, column: Int) {
+    switch precision {
+    case .float32:
+      laser_pack_panel(
+        part.base, part.stride, part.rows, part.columns, panel(at: row) + column * Self.panelRows)
+    case .bfloat16:
+      let units = (part.columns + 1) / 2
+      withUnsafeTemporaryAllocation(of: UInt16.self, capacity: part.rows * units * 2) { narrow in
+        guard let base = narrow.baseAddress else { return }
+        for row in 0..<part.rows {
+          let target = base + row * units * 2
+          target[units * 2 - 1] = 0
+          laser_narrow_bf16(part.base + row * part.stride, target, part.columns)
+        }
+        laser_pack_panel(base, units, part.rows, units, panel(at: row) + column / 2 * Self.panelRows)
+      }
+    }
+  }
+
+  /// c = a · selfᵀ, or c += a · selfᵀ: see `multiply`.
+  func product(_ a: Matrix, into c: Matrix, adding: Bool) {
+    let bytes = laser_product_scratch_bytes(a.rows)
+    withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 64) { scratch in
+      switch precision {
+      case .float32:
+        memory.base.withMemoryRebound(to: Float.self, capacity: memory.units) { panels in
+          laser_product_f32(
+            a.base, a.stride, a.rows, panels, Self.panelRows * columns, columns, c.base, c.stride, rows, adding,
+            scratch.baseAddress)
+        }
+      case .bfloat16:
+        memory.base.withMemoryRebound(to: UInt16.self, capacity: 2 * memory.units) { panels in
+          laser_product_bf16(
+            a.base, a.stride, a.rows, panels, Self.panelRows * 2 * unitsPerRow, columns, c.base, c.stride, rows, adding,
+            scratch.baseAddress)
+        }
+      }
+    }
+  }
+
+  private final class Memory: @unchecked Sendable {
+    let base: UnsafeMutablePointer<UInt32>
+    let units: Int
+
+    init(units: Int) {
+      self.units = units
+      base = .allocate(capacity: max(units, 1))
+    }
+
+    deinit { base.deallocate() }
+  }
+}
