@@ -142,6 +142,16 @@ package struct Model: Sendable {
     }
   }
 
+  /// Some rows and columns of a tensor in float64.
+  package func doubles(
+    _ reference: TensorReference, rows: Range<Int>, columns: Range<Int>
+  ) throws(CheckpointError) -> DoubleMatrix {
+    let stored = try stored(reference)
+    do throws(StoredMatrix.NotFinite) { return try stored.doubles(rows: rows, columns: columns) } catch {
+      throw notFinite(reference)
+    }
+  }
+
   func embeddings(of tokens: [Int32]) throws(CheckpointError) -> Matrix {
     let stored = try stored(layout.embedding)
     do throws(StoredMatrix.NotFinite) {

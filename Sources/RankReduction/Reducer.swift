@@ -60,16 +60,11 @@ package struct Reducer: Sendable {
   private static let largeRank = 1024
 
   package func decompose(_ site: Site) throws -> SiteDecomposition {
-    let reference = model.reference(of: site)
-    let stored = try model.stored(reference)
-    let weights = DoubleMatrix(try model.weights(reference))
-    let baseWeights = try base.map { base in
-      DoubleMatrix(try base.weights(baseReference(site, in: base)))
-    }
+    let baseNumbers = try base.map { StoredNumbers(model: $0, reference: try baseReference(site, in: $0)) }
     func decomposition() throws -> SiteDecomposition {
       try SiteDecomposition(
-        site: site, kind: kind, stored: stored, weights: weights, base: baseWeights,
-        controlSeed: isControl ? seed(of: site) : nil)
+        site: site, kind: kind, stored: StoredNumbers(model: model, reference: model.reference(of: site)),
+        base: baseNumbers, controlSeed: isControl ? seed(of: site) : nil)
     }
     return fullRank(of: site) < Self.largeRank ? try decomposition() : try Parallelism.wholeMachine(decomposition)
   }
@@ -122,29 +117,33 @@ package struct Reducer: Sendable {
 }
 
 /// One site's decomposition, from which every rank is made.
+///
+/// The matrix itself stays as it is stored and is decoded part by part, for each rank anew.
 package struct SiteDecomposition: Sendable {
   package let site: Site
   package let kind: ReductionKind
   private let decomposition: SingularValueDecomposition
-  /// W, or W − W_base.
-  private let decomposed: DoubleMatrix
-  private let base: DoubleMatrix?
-  private let stored: StoredMatrix
+  private let stored: StoredNumbers
+  private let base: StoredNumbers?
 
   init(
-    site: Site, kind: ReductionKind, stored: StoredMatrix, weights: DoubleMatrix, base: DoubleMatrix?,
-    controlSeed: UInt64?
+    site: Site, kind: ReductionKind, stored: StoredNumbers, base: StoredNumbers?, controlSeed: UInt64?
   ) throws {
     self.site = site
     self.kind = kind
     self.base = base
     self.stored = stored
-    decomposed = base.map { weights - $0 } ?? weights
     do {
-      let ordered = try SingularValueDecomposition(decomposed)
+      let (rows, columns) = (stored.reference.rows, stored.reference.columns)
+      let ordered = try SingularValueDecomposition(
+        rows: rows, columns: columns, parts: SingularValueDecomposition.parts(rows: rows, columns: columns)
+      ) { part in
+        let weights = try stored.part(part)
+        return try base.map { weights - (try $0.part(part)) } ?? weights
+      }
       decomposition = try controlSeed.map { try ordered.withRandomDirections(seed: $0) } ?? ordered
-    } catch {
-      throw ReductionError("\(site): \(error)")
+    } catch let failure as SingularValueDecomposition.Failure {
+      throw ReductionError("\(site): \(failure)")
     }
   }
 
@@ -156,9 +155,31 @@ package struct SiteDecomposition: Sendable {
   package var fullRank: Int { decomposition.fullRank }
 
   /// W_r, or W_base + (W − W_base)_r, rounded to the type that the checkpoint stores. At full rank, the very bytes of W.
-  package func reduced(to rank: Int) -> StoredMatrix {
-    if rank == fullRank { return stored }
-    let truncated = decomposition.truncated(decomposed, rank: rank)
-    return StoredMatrix(rounding: base.map { $0 + truncated } ?? truncated, to: stored.type)
+  package func reduced(to rank: Int) throws -> StoredMatrix {
+    let original = try stored.matrix
+    if rank == fullRank { return original }
+    return try StoredMatrix(
+      type: original.type, rows: original.rows, columns: original.columns,
+      parts: SingularValueDecomposition.parts(rows: original.rows, columns: original.columns)
+    ) { part in
+      let weights = try stored.part(part)
+      guard let base = try base?.part(part) else { return decomposition.truncated(weights, rank: rank) }
+      return base + decomposition.truncated(weights - base, rank: rank)
+    }
+  }
+}
+
+/// A tensor of a model, decoded where it is needed.
+struct StoredNumbers: Sendable {
+  let model: Model
+  let reference: TensorReference
+
+  var matrix: StoredMatrix { get throws { try model.stored(reference) } }
+
+  /// Some of a tall matrix's rows, or of a wide one's columns.
+  func part(_ range: Range<Int>) throws -> DoubleMatrix {
+    let isTall = reference.rows >= reference.columns
+    return try model.doubles(
+      reference, rows: isTall ? range : 0..<reference.rows, columns: isTall ? 0..<reference.columns : range)
   }
 }

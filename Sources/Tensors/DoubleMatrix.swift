@@ -1,5 +1,3 @@
-internal import COpenBLAS
-
 /// Float64 numbers in rows, as a value: what decompositions are computed in.
 package struct DoubleMatrix: Sendable {
   package let rows: Int
@@ -14,10 +12,17 @@ package struct DoubleMatrix: Sendable {
   }
 
   package init(_ matrix: Matrix) {
-    var elements: [Double] = []
-    elements.reserveCapacity(matrix.rows * matrix.columns)
-    for row in 0..<matrix.rows { elements.append(contentsOf: matrix.row(row).lazy.map(Double.init)) }
-    self.init(rows: matrix.rows, columns: matrix.columns, elements: elements)
+    rows = matrix.rows
+    columns = matrix.columns
+    elements = Array(unsafeUninitializedCapacity: matrix.rows * matrix.columns) { buffer, count in
+      for row in 0..<matrix.rows {
+        let source = matrix.base + row * matrix.stride
+        for column in 0..<matrix.columns {
+          buffer.initializeElement(at: row * matrix.columns + column, to: Double(source[column]))
+        }
+      }
+      count = matrix.rows * matrix.columns
+    }
   }
 
   package static func + (a: DoubleMatrix, b: DoubleMatrix) -> DoubleMatrix { a.combined(with: b, +) }
@@ -26,33 +31,17 @@ package struct DoubleMatrix: Sendable {
 
   private func combined(with other: DoubleMatrix, _ operation: (Double, Double) -> Double) -> DoubleMatrix {
     precondition(rows == other.rows && columns == other.columns, "shapes differ")
-    return DoubleMatrix(rows: rows, columns: columns, elements: zip(elements, other.elements).map(operation))
+    var result = self
+    result.elements.withUnsafeMutableBufferPointer { a in
+      other.elements.withUnsafeBufferPointer { b in
+        for index in a.indices { a[index] = operation(a[index], b[index]) }
+      }
+    }
+    return result
   }
 
   /// √Σ aᵢⱼ²
   package var frobeniusNorm: Double { elements.reduce(0) { $0 + $1 * $1 }.squareRoot() }
-
-  package enum Orientation { case asStored, transposed }
-
-  /// self + factor · op(a) · op(b), where op transposes or not.
-  package func adding(
-    _ factor: Double, _ a: DoubleMatrix, _ aOrientation: Orientation, _ b: DoubleMatrix, _ bOrientation: Orientation
-  ) -> DoubleMatrix {
-    let inner = aOrientation == .asStored ? a.columns : a.rows
-    precondition((aOrientation == .asStored ? a.rows : a.columns) == rows, "rows of the product differ")
-    precondition((bOrientation == .asStored ? b.columns : b.rows) == columns, "columns of the product differ")
-    precondition((bOrientation == .asStored ? b.rows : b.columns) == inner, "inner dimensions differ")
-    guard rows > 0, columns > 0, inner > 0 else { return self }
-    var result = self
-    result.elements.withUnsafeMutableBufferPointer { c in
-      Parallelism.prepare()
-      cblas_dgemm(
-        CblasRowMajor, aOrientation == .asStored ? CblasNoTrans : CblasTrans,
-        bOrientation == .asStored ? CblasNoTrans : CblasTrans, Int32(rows), Int32(columns), Int32(inner), factor,
-        a.elements, Int32(a.columns), b.elements, Int32(b.columns), 1, c.baseAddress, Int32(columns))
-    }
-    return result
-  }
 
   package static func zeros(rows: Int, columns: Int) -> DoubleMatrix {
     DoubleMatrix(rows: rows, columns: columns, elements: Array(repeating: 0, count: rows * columns))

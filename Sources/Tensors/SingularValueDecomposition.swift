@@ -30,10 +30,20 @@ package struct SingularValueDecomposition: Sendable {
     self.vectors = vectors
   }
 
-  package init(_ matrix: DoubleMatrix) throws(Failure) {
+  package init(_ matrix: DoubleMatrix) throws {
+    try self.init(rows: matrix.rows, columns: matrix.columns, parts: [0..<max(matrix.rows, matrix.columns)]) {
+      _ in matrix
+    }
+  }
+
+  /// Decomposes a matrix that is made part by part, so that it never exists whole in float64: each part some of its rows,
+  /// or some of its columns where there are more of those (`parts` divides the longer side).
+  package init(
+    rows: Int, columns: Int, parts: [Range<Int>], _ matrix: (Range<Int>) throws -> DoubleMatrix
+  ) throws {
     Parallelism.prepare()
-    rows = matrix.rows
-    columns = matrix.columns
+    self.rows = rows
+    self.columns = columns
     let side = min(rows, columns)
     guard side > 0 else {
       singularValues = []
@@ -41,9 +51,14 @@ package struct SingularValueDecomposition: Sendable {
       return
     }
     var gram = [Double](repeating: 0, count: side * side)
-    cblas_dsyrk(
-      CblasRowMajor, CblasUpper, rows >= columns ? CblasTrans : CblasNoTrans, Int32(side), Int32(max(rows, columns)), 1,
-      matrix.elements, Int32(columns), 0, &gram, Int32(side))
+    for range in parts {
+      let part = try matrix(range)
+      let isTall = rows >= columns
+      precondition((isTall ? part.columns : part.rows) == side, "a part of another matrix")
+      cblas_dsyrk(
+        CblasRowMajor, CblasUpper, isTall ? CblasTrans : CblasNoTrans, Int32(side),
+        Int32(isTall ? part.rows : part.columns), 1, part.elements, Int32(part.columns), 1, &gram, Int32(side))
+    }
     var eigenvalues = [Double](repeating: 0, count: side)
     // The upper triangle in rows is the lower one in LAPACK's columns; eigenvectors come back as columns there, that
     // is, as rows here, in ascending order.
@@ -52,10 +67,13 @@ package struct SingularValueDecomposition: Sendable {
       &eigenvalues)
     guard code == 0 else { throw Failure(routine: "dsyevd", code: Int(code)) }
     singularValues = eigenvalues.reversed().map { max(0, $0).squareRoot() }
-    var descending: [Double] = []
-    descending.reserveCapacity(side * side)
-    for row in (0..<side).reversed() { descending += gram[row * side..<(row + 1) * side] }
-    vectors = DoubleMatrix(rows: side, columns: side, elements: descending)
+    gram.withUnsafeMutableBufferPointer { rows in
+      for row in 0..<side / 2 {
+        let opposite = side - 1 - row
+        for column in 0..<side { rows.swapAt(row * side + column, opposite * side + column) }
+      }
+    }
+    vectors = DoubleMatrix(rows: side, columns: side, elements: gram)
   }
 
   package var fullRank: Int { singularValues.count }
@@ -65,28 +83,50 @@ package struct SingularValueDecomposition: Sendable {
     singularValues[rank...].reduce(0) { $0 + $1 * $1 }.squareRoot()
   }
 
+  /// The longer side in parts that bound the memory of what is made in float64, for decomposing and truncating.
+  package static func parts(rows: Int, columns: Int) -> [Range<Int>] {
+    Parallelism.blocks(of: max(rows, columns), size: max(1, (1 << 22) / max(1, min(rows, columns))))
+  }
+
   /// A_r, the best approximation of rank r of the matrix that was decomposed. Rank 0 is zero, full rank the matrix itself.
   ///
   /// The shorter way is taken: projecting onto the kept vectors, or subtracting the projection onto the dropped ones.
+  ///
+  /// - Parameter matrix: The matrix, or some rows of a tall one, or some columns of a wide one; the result is the same part.
   package func truncated(_ matrix: DoubleMatrix, rank: Int) -> DoubleMatrix {
-    precondition(matrix.rows == rows && matrix.columns == columns, "not the matrix that was decomposed")
+    precondition(
+      rows >= columns ? matrix.columns == columns : matrix.rows == rows, "not the matrix that was decomposed")
     precondition(rank >= 0 && rank <= fullRank, "rank \(rank) of \(fullRank)")
     let keepsLess = rank <= fullRank - rank
     let range = keepsLess ? 0..<rank : rank..<fullRank
-    let side = fullRank
-    let part = DoubleMatrix(
-      rows: range.count, columns: side,
-      elements: Array(vectors.elements[range.lowerBound * side..<range.upperBound * side]))
-    let start = keepsLess ? DoubleMatrix.zeros(rows: rows, columns: columns) : matrix
+    var result = keepsLess ? DoubleMatrix.zeros(rows: matrix.rows, columns: matrix.columns) : matrix
+    guard !range.isEmpty, !matrix.elements.isEmpty else { return result }
+    let (side, count) = (Int32(fullRank), Int32(range.count))
+    let (height, width) = (Int32(matrix.rows), Int32(matrix.columns))
     let factor = keepsLess ? 1.0 : -1.0
-    if rows >= columns {
-      let coordinates = DoubleMatrix.zeros(rows: rows, columns: range.count).adding(
-        1, matrix, .asStored, part, .transposed)
-      return start.adding(factor, coordinates, .asStored, part, .asStored)
-    } else {
-      let coordinates = DoubleMatrix.zeros(rows: range.count, columns: columns).adding(
-        1, part, .asStored, matrix, .asStored)
-      return start.adding(factor, part, .transposed, coordinates, .asStored)
+    Parallelism.prepare()
+    vectors.elements.withUnsafeBufferPointer { vectors in
+      guard let part = vectors.baseAddress?.advanced(by: range.lowerBound * fullRank) else { return }
+      var coordinates = [Double](
+        repeating: 0, count: (rows >= columns ? matrix.rows : matrix.columns) * range.count)
+      result.elements.withUnsafeMutableBufferPointer { result in
+        if rows >= columns {
+          cblas_dgemm(
+            CblasRowMajor, CblasNoTrans, CblasTrans, height, count, side, 1, matrix.elements, width, part, side, 0,
+            &coordinates, count)
+          cblas_dgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, height, width, count, factor, coordinates, count, part, side, 1,
+            result.baseAddress, width)
+        } else {
+          cblas_dgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, count, width, side, 1, part, side, matrix.elements, width, 0,
+            &coordinates, width)
+          cblas_dgemm(
+            CblasRowMajor, CblasTrans, CblasNoTrans, height, width, count, factor, part, side, coordinates, width, 1,
+            result.baseAddress, width)
+        }
+      }
     }
+    return result
   }
 }

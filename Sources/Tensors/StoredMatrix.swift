@@ -1,4 +1,5 @@
 internal import CKernels
+internal import Synchronization
 
 /// A matrix as a checkpoint holds it: (rows, columns) numbers of one type, row-major, little-endian.
 ///
@@ -22,21 +23,57 @@ package struct StoredMatrix: Sendable {
 
   /// Rounds to the nearest numbers of `type`, ties to even.
   package init(rounding values: DoubleMatrix, to type: ElementType) {
-    let count = values.rows * values.columns
-    let bytes = [UInt8](unsafeUninitializedCapacity: count * type.byteCount) { buffer, initializedCount in
+    let bytes = [UInt8](unsafeUninitializedCapacity: values.elements.count * type.byteCount) { buffer, count in
       if let target = buffer.baseAddress {
-        values.elements.withUnsafeBufferPointer { source in
-          guard let source = source.baseAddress else { return }
-          switch type {
-          case .bfloat16: laser_round_bf16(source, target, count)
-          case .float16: laser_round_f16(source, target, count)
-          case .float32: laser_round_f32(source, target, count)
-          }
-        }
+        Self.round(values, to: type, at: target, stride: values.columns * type.byteCount)
       }
-      initializedCount = count * type.byteCount
+      count = values.elements.count * type.byteCount
     }
     self.init(type: type, rows: values.rows, columns: values.columns, region: OwnedBytes(bytes))
+  }
+
+  /// Rounds numbers that are made part by part, on all workers: each part some of the rows, or some of the columns where
+  /// there are more of those.
+  package init(
+    type: ElementType, rows: Int, columns: Int, parts: [Range<Int>],
+    _ values: @Sendable (Range<Int>) throws -> DoubleMatrix
+  ) throws {
+    precondition(parts.reduce(0) { $0 + $1.count } == max(rows, columns), "parts do not cover the matrix")
+    let failure = Mutex<(any Error)?>(nil)
+    let bytes = [UInt8](unsafeUninitializedCapacity: rows * columns * type.byteCount) { buffer, count in
+      nonisolated(unsafe) let target = buffer.baseAddress
+      Parallelism.forEach(parts.count) { index in
+        guard let target else { return }
+        do {
+          let values = try values(parts[index])
+          let (row, column) = rows >= columns ? (parts[index].lowerBound, 0) : (0, parts[index].lowerBound)
+          precondition(row + values.rows <= rows && column + values.columns <= columns, "a part outside the matrix")
+          Self.round(
+            values, to: type, at: target + (row * columns + column) * type.byteCount,
+            stride: columns * type.byteCount)
+        } catch { failure.withLock { $0 = error } }
+      }
+      count = failure.withLock { $0 == nil } ? rows * columns * type.byteCount : 0
+    }
+    if let failure = failure.withLock(\.self) { throw failure }
+    self.init(type: type, rows: rows, columns: columns, region: OwnedBytes(bytes))
+  }
+
+  /// Rows are `stride` bytes apart in the target.
+  private static func round(
+    _ values: DoubleMatrix, to type: ElementType, at target: UnsafeMutablePointer<UInt8>, stride: Int
+  ) {
+    let length = values.columns
+    values.elements.withUnsafeBufferPointer { source in
+      guard let source = source.baseAddress else { return }
+      for row in 0..<values.rows {
+        switch type {
+        case .bfloat16: laser_round_bf16(source + row * length, target + row * stride, length)
+        case .float16: laser_round_f16(source + row * length, target + row * stride, length)
+        case .float32: laser_round_f32(source + row * length, target + row * stride, length)
+        }
+      }
+    }
   }
 
   /// The numbers of some rows in float32, which holds every stored type exactly.
@@ -56,6 +93,25 @@ package struct StoredMatrix: Sendable {
         from: (range.lowerBound + block.lowerBound) * columns, count: block.count * columns, into: target[rows: block])
     }
     guard finite.allSatisfy(\.self) else { throw NotFinite() }
+  }
+
+  /// The numbers of some rows and columns in float64.
+  package func doubles(rows: Range<Int>, columns part: Range<Int>) throws(NotFinite) -> DoubleMatrix {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "rows outside the matrix")
+    precondition(part.lowerBound >= 0 && part.upperBound <= columns, "columns outside the matrix")
+    var isFinite = true
+    let elements = [Double](unsafeUninitializedCapacity: rows.count * part.count) { buffer, count in
+      let numbers = Matrix(rows: 1, columns: part.count)
+      for (index, row) in rows.enumerated() where isFinite {
+        isFinite = expand(from: row * columns + part.lowerBound, count: part.count, into: numbers)
+        for column in 0..<part.count {
+          buffer.initializeElement(at: index * part.count + column, to: Double(numbers.base[column]))
+        }
+      }
+      count = isFinite ? rows.count * part.count : 0
+    }
+    guard isFinite else { throw NotFinite() }
+    return DoubleMatrix(rows: rows.count, columns: part.count, elements: elements)
   }
 
   /// Row i of the result is row indices[i]: how token embeddings are looked up.

@@ -41,6 +41,31 @@ private let shapes = [(40, 17), (17, 40), (24, 24), (30, 1), (1, 9)]
     for (value, expected) in zip(values, direct) { #expect(abs(value - expected) < 1e-7 * direct[0]) }
   }
 
+  @Test(arguments: shapes) func partsGiveWhatTheWholeGives(shape: (Int, Int)) throws {
+    let stored = StoredMatrix(
+      rounding: DoubleMatrix.gaussian(rows: shape.0, columns: shape.1, seed: 5), to: .bfloat16)
+    let (rows, columns) = shape
+    let matrix = try stored.doubles(rows: 0..<rows, columns: 0..<columns)
+    let parts = Parallelism.blocks(of: max(rows, columns), size: 7)
+    @Sendable func part(_ range: Range<Int>) throws -> DoubleMatrix {
+      let isTall = rows >= columns
+      return try stored.doubles(rows: isTall ? range : 0..<rows, columns: isTall ? 0..<columns : range)
+    }
+    let whole = try SingularValueDecomposition(matrix)
+    let decomposition = try SingularValueDecomposition(rows: rows, columns: columns, parts: parts, part)
+    for (a, b) in zip(whole.singularValues, decomposition.singularValues) {
+      #expect(abs(a - b) < 1e-7 * whole.singularValues[0])
+    }
+    for rank in [0, decomposition.fullRank / 3, decomposition.fullRank] {
+      let once = decomposition.truncated(matrix, rank: rank)
+      let byParts = try StoredMatrix(type: .float32, rows: rows, columns: columns, parts: parts) {
+        decomposition.truncated(try part($0), rank: rank)
+      }
+      let numbers = try byParts.doubles(rows: 0..<rows, columns: 0..<columns)
+      #expect((once - numbers).frobeniusNorm <= 0x1p-23 * max(1e-300, once.frobeniusNorm))
+    }
+  }
+
   @Test func singularMatrixHasZeros() throws {
     let matrix = DoubleMatrix(rows: 3, columns: 3, elements: [1, 2, 3, 2, 4, 6, 0, 0, 0])
     let values = try SingularValueDecomposition(matrix).singularValues
