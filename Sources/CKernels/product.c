@@ -98,6 +98,10 @@ static Tile float_tile(size_t *rows) {
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
+static _Thread_local double operations;
+
+double laser_operations(void) { return operations; }
+
 // All panels against one block of rows, which are in scratch.
 static void multiply_block(Tile tile, size_t tile_rows, const void *scratch, size_t scratch_stride, size_t rows,
                            const char *panels, size_t panel_bytes, size_t depth, float *c, size_t c_stride,
@@ -134,6 +138,7 @@ void laser_product_f32(const float *a, size_t a_stride, size_t rows, const float
   enum { BLOCK_DEPTH = 256 };
   size_t tile_rows;
   const Tile tile = float_tile(&tile_rows);
+  operations += 2.0 * (double)rows * (double)depth * (double)columns;
   for (size_t i = 0; i < rows; i += BLOCK_ROWS) {
     const size_t height = smaller(BLOCK_ROWS, rows - i);
     for (size_t k = 0; k < depth; k += BLOCK_DEPTH) {
@@ -151,6 +156,7 @@ void laser_product_bf16(const float *a, size_t a_stride, size_t rows, const uint
                         size_t depth, float *c, size_t c_stride, size_t columns, bool adding, void *scratch) {
 #if defined(__x86_64__)
   enum { BLOCK_DEPTH = 512 };
+  operations += 2.0 * (double)rows * (double)depth * (double)columns;
   for (size_t i = 0; i < rows; i += BLOCK_ROWS) {
     const size_t height = smaller(BLOCK_ROWS, rows - i);
     for (size_t k = 0; k < depth; k += BLOCK_DEPTH) {

@@ -55,7 +55,7 @@ struct Attention {
     let normed = Matrix(rows: states.rows, columns: states.columns)
     normalize(states, weight: norm, epsilon: configuration.normEpsilon, into: normed)
     let projected = Matrix(rows: states.rows, columns: queryWidth + 2 * keyWidth)
-    multiply(normed, transposed: projections, into: projected)
+    Profile.measure(.attentionProjections) { multiply(normed, transposed: projections, into: projected) }
     if let projectionBias { addRow(projectionBias, to: projected) }
     normalizeHeads(projected[columns: 0..<queryWidth], weight: queryNorm)
     normalizeHeads(projected[columns: queryWidth..<queryWidth + keyWidth], weight: keyNorm)
@@ -63,12 +63,14 @@ struct Attention {
     for window in windows {
       let rows = projected[rows: window]
       rotate(rows[columns: 0..<queryWidth + keyWidth], rotary)
-      attend(
-        queries: rows[columns: 0..<queryWidth], keys: rows[columns: queryWidth..<queryWidth + keyWidth],
-        values: rows[columns: queryWidth + keyWidth..<queryWidth + 2 * keyWidth],
-        dimension: configuration.headDimension, sight: sight, into: context[rows: window])
+      Profile.measure(.attention) {
+        attend(
+          queries: rows[columns: 0..<queryWidth], keys: rows[columns: queryWidth..<queryWidth + keyWidth],
+          values: rows[columns: queryWidth + keyWidth..<queryWidth + 2 * keyWidth],
+          dimension: configuration.headDimension, sight: sight, into: context[rows: window])
+      }
     }
-    multiply(context, transposed: output, into: normed)
+    Profile.measure(.attentionProjections) { multiply(context, transposed: output, into: normed) }
     if let outputBias { addRow(outputBias, to: normed) }
     addGroupedRows(normed, group: 1, into: states)
   }

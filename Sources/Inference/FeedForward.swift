@@ -32,17 +32,21 @@ package struct FeedForward: Sendable {
     let sharedLogits = Matrix(rows: 1, columns: sharedGate == nil ? 0 : states.rows)
     let blocks = Parallelism.blocks(of: states.rows, size: Self.block)
     Parallelism.forEach(blocks.count) { index in
-      let part = states[rows: blocks[index]]
-      let normed = Matrix(rows: part.rows, columns: part.columns)
-      normalize(part, weight: norm, epsilon: model.configuration.normEpsilon, into: normed)
-      multiply(normed, transposed: weights, into: logits[rows: blocks[index]])
-      if let sharedGate {
-        multiply(sharedGate, transposed: normed, into: sharedLogits[columns: blocks[index]])
+      Profile.measure(.router) {
+        let part = states[rows: blocks[index]]
+        let normed = Matrix(rows: part.rows, columns: part.columns)
+        normalize(part, weight: norm, epsilon: model.configuration.normEpsilon, into: normed)
+        multiply(normed, transposed: weights, into: logits[rows: blocks[index]])
+        if let sharedGate {
+          multiply(sharedGate, transposed: normed, into: sharedLogits[columns: blocks[index]])
+        }
       }
     }
-    return Routing(
-      logits: logits, expertsPerToken: mixture.expertsPerToken, normalizes: mixture.normalizesWeights,
-      shared: sharedGate == nil ? nil : sharedLogits.row(0))
+    return Profile.measure(.router) {
+      Routing(
+        logits: logits, expertsPerToken: mixture.expertsPerToken, normalizes: mixture.normalizesWeights,
+        shared: sharedGate == nil ? nil : sharedLogits.row(0))
+    }
   }
 
   /// Fills the rows of the slots of one expert, as `routing` counts them, in `contributions` (tokens · experts per token, hidden).
@@ -67,10 +71,12 @@ package struct FeedForward: Sendable {
       normalize(gathered, weight: norm, epsilon: epsilon, into: gathered)
       let hidden = Matrix(rows: block.count, columns: gate.rows)
       let gated = Matrix(rows: block.count, columns: gate.rows)
-      multiply(gathered, transposed: gate, into: gated)
-      multiply(gathered, transposed: up, into: hidden)
-      swiglu(gate: gated, up: hidden)
-      multiply(gated, transposed: down, into: gathered)
+      Profile.measure(.experts) {
+        multiply(gathered, transposed: gate, into: gated)
+        multiply(gathered, transposed: up, into: hidden)
+        swiglu(gate: gated, up: hidden)
+        multiply(gated, transposed: down, into: gathered)
+      }
       scatterRows(gathered, block, weights: block.map { routing.weights[Int($0)] }, into: contributions)
     }
   }

@@ -35,9 +35,11 @@ struct VocabularyHead: Sendable {
     for vocabulary in Parallelism.blocks(of: reference.rows, size: Self.vocabularyBlock) {
       let weights = try model.packed(reference, rows: vocabulary)
       Parallelism.forEach(blocks.count) { index in
-        let logits = Matrix(rows: blocks[index].count, columns: vocabulary.count)
-        multiply(normed[rows: blocks[index]], transposed: weights, into: logits)
-        sums[index].take(logits, vocabulary: vocabulary)
+        Profile.measure(.vocabulary) {
+          let logits = Matrix(rows: blocks[index].count, columns: vocabulary.count)
+          multiply(normed[rows: blocks[index]], transposed: weights, into: logits)
+          sums[index].take(logits, vocabulary: vocabulary)
+        }
       }
     }
     return sums.flatMap(\.negativeLogLikelihoods)

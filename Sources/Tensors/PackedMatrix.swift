@@ -43,23 +43,28 @@ package struct PackedMatrix: @unchecked Sendable {
     // Several panels to a worker where they are small.
     let size = max(1, (1 << 16) / max(1, Self.panelRows * columns)) * Self.panelRows
     let finite = Parallelism.map(Parallelism.blocks(of: rows, size: size)) { block in
-      let scratch = Matrix(rows: Self.panelRows, columns: Self.columnBlock)
-      for first in stride(from: block.lowerBound, to: block.upperBound, by: Self.panelRows) {
-        let count = min(Self.panelRows, block.upperBound - first)
-        for columns in Parallelism.blocks(of: stored.columns, size: Self.columnBlock) {
-          let part = scratch[rows: 0..<count][columns: 0..<columns.count]
-          for row in 0..<count {
-            let element = (range.lowerBound + first + row) * stored.columns + columns.lowerBound
-            guard stored.expand(from: element, count: columns.count, into: part[rows: row..<row + 1]) else {
-              return false
-            }
-          }
-          packed.pack(part, at: first, column: columns.lowerBound)
-        }
-      }
-      return true
+      Profile.measure(.packing) { packed.pack(stored, rows: range, block: block) }
     }
     guard finite.allSatisfy(\.self) else { throw StoredMatrix.NotFinite() }
+  }
+
+  /// Packs a block of the rows in a range; returns whether all numbers are finite.
+  private func pack(_ stored: StoredMatrix, rows range: Range<Int>, block: Range<Int>) -> Bool {
+    let scratch = Matrix(rows: Self.panelRows, columns: Self.columnBlock)
+    for first in stride(from: block.lowerBound, to: block.upperBound, by: Self.panelRows) {
+      let count = min(Self.panelRows, block.upperBound - first)
+      for columns in Parallelism.blocks(of: stored.columns, size: Self.columnBlock) {
+        let part = scratch[rows: 0..<count][columns: 0..<columns.count]
+        for row in 0..<count {
+          let element = (range.lowerBound + first + row) * stored.columns + columns.lowerBound
+          guard stored.expand(from: element, count: columns.count, into: part[rows: row..<row + 1]) else {
+            return false
+          }
+        }
+        pack(part, at: first, column: columns.lowerBound)
+      }
+    }
+    return true
   }
 
   /// The first unit of the panel that begins at a row.

@@ -25,6 +25,9 @@ struct PerplexityCommand: ParsableCommand {
       discussion: "Processors without AVX512-BF16 take float32 for both.", valueName: "name"))
   var precision: Precision = .float32
 
+  @Flag(help: "Also measure where the time goes, and how near its products come to the fastest this processor can.")
+  var profile = false
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
@@ -38,13 +41,55 @@ struct PerplexityCommand: ParsableCommand {
     let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
     let evaluation = try Evaluation(
       corpora, convention: windows.resolved, context: windows.context, tokenizer: tokenizer)
+    let peak = profile ? Profile.peak(precision) : 0
+    if profile { Profile.start() }
     let clock = ContinuousClock()
     let start = clock.now
     let score = try evaluation.score(loaded) { console.progress("Evaluating", $0) }
     let seconds = (clock.now - start) / .seconds(1)
     let result = Result(
-      model: model, evaluation: evaluation, score: score, seconds: seconds)
+      model: model, evaluation: evaluation, score: score, seconds: seconds,
+      profile: profile ? Profiled(Profile.finish(), peak: peak) : nil)
     print(json ? try jsonText(result) : result.table, terminator: "")
+  }
+
+  /// Seconds are of processor time, all threads together; rates are of one thread.
+  private struct Profiled: Encodable {
+    /// Of a product in the caches, in 10⁹ operations a second.
+    let peakGFLOPs: Double
+    let stages: [Row]
+
+    struct Row: Encodable {
+      let stage: String
+      let seconds: Double
+      let gflops: Double
+    }
+
+    init(_ lines: [Profile.Line], peak: Double) {
+      peakGFLOPs = peak / 1e9
+      stages = lines.map {
+        Row(stage: $0.stage.rawValue, seconds: $0.seconds, gflops: $0.operations / max($0.seconds, 1e-9) / 1e9)
+      }
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case peakGFLOPs = "peak_gflops"
+      case stages
+    }
+
+    var table: String {
+      var table = Table(["stage", "cpu seconds", "share", "GFLOP/s", "of peak"])
+      let whole = stages.reduce(0) { $0 + $1.seconds }
+      for row in stages {
+        table.append([
+          row.stage, Numbers.fixed(row.seconds, 2), Numbers.fixed(100 * row.seconds / whole, 1) + " %",
+          row.gflops > 0 ? Numbers.fixed(row.gflops, 0) : "",
+          row.gflops > 0 ? Numbers.fixed(100 * row.gflops / peakGFLOPs, 0) + " %" : "",
+        ])
+      }
+      return
+        "\n\(table.plain)\n  Of one thread. The fastest product measured: \(Numbers.fixed(peakGFLOPs, 0)) GFLOP/s.\n"
+    }
   }
 
   private struct Result: Encodable {
@@ -55,6 +100,7 @@ struct PerplexityCommand: ParsableCommand {
     let corpora: [Row]
     let seconds: Double
     let tokensPerSecond: Double
+    let profile: Profiled?
 
     struct Row: Encodable {
       let text: String
@@ -74,11 +120,11 @@ struct PerplexityCommand: ParsableCommand {
     }
 
     enum CodingKeys: String, CodingKey {
-      case model, convention, context, stride, corpora, seconds
+      case model, convention, context, stride, corpora, seconds, profile
       case tokensPerSecond = "tokens_per_second"
     }
 
-    init(model: String, evaluation: Evaluation, score: Score, seconds: Double) {
+    init(model: String, evaluation: Evaluation, score: Score, seconds: Double, profile: Profiled?) {
       self.model = model
       convention = evaluation.convention.name
       context = evaluation.context
@@ -90,6 +136,7 @@ struct PerplexityCommand: ParsableCommand {
           perplexity: part.perplexity, standardError: part.standardError.isFinite ? part.standardError : nil)
       }
       self.seconds = seconds
+      self.profile = profile
       tokensPerSecond = Double(score.tokens) / seconds
     }
 
@@ -107,7 +154,7 @@ struct PerplexityCommand: ParsableCommand {
         \(table.plain)
           Convention \(convention), context \(context)\(stride.map { ", stride \($0)" } ?? ""); \
         \(Numbers.duration(seconds)), \(Numbers.grouped(Int(tokensPerSecond))) tokens a second.
-
+        \(profile?.table ?? "")
         """
     }
   }

@@ -65,6 +65,8 @@ void laser_product_f32(const float *a, size_t a_stride, size_t rows, const float
 void laser_product_bf16(const float *a, size_t a_stride, size_t rows, const uint16_t *panels, size_t panel_stride,
                         size_t depth, float *c, size_t c_stride, size_t columns, bool adding, void *scratch);
 size_t laser_product_scratch_bytes(size_t rows);
+// Multiplications and additions that the products of this thread have done.
+double laser_operations(void);
 
 // MARK: gather.c
 // target row i = source row indices[i].
