@@ -16,6 +16,19 @@ struct AddedTokens: Sendable {
     let stripsRight: Bool
     let normalized: Bool
     let special: Bool
+
+    init(
+      pattern: [UInt8], id: Int32, singleWord: Bool = false, stripsLeft: Bool = false, stripsRight: Bool = false,
+      normalized: Bool = false, special: Bool
+    ) {
+      self.pattern = pattern
+      self.id = id
+      self.singleWord = singleWord
+      self.stripsLeft = stripsLeft
+      self.stripsRight = stripsRight
+      self.normalized = normalized
+      self.special = special
+    }
   }
 
   /// A stretch of text: an added token, or what lies between.
@@ -25,6 +38,7 @@ struct AddedTokens: Sendable {
   }
 
   private var tokens: [Token] = []
+  private var totalBytes = 0
   private var indices: [[UInt8]: Int] = [:]
   private var indicesByID: [Int32: Int] = [:]
   private var literalPatterns = TokenTrie()
@@ -32,6 +46,15 @@ struct AddedTokens: Sendable {
 
   /// One more than the largest id; 0 when there are none.
   var size: Int { tokens.reduce(0) { max($0, Int($1.id) + 1) } }
+
+  /// Tokens of the vocabulary, given with their content.
+  init(_ added: [(content: [UInt8], token: Token)]) throws(TokenizerError) {
+    for (content, token) in added where !content.isEmpty {
+      indices[content] = tokens.count
+      try append(token)
+    }
+    insertPatterns()
+  }
 
   init(parsing section: FileSection?, vocabulary: Vocabulary, normalizer: Normalizer) throws(TokenizerError) {
     guard let section else { return }
@@ -55,10 +78,28 @@ struct AddedTokens: Sendable {
       guard indices.updateValue(tokens.count, forKey: content) == nil else {
         throw entry.malformed("\"\(String(decoding: content, as: UTF8.self))\" is listed twice")
       }
-      indicesByID[id] = tokens.count
-      tokens.append(token)
+      try append(token)
     }
-    // Special tokens come first: where two normalize to the same pattern, the earlier one is found.
+    insertPatterns()
+  }
+
+  /// Far more than any file has, in bytes: they bound the memory and the time that a hostile file can take.
+  private static let longestPattern = 1 << 10
+  private static let largestTotal = 1 << 20
+
+  private mutating func append(_ token: Token) throws(TokenizerError) {
+    totalBytes += token.pattern.count
+    guard token.pattern.count <= Self.longestPattern, totalBytes <= Self.largestTotal else {
+      throw .unsupported(
+        "a token of more than \(Self.longestPattern) bytes or all of more than \(Self.largestTotal)", at: "added tokens"
+      )
+    }
+    indicesByID[token.id] = tokens.count
+    tokens.append(token)
+  }
+
+  /// Special tokens come first: where two normalize to the same pattern, the earlier one is found.
+  private mutating func insertPatterns() {
     for index in tokens.indices where tokens[index].special { insertPattern(of: index) }
     for index in tokens.indices where !tokens[index].special { insertPattern(of: index) }
   }

@@ -1,6 +1,6 @@
 internal import Checkpoints
 
-/// The `BPE` model of tokenizer.json: vocabulary, merges, and what becomes of characters outside the vocabulary.
+/// Byte-pair encoding, the `BPE` model of tokenizer.json: vocabulary, merges, and what becomes of characters outside the vocabulary.
 struct BytePairModel: Sendable {
   let vocabulary: Vocabulary
   let merges: MergeTable
@@ -28,21 +28,34 @@ struct BytePairModel: Sendable {
     for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
       if let affix = section.member(key), try !affix.string().isEmpty { throw affix.unsupported("'\(key)'") }
     }
-    vocabulary = try Vocabulary(parsing: try section.required("vocab"))
-    merges = try MergeTable(parsing: try section.required("merges"), vocabulary: vocabulary)
-    ignoresMerges = try section.boolean("ignore_merges", absent: false)
+    let vocabulary = try Vocabulary(parsing: try section.required("vocab"))
+    self.init(
+      vocabulary: vocabulary,
+      merges: try MergeTable(parsing: try section.required("merges"), vocabulary: vocabulary),
+      ignoresMerges: try section.boolean("ignore_merges", absent: false),
+      unknownToken: try section.member("unk_token")?.string(),
+      fusesUnknown: try section.boolean("fuse_unk", absent: false),
+      fallsBackToBytes: try section.boolean("byte_fallback", absent: false)
+    )
+  }
+
+  init(
+    vocabulary: Vocabulary, merges: MergeTable, ignoresMerges: Bool = false, unknownToken: String? = nil,
+    fusesUnknown: Bool = false, fallsBackToBytes: Bool = false
+  ) {
+    self.vocabulary = vocabulary
+    self.merges = merges
+    self.ignoresMerges = ignoresMerges
     characterIDs = vocabulary.characterIDs()
-    unknownToken = try section.member("unk_token")?.string()
-    unknownID = unknownToken.flatMap { [vocabulary] in vocabulary.id(of: Array($0.utf8)) }
-    fusesUnknown = try section.boolean("fuse_unk", absent: false)
-    if try section.boolean("byte_fallback", absent: false) {
-      let digits = Array("0123456789ABCDEF".utf8)
-      byteIDs = (0..<256).map { [vocabulary] byte in
+    self.unknownToken = unknownToken
+    unknownID = unknownToken.flatMap { vocabulary.id(of: Array($0.utf8)) }
+    self.fusesUnknown = fusesUnknown
+    let digits = Array("0123456789ABCDEF".utf8)
+    byteIDs =
+      fallsBackToBytes
+      ? (0..<256).map { byte in
         vocabulary.id(of: Array("<0x".utf8) + [digits[byte >> 4], digits[byte & 15], UInt8(ascii: ">")])
-      }
-    } else {
-      byteIDs = nil
-    }
+      } : nil
   }
 
   /// Whether a text may be cut before every ▁ that follows another character, without a change of ids.

@@ -6,6 +6,9 @@ struct FileSection {
   /// allocate.
   static let maximumIDCount = 1 << 21
 
+  /// Steps of a normalizer, a pre-tokenizer or a decoder: each goes over the whole text.
+  static let maximumStepCount = 32
+
   let json: JSON
   let location: String
 

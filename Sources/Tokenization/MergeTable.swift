@@ -32,11 +32,53 @@ struct MergeTable: Sendable {
       let leftID = try Self.id(of: left, in: vocabulary, entry)
       let rightID = try Self.id(of: right, in: vocabulary, entry)
       let result = try Self.id(of: left + right, in: vocabulary, entry)
-      merges[Self.key(leftID, rightID)] = Merge(rank: rank, result: result)
-      if right.starts(with: WordStart.bytes), !left.suffix(WordStart.bytes.count).elementsEqual(WordStart.bytes) {
-        respectsWordStarts = false
-      }
+      insert(left[...], leftID, right[...], rightID, Merge(rank: rank, result: result))
       rank += 1
+    }
+  }
+
+  /// SentencePiece's merges: any two neighbours that make a piece, of the highest score first.
+  ///
+  /// Pieces of equal score share a rank, so that of these the leftmost merges first. `pieces` are the ids that merging may
+  /// arrive at.
+  init(pieces: [Int32], scores: [Float], vocabulary: Vocabulary) throws(TokenizerError) {
+    let descending = Set(pieces.map { scores[Int($0)] }).sorted(by: >)
+    let ranks = Dictionary(uniqueKeysWithValues: zip(descending, UInt32(0)...))
+    let allowed = Set(pieces)
+    for id in pieces {
+      guard let piece = vocabulary.token(of: id), let rank = ranks[scores[Int(id)]] else { continue }
+      guard piece.count <= Self.longestPiece else {
+        throw .malformed("the piece \(id) has \(piece.count) bytes, more than \(Self.longestPiece)", at: "pieces")
+      }
+      for cut in piece.indices.dropFirst() where piece[cut] & 0xC0 != 0x80 {
+        let (left, right) = (piece[..<cut], piece[cut...])
+        let leftID = vocabulary.id(of: Array(left)).flatMap { allowed.contains($0) ? $0 : nil }
+        let rightID = vocabulary.id(of: Array(right)).flatMap { allowed.contains($0) ? $0 : nil }
+        guard let leftID, let rightID else {
+          // SentencePiece would merge a character that has no piece; here symbols are pieces.
+          if leftID != nil || Self.isCharacter(left), rightID != nil || Self.isCharacter(right) {
+            throw .unsupported("the piece \(id), of which a character is no piece itself,", at: "pieces")
+          }
+          continue
+        }
+        insert(left, leftID, right, rightID, Merge(rank: rank, result: id))
+      }
+    }
+  }
+
+  private static func isCharacter(_ text: ArraySlice<UInt8>) -> Bool {
+    text.dropFirst().allSatisfy { $0 & 0xC0 == 0x80 }
+  }
+
+  /// Several times what any model has; it bounds the time that a hostile file can take.
+  private static let longestPiece = 256
+
+  private mutating func insert(
+    _ left: ArraySlice<UInt8>, _ leftID: Int32, _ right: ArraySlice<UInt8>, _ rightID: Int32, _ merge: Merge
+  ) {
+    merges[Self.key(leftID, rightID)] = merge
+    if right.starts(with: WordStart.bytes), !left.suffix(WordStart.bytes.count).elementsEqual(WordStart.bytes) {
+      respectsWordStarts = false
     }
   }
 

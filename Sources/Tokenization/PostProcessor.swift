@@ -3,8 +3,16 @@
 /// `TemplateProcessing` with its `single` template, `RobertaProcessing`, `BertProcessing`; `ByteLevel` only moves
 /// offsets, so it does nothing here. Templates for pairs of texts are not read.
 struct PostProcessor: Sendable {
+  /// In files of use there are one or two.
+  private static let largestCount = 256
+
   private(set) var before: [Int32] = []
   private(set) var after: [Int32] = []
+
+  init(before: [Int32] = [], after: [Int32] = []) {
+    self.before = before
+    self.after = after
+  }
 
   init(parsing section: FileSection?) throws(TokenizerError) {
     if let section { try add(section) }
@@ -51,6 +59,7 @@ struct PostProcessor: Sendable {
         let name = try piece.required("SpecialToken").required("id")
         let ids = try Self.ids(of: name, in: try section.required("special_tokens"))
         if hasText { after += ids } else { before += ids }
+        guard before.count + after.count <= Self.largestCount else { throw section.unsupported("so long a template") }
       }
     }
     guard hasText else { throw section.unsupported("a template that does not hold the text A exactly once") }

@@ -1,15 +1,19 @@
 /// The cutting of a text into words, within which byte-pair encoding works.
 ///
-/// Any number of `Digits` followed by at most one of `ByteLevel` and `Metaspace`.
+/// Any number of `Digits` and `Split` followed by at most one of `ByteLevel` and `Metaspace`.
 struct PreTokenizer: Sendable {
+  enum Cut: Sendable {
+    case digits(individually: Bool)
+    case pattern(WordPattern)
+  }
+
   private enum Words: Sendable {
     case whole
     case byteLevel(addsPrefixSpace: Bool, usesPattern: Bool)
     case metaspace(Metaspace)
   }
 
-  /// For each `Digits`, whether every digit is a piece of its own.
-  private var digits: [Bool] = []
+  private var cuts: [Cut] = []
   private var words = Words.whole
 
   /// Whether the words are to be spelled in `ByteLevelAlphabet`.
@@ -18,6 +22,14 @@ struct PreTokenizer: Sendable {
   /// Whether words depend on standing at the start of the text.
   var dependsOnTextStart: Bool {
     if case .metaspace(let metaspace) = words { metaspace.prepends == .first } else { false }
+  }
+
+  /// The text as one word.
+  init() {}
+
+  init(byteLevelWords cuts: [Cut]) {
+    self.cuts = cuts
+    words = .byteLevel(addsPrefixSpace: false, usesPattern: false)
   }
 
   init(parsing section: FileSection?) throws(TokenizerError) {
@@ -32,10 +44,13 @@ struct PreTokenizer: Sendable {
       return
     }
     guard case .whole = words else { throw section.unsupported("the pre-tokenizer '\(type)' behind another one") }
+    guard cuts.count < FileSection.maximumStepCount else { throw section.unsupported("so long a sequence") }
     switch type {
     case "Digits":
       try section.allowOnly("type", "individual_digits")
-      digits.append(try section.required("individual_digits").boolean())
+      cuts.append(.digits(individually: try section.required("individual_digits").boolean()))
+    case "Split":
+      cuts.append(.pattern(try Self.pattern(section)))
     case "ByteLevel":
       try section.allowOnly("type", "add_prefix_space", "trim_offsets", "use_regex")
       words = .byteLevel(
@@ -49,15 +64,36 @@ struct PreTokenizer: Sendable {
     }
   }
 
+  /// The pattern of a `Split`. As the known ones match all of a text, to isolate the matches and to remove what is between
+  /// them are the same.
+  private static func pattern(_ section: FileSection) throws(TokenizerError) -> WordPattern {
+    try section.allowOnly("type", "pattern", "behavior", "invert")
+    let spelling = try section.required("pattern").required("Regex")
+    guard let pattern = WordPattern(spelling: try spelling.string()) else {
+      throw spelling.unsupported("the regular expression \(try spelling.string())")
+    }
+    let behavior = try section.required("behavior").string()
+    let inverts = try section.boolean("invert", absent: false)
+    guard behavior == "Isolated" && !inverts || behavior == "Removed" && inverts else {
+      throw section.unsupported("the behavior '\(behavior)' with invert \(inverts)")
+    }
+    return pattern
+  }
+
   /// The words of `text`; `startsText` tells whether it is the first piece of the text given to the tokenizer.
   func split(_ text: [UInt8], startsText: Bool) -> SplitText {
     var pieces = SplitText(bytes: text, ends: text.isEmpty ? [] : [text.count])
-    for individually in digits { pieces = pieces.cuttingDigits(individually: individually) }
+    for cut in cuts {
+      switch cut {
+      case .digits(let individually): pieces = pieces.cuttingDigits(individually: individually)
+      case .pattern(let pattern): pieces = pieces.cutting(by: pattern)
+      }
+    }
     switch words {
     case .whole: return pieces
     case .byteLevel(let addsPrefixSpace, let usesPattern):
       if addsPrefixSpace { pieces = pieces.prefixing(with: [UInt8(ascii: " ")]) { _ in true } }
-      return usesPattern ? pieces.cuttingByGPT2Pattern() : pieces
+      return usesPattern ? pieces.cutting(by: .gpt2) : pieces
     case .metaspace(let metaspace): return metaspace.split(pieces, startsText: startsText)
     }
   }
@@ -88,13 +124,13 @@ struct SplitText: Equatable {
     return cut
   }
 
-  fileprivate func cuttingByGPT2Pattern() -> SplitText {
+  fileprivate func cutting(by pattern: WordPattern) -> SplitText {
     var cut = SplitText(bytes: bytes, ends: [])
     cut.ends.reserveCapacity(bytes.count / 4)
     var position = 0
     for end in ends {
       while position < end {
-        position = GPT2Pattern.matchEnd(in: bytes, from: position, to: end)
+        position = pattern.matchEnd(in: bytes, from: position, to: end)
         cut.ends.append(position)
       }
     }

@@ -12,8 +12,25 @@ struct TokenDecoder: Sendable {
   }
 
   private var steps: [Step] = []
+  private var growth = 1.0
   /// Without a decoder, tokens are shown with spaces between.
   private let separator: [UInt8]
+
+  /// Of byte-level vocabularies.
+  static let byteLevel = TokenDecoder(steps: [.byteLevel])
+
+  /// Of SentencePiece's; `dropsFirstSpace` where encoding puts one before the text.
+  static func sentencePiece(dropsFirstSpace: Bool) -> TokenDecoder {
+    let space = [UInt8(ascii: " ")]
+    return TokenDecoder(
+      steps: [.replace(WordStart.bytes, with: space), .byteFallback, .fuse]
+        + (dropsFirstSpace ? [.strip(space, start: 1, stop: 0)] : []))
+  }
+
+  private init(steps: [Step]) {
+    self.steps = steps
+    separator = []
+  }
 
   init(parsing section: FileSection?) throws(TokenizerError) {
     separator = section == nil ? [UInt8(ascii: " ")] : []
@@ -21,12 +38,13 @@ struct TokenDecoder: Sendable {
   }
 
   private mutating func add(_ section: FileSection) throws(TokenizerError) {
+    guard steps.count < FileSection.maximumStepCount else { throw section.unsupported("so long a sequence") }
     switch try section.type() {
     case "Sequence":
       try section.allowOnly("type", "decoders")
       for part in try section.required("decoders").elements() { try add(part) }
     case "Replace":
-      let (pattern, content) = try section.replacement()
+      let (pattern, content) = try section.replacement(growth: &growth)
       steps.append(.replace(pattern, with: content))
     case "ByteFallback":
       try section.allowOnly("type")

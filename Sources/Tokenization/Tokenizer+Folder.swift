@@ -1,20 +1,119 @@
 package import Checkpoints
 
 extension Tokenizer {
-  /// Of the file that `init(folder:)` reads.
-  package static func fingerprint(folder: String) throws -> Fingerprint {
-    var fingerprint = Fingerprint()
-    try MappedFile(path: folder + "/tokenizer.json").withBytes { fingerprint.take($0) }
-    return fingerprint
+  /// The tokenizer of a Hugging Face folder: from its tokenizer.json, or else its tokenizer.model, or else GPT-2's
+  /// vocab.json and merges.txt.
+  package init(folder: String) throws {
+    self = try TokenizerFolder(folder).tokenizer()
   }
 
-  /// The tokenizer of a Hugging Face folder, from its tokenizer.json.
-  package init(folder: String) throws {
-    let file = try Configuration(path: folder + "/tokenizer.json")
-    do {
-      try self.init(parsing: file.json)
-    } catch {
-      throw file.error(.unsupported, "\(error)")
+  /// Of the files that `init(folder:)` reads.
+  package static func fingerprint(folder: String) throws -> Fingerprint {
+    var fingerprint = Fingerprint()
+    for file in try TokenizerFolder(folder).files { file.withBytes { fingerprint.take($0) } }
+    return fingerprint
+  }
+}
+
+/// The files of a folder that describe its tokenizer.
+private struct TokenizerFolder {
+  private enum Kind { case json, sentencePiece, gpt2 }
+
+  private let kind: Kind
+  private(set) var files: [MappedFile]
+
+  init(_ folder: String) throws(CheckpointError) {
+    if let file = try Self.file(folder, "tokenizer.json") {
+      kind = .json
+      files = [file]
+      return
     }
+    if let file = try Self.file(folder, "tokenizer.model") {
+      kind = .sentencePiece
+      files = [file]
+    } else if let vocabulary = try Self.file(folder, "vocab.json"), let merges = try Self.file(folder, "merges.txt") {
+      kind = .gpt2
+      files = [vocabulary, merges]
+    } else {
+      throw CheckpointError(
+        .notFound, file: folder, "has no tokenizer: neither tokenizer.json nor tokenizer.model lies there")
+    }
+    for name in [Self.settingsName, Self.addedTokensName] {
+      if let file = try Self.file(folder, name) { files.append(file) }
+    }
+  }
+
+  private static let settingsName = "tokenizer_config.json"
+  private static let addedTokensName = "added_tokens.json"
+
+  /// Nil when there is no such file.
+  private static func file(_ folder: String, _ name: String) throws(CheckpointError) -> MappedFile? {
+    do {
+      return try MappedFile(path: "\(folder)/\(name)")
+    } catch {
+      guard error.code == .notFound else { throw error }
+      return nil
+    }
+  }
+
+  func tokenizer() throws(CheckpointError) -> Tokenizer {
+    do throws(TokenizerError) {
+      switch kind {
+      case .json: return try Tokenizer(parsing: try json(of: files[0]))
+      case .sentencePiece:
+        return try Tokenizer(
+          sentencePiece: files[0].withBytes { Array($0) }, settings: try section(Self.settingsName),
+          added: try section(Self.addedTokensName))
+      case .gpt2:
+        return try Tokenizer(
+          gpt2Vocabulary: try json(of: files[0]), merges: files[1].withBytes { String(decoding: $0, as: UTF8.self) },
+          settings: try section(Self.settingsName), added: try section(Self.addedTokensName))
+      }
+    } catch {
+      throw CheckpointError(.unsupported, file: files[0].path, "\(error)")
+    }
+  }
+
+  private func section(_ name: String) throws(TokenizerError) -> FileSection? {
+    guard let file = files.first(where: { $0.path.hasSuffix("/" + name) }) else { return nil }
+    return FileSection(json: try json(of: file), location: name)
+  }
+
+  private func json(of file: MappedFile) throws(TokenizerError) -> JSON {
+    let result = file.withBytes { bytes -> Result<JSON, JSON.SyntaxError> in
+      do throws(JSON.SyntaxError) { return .success(try JSON(parsing: bytes)) } catch { return .failure(error) }
+    }
+    do throws(JSON.SyntaxError) {
+      return try result.get()
+    } catch {
+      throw .malformed(error.description, at: file.path)
+    }
+  }
+}
+
+extension Tokenizer {
+  /// GPT-2's own files, which name neither pattern nor special tokens.
+  init(
+    gpt2Vocabulary json: JSON, merges: String, settings: FileSection?, added: FileSection?
+  ) throws(TokenizerError) {
+    if let name = settings?.member("tokenizer_class"),
+      !["GPT2Tokenizer", "GPT2TokenizerFast"].contains(try name.string())
+    {
+      throw name.unsupported("the class '\(try name.string())' without a tokenizer.json")
+    }
+    let vocabulary = try Vocabulary(parsing: FileSection(json: json, location: "vocab.json"))
+    let lines = merges.utf8.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
+    let table = try MergeTable(
+      parsing: FileSection(json: .array(lines.map(JSON.string)), location: "merges.txt"), vocabulary: vocabulary)
+    var tokens = try AddedTokens.beyondModel(settings: settings, added: added, count: vocabulary.size)
+    let end = Array("<|endoftext|>".utf8)
+    if let id = vocabulary.id(of: end) { tokens.append((end, AddedTokens.Token(pattern: end, id: id, special: true))) }
+    self.init(
+      addedTokens: try AddedTokens(tokens),
+      preTokenizer: PreTokenizer(byteLevelWords: [.pattern(.gpt2)]),
+      model: BytePairModel(vocabulary: vocabulary, merges: table),
+      postProcessor: PostProcessor(),
+      decoder: .byteLevel
+    )
   }
 }

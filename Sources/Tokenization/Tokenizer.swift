@@ -1,9 +1,10 @@
 package import Checkpoints
 
-/// Text to token ids and back, as described by a tokenizer.json of Hugging Face tokenizers.
+/// Text to token ids and back, as described by a tokenizer.json of Hugging Face tokenizers, a tokenizer.model of
+/// SentencePiece, or the vocabulary of a GGUF file.
 ///
-/// The ids are those of Hugging Face tokenizers, exactly; a file that asks for anything this module does not compute is
-/// refused. Truncation and padding, which files may carry, are not applied: `transformers` switches them off as well.
+/// The ids are those of the programs that these formats come from, exactly; a file that asks for anything this module does
+/// not compute is refused. Truncation and padding, which files may carry, are not applied: `transformers` switches them off as well.
 ///
 /// The way of a text: added tokens are cut out, the rest is normalized, cut into words and encoded by byte-pair merges,
 /// and special tokens are put around the whole.
@@ -34,6 +35,18 @@ package struct Tokenizer: Sendable {
     if preTokenizer.dependsOnTextStart, !normalizer.isIdentity {
       throw .unsupported("prepend_scheme 'first' behind a normalizer", at: "pre_tokenizer")
     }
+  }
+
+  init(
+    addedTokens: AddedTokens, normalizer: Normalizer = Normalizer(), preTokenizer: PreTokenizer = PreTokenizer(),
+    model: BytePairModel, postProcessor: PostProcessor, decoder: TokenDecoder
+  ) {
+    self.addedTokens = addedTokens
+    self.normalizer = normalizer
+    self.preTokenizer = preTokenizer
+    self.model = model
+    self.postProcessor = postProcessor
+    self.decoder = decoder
   }
 
   /// The token that stands before every text, if there is one: the beginning of a sequence, BOS.

@@ -1,4 +1,4 @@
-/// Why a tokenizer.json cannot be used, or a text cannot be encoded with it.
+/// Why a tokenizer's file cannot be used, or a text cannot be encoded with it.
 ///
 /// `location` is a path inside the file, such as `model.merges[17]`; the caller knows the file's name and adds it.
 package struct TokenizerError: Error, Sendable, CustomStringConvertible {
@@ -27,7 +27,7 @@ extension TokenizerError {
     TokenizerError(
       location: location,
       problem: "\(what) is not supported",
-      remedy: "use a tokenizer.json without it, as the ids would differ if it were ignored"
+      remedy: "use a tokenizer without it, as the ids would differ if it were ignored"
     )
   }
 

@@ -26,6 +26,14 @@ struct Vocabulary: Sendable {
     }
   }
 
+  /// Tokens in the order of their ids. An empty one has an id but is never found; of equal ones the last is found, as in
+  /// llama.cpp.
+  init(tokens texts: [String]) {
+    tokens = texts.map { Array($0.utf8) }
+    ids.reserveCapacity(tokens.count)
+    for (id, token) in zip(Int32(0)..., tokens.compactMap(\.self)) where !token.isEmpty { ids[token] = id }
+  }
+
   func id(of token: [UInt8]) -> Int32? { ids[token] }
 
   func token(of id: Int32) -> [UInt8]? {
