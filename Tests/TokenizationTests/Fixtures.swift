@@ -15,6 +15,10 @@ enum Fixture: String, CaseIterable {
   case prepend
   /// Added tokens with every option, and Metaspace that neither splits nor prepends twice.
   case addedTokens = "added-tokens"
+  /// The vocabulary of `byteLevel` behind Llama 3's pattern, with `ignore_merges` and a token before the text.
+  case llama3
+  /// The same behind NFC and Qwen2's pattern.
+  case qwen2
 
   var tokenizer: Tokenizer { get throws { try Tokenizer(parsing: try read("\(rawValue).json")) } }
 
@@ -22,9 +26,34 @@ enum Fixture: String, CaseIterable {
     get throws { try #require(try read("\(rawValue).expected.json").array).map(Expectation.init) }
   }
 
-  private func read(_ name: String) throws -> JSON {
-    let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
-    return try JSON(parsing: [UInt8](Data(contentsOf: folder.appending(path: name))))
+  private func read(_ name: String) throws -> JSON { try JSON(parsing: try fixtureBytes(name)) }
+}
+
+func fixtureBytes(_ name: String) throws -> [UInt8] {
+  let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
+  return [UInt8](try Data(contentsOf: folder.appending(path: name)))
+}
+
+/// Mixed scripts, emoji, marks, controls, runs of spaces and digits, line ends of all kinds.
+func hardCases() throws -> String {
+  try #require(String(validating: try fixtureBytes("hard-cases.txt"), as: UTF8.self))
+}
+
+/// What stands for a long row of ids in the expectations: their count, and FNV-1a over them.
+struct IDFingerprint: Equatable {
+  let count: Int
+  let hash: String
+
+  init(_ json: JSON?) throws {
+    count = try #require(json?["count"]?.integer)
+    hash = try #require(json?["fnv1a"]?.string)
+  }
+
+  init(_ ids: [Int32]) {
+    count = ids.count
+    let value = ids.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64(UInt32(bitPattern: $1))) &* 0x100_0000_01B3 }
+    let digits = String(value, radix: 16)
+    hash = String(repeating: "0", count: 16 - digits.count) + digits
   }
 }
 

@@ -20,7 +20,7 @@ struct RefusalTests {
     }
   }
 
-  @Test(arguments: ["NFC", "Lowercase", "Precompiled", "two\\nlines"])
+  @Test(arguments: ["StripAccents", "Lowercase", "Precompiled", "two\\nlines"])
   func normalizer(_ type: String) {
     expectRefusal("normalizer") { try tinyTokenizer(normalizer: #"{"type": "\#(type)"}"#) }
   }
@@ -35,7 +35,7 @@ struct RefusalTests {
   }
 
   @Test func preTokenizers() {
-    expectRefusal("pre_tokenizer", "'Split'") { try tinyTokenizer(preTokenizer: #"{"type": "Split"}"#) }
+    expectRefusal("pre_tokenizer", "'pattern' is missing") { try tinyTokenizer(preTokenizer: #"{"type": "Split"}"#) }
     expectRefusal("pre_tokenizer.pretokenizers[0]", "'Whitespace'") {
       try tinyTokenizer(preTokenizer: #"{"type": "Sequence", "pretokenizers": [{"type": "Whitespace"}]}"#)
     }
@@ -57,6 +57,28 @@ struct RefusalTests {
     }
     expectRefusal("one character") {
       try tinyTokenizer(preTokenizer: #"{"type": "Metaspace", "replacement": "__"}"#)
+    }
+  }
+
+  @Test func splits() throws {
+    let llama3 = try Fixture.llama3.tokenizer
+    #expect(llama3.vocabularySize == 600)
+    for (pattern, options, part) in [
+      (#"\\p{L}+"#, #""behavior": "Isolated", "invert": false"#, "regular expression"),
+      ("'(?:[sdmt]|ll|ve|re)| ?\\\\p{L}+", #""behavior": "Isolated", "invert": false"#, "regular expression"),
+    ] {
+      expectRefusal("pre_tokenizer.pattern.Regex", part) {
+        try tinyTokenizer(preTokenizer: #"{"type": "Split", "pattern": {"Regex": "\#(pattern)"}, \#(options)}"#)
+      }
+    }
+    let gpt2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"#
+    for behavior in [#""behavior": "Isolated", "invert": false"#, #""behavior": "Removed", "invert": true"#] {
+      _ = try tinyTokenizer(preTokenizer: #"{"type": "Split", "pattern": {"Regex": "\#(gpt2)"}, \#(behavior)}"#)
+    }
+    for behavior in [#""behavior": "Removed", "invert": false"#, #""behavior": "MergedWithNext""#] {
+      expectRefusal("the behavior") {
+        try tinyTokenizer(preTokenizer: #"{"type": "Split", "pattern": {"Regex": "\#(gpt2)"}, \#(behavior)}"#)
+      }
     }
   }
 

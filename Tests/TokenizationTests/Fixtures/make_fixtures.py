@@ -2,18 +2,21 @@
 
     python make_fixtures.py TEXT...
 
-trains small tokenizers on the texts and records what Hugging Face tokenizers answers for the hard cases below.
-The files here were made with tokenizers 0.23.3 and Python 3.11 from the eight texts of the posy corpus, in the order
-of their names.
+trains small tokenizers on the texts and records what Hugging Face tokenizers, and SentencePiece for its own model,
+answer for the cases below and for hard-cases.txt. The files here were made with tokenizers 0.23.3, sentencepiece 0.2.3
+and Python 3.11 from the eight texts of the posy corpus, in the order of their names.
 """
 
+import io
 import json
 import pathlib
 import sys
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+import sentencepiece
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 HERE = pathlib.Path(__file__).parent
+HARD_CASES = (HERE / "hard-cases.txt").read_bytes().decode("utf-8")
 
 CASES = [
     "", " ", "  ", "▁", "▁▁ ▁", "a▁b", " ▁ a", "\n", "\r\n", "a\r\nb", "\t\t\tx", "x" * 100, " " * 70, "\n" * 40,
@@ -105,6 +108,84 @@ def added_tokens(tokenizer):
     return tokenizer
 
 
+MODERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def by_pattern(tokenizer, pattern, normalizer=None, ignore_merges=False, before=None):
+    """The byte-level vocabulary behind a pattern of its own, as Llama 3 and Qwen2 have it."""
+    description = json.loads(tokenizer.to_str())
+    description["model"]["ignore_merges"] = ignore_merges
+    tokenizer = Tokenizer.from_str(json.dumps(description))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    steps = [processors.ByteLevel(trim_offsets=False)]
+    if before:
+        steps.append(processors.TemplateProcessing(single=f"{before[0]} $A", special_tokens=[before]))
+    tokenizer.post_processor = processors.Sequence(steps)
+    return tokenizer
+
+
+def all_characters():
+    """Characters of every kind that normalization knows, alone and among marks."""
+    blocks = [(0x80, 0x3100), (0xA600, 0xAC20), (0xD780, 0xD7B0), (0xF900, 0x10000), (0x1D100, 0x1F300), (0x2F800, 0x2FA20)]
+    codes = [code for first, end in blocks for code in range(first, end)]
+    return " ".join(f"{chr(code)}\u0323\u0301\u0334" for code in codes)
+
+
+def fingerprint(numbers):
+    """FNV-1a over the numbers as 32-bit words."""
+    value = 0xCBF29CE484222325
+    for number in numbers:
+        value = (value ^ number) * 0x100000001B3 % 2**64
+    return {"count": len(numbers), "fnv1a": f"{value:016x}"}
+
+
+def piece_model(texts):
+    """SentencePiece's model, and what SentencePiece answers."""
+    file = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(line for text in texts for line in text.split("\n") if line),
+        model_writer=file, model_type="bpe", vocab_size=700, byte_fallback=True, character_coverage=0.999,
+        normalization_rule_name="identity", remove_extra_whitespaces=False, split_digits=True,
+        allow_whitespace_only_pieces=True, control_symbols=["<pause>"], user_defined_symbols=["<left>", "▁▁▁", "ough"],
+        num_threads=1, minloglevel=2,
+    )
+    (HERE / "pieces.model").write_bytes(file.getvalue())
+    model = sentencepiece.SentencePieceProcessor(model_proto=file.getvalue())
+    pieces = []
+    for index in range(model.get_piece_size()):
+        kinds = [model.is_unknown, model.is_control, None, model.is_unused, model.is_byte]
+        kind = next((number for number, test in enumerate(kinds, 2) if test and test(index)), 1)
+        if model.id_to_piece(index) in ("<left>", "▁▁▁", "ough"):
+            kind = 4
+        pieces.append([model.id_to_piece(index), model.get_score(index), kind])
+    # Control symbols in a text are symbols to transformers and characters to SentencePiece.
+    cases = [text for text in CASES if "<s>" not in text and "</s>" not in text and "<unk>" not in text]
+    write(
+        "pieces.expected",
+        {
+            "pieces": pieces,
+            "cases": [
+                {"text": text, "ids": model.encode(text), "decoded": model.decode(model.encode(text))}
+                for text in cases + ["through tough  enough", "a   b    c", "<left>a <left>  b"]
+            ],
+            "hard": fingerprint(model.encode(HARD_CASES)),
+        },
+    )
+
+
+def write(name, value):
+    (HERE / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+
+
 def main():
     texts = [pathlib.Path(name).read_text(encoding="utf-8") for name in sys.argv[1:]]
     by_bytes = byte_level(texts)
@@ -115,7 +196,10 @@ def main():
         "metaspace": by_metaspace,
         "prepend": prepend(by_metaspace),
         "added-tokens": added_tokens(by_metaspace),
+        "llama3": by_pattern(by_bytes, MODERN % "{1,3}", ignore_merges=True, before=("<|endoftext|>", 0)),
+        "qwen2": by_pattern(by_bytes, MODERN % "", normalizers.NFC()),
     }
+    hard = {}
     cases = CASES + [texts[0][:1500]]
     for name, tokenizer in tokenizers.items():
         (HERE / f"{name}.json").write_text(tokenizer.to_str(), encoding="utf-8")
@@ -131,9 +215,15 @@ def main():
                     "decoded_without_special": tokenizer.decode(ids, skip_special_tokens=True),
                 }
             )
-        (HERE / f"{name}.expected.json").write_text(
-            json.dumps(expected, ensure_ascii=False, separators=(",", ":")), encoding="utf-8"
-        )
+        write(f"{name}.expected", expected)
+        hard[name] = fingerprint(tokenizer.encode(HARD_CASES).ids)
+    write("hard-cases.expected", hard)
+    forms = {}
+    for form in ["NFC", "NFD", "NFKC", "NFKD"]:
+        normalized = getattr(normalizers, form)().normalize_str(all_characters())
+        forms[form] = fingerprint(by_bytes.encode(normalized).ids)
+    write("normalization.expected", forms)
+    piece_model(texts)
 
 
 main()
