@@ -14,6 +14,8 @@ enum CharacterClass: Sendable {
   init(_ scalar: Unicode.Scalar) {
     if scalar.isASCII {
       self = Self.ascii[Int(scalar.value)]
+    } else if scalar.value < Self.basicPlane.count {
+      self = Self.basicPlane[Int(scalar.value)]
     } else {
       self.init(consulting: scalar.properties)
     }
@@ -28,8 +30,13 @@ enum CharacterClass: Sendable {
     if let age = properties.age, age.major > 16 { self = .other }
   }
 
-  private static let ascii: [CharacterClass] = (0..<128).map {
-    CharacterClass(consulting: Unicode.Scalar(UInt8($0)).properties)
+  private static let ascii = (UInt32(0)..<0x80).map(consulting)
+
+  /// Of the Basic Multilingual Plane: to consult Swift's properties costs more than all else about a character.
+  private static let basicPlane = (UInt32(0)..<0x10000).map(consulting)
+
+  private static func consulting(_ code: UInt32) -> CharacterClass {
+    Unicode.Scalar(code).map { CharacterClass(consulting: $0.properties) } ?? .other
   }
 }
 

@@ -104,7 +104,7 @@ extension GGUFVocabulary {
     }
     let place = "tokenizer.ggml.pre"
     switch preTokenizer {
-    case "gpt-2", "phi-2", "olmo", "mpt", "roberta-bpe": return ([.pattern(.gpt2)], false, false)
+    case "gpt-2", "phi-2", "olmo", "mpt": return ([.pattern(.gpt2)], false, false)
     case "smollm", "refact", "starcoder": return ([.digits(individually: true), .pattern(.gpt2)], false, false)
     case "llama-bpe", "llama3", "llama-v3": return ([modern(3)], true, true)
     case "dbrx", "smaug-bpe": return ([modern(3)], false, false)
