@@ -68,7 +68,9 @@ struct PreTokenizer: Sendable {
   /// them are the same.
   private static func pattern(_ section: FileSection) throws(TokenizerError) -> WordPattern {
     try section.allowOnly("type", "pattern", "behavior", "invert")
-    let spelling = try section.required("pattern").required("Regex")
+    let parts = try section.required("pattern")
+    try parts.allowOnly("Regex")
+    let spelling = try parts.required("Regex")
     guard let pattern = WordPattern(spelling: try spelling.string()) else {
       throw spelling.unsupported("the regular expression \(try spelling.string())")
     }

@@ -13,6 +13,9 @@ extension Tokenizer {
       throw name.unsupported("the class '\(try name.string())' without a tokenizer.json")
     }
     let model = try SentencePieceModel(parsing: bytes)
+    if let prefix = settings?.member("add_prefix_space"), try prefix.boolean() != model.vocabulary.addsPrefix {
+      throw prefix.unsupported("another value than the model's")
+    }
     let pieces = model.vocabulary.pieces
     let more = try AddedTokens.beyondModel(settings: settings, added: added, count: pieces.count)
 
@@ -33,6 +36,6 @@ extension Tokenizer {
   /// Those that put nothing but the begin and end tokens around what SentencePiece makes of a text.
   private static let sentencePieceClasses = [
     "LlamaTokenizer", "LlamaTokenizerFast", "CodeLlamaTokenizer", "CodeLlamaTokenizerFast", "GemmaTokenizer",
-    "GemmaTokenizerFast", "PreTrainedTokenizerFast",
+    "GemmaTokenizerFast",
   ]
 }

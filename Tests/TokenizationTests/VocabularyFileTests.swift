@@ -198,6 +198,11 @@ struct VocabularyFileTests {
       let error = #expect(throws: CheckpointError.self) { try Tokenizer(folder: folder) }
       #expect(error?.description.contains("'T5'") == true)
     }
+    try withFolder(["tokenizer.model": model, "tokenizer_config.json": Array(#"{"add_prefix_space": false}"#.utf8)]) {
+      folder in
+      let error = #expect(throws: CheckpointError.self) { try Tokenizer(folder: folder) }
+      #expect(error?.description.contains("tokenizer_config.json.add_prefix_space") == true)
+    }
     try withFolder([:]) { folder in
       let error = #expect(throws: CheckpointError.self) { try Tokenizer(folder: folder) }
       #expect(error?.code == .notFound)
