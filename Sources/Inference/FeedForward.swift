@@ -21,6 +21,17 @@ package struct FeedForward: Sendable {
     norm = try model.weights(self.layer.feedForwardNorm)
   }
 
+  /// states += the whole layer; returns where its tokens went.
+  func apply(to states: Matrix) throws(CheckpointError) -> Routing {
+    let routing = try route(states)
+    let contributions = Matrix(rows: states.rows * routing.expertsPerToken, columns: states.columns)
+    for expert in routing.slots.indices {
+      try run(expert: expert, on: states, routing: routing, into: contributions)
+    }
+    Self.add(contributions, routing: routing, to: states)
+    return routing
+  }
+
   package func route(_ states: Matrix) throws(CheckpointError) -> Routing {
     guard let router = layer.router, let mixture = model.configuration.mixture else {
       return Routing(denseTokens: states.rows)
@@ -58,9 +69,9 @@ package struct FeedForward: Sendable {
     guard let layout = expert < layer.experts.count ? layer.experts[expert] : layer.shared?.expert else {
       preconditionFailure("the layer has no expert \(expert)")
     }
-    let gate = try model.packed(layout.gate)
-    let up = try model.packed(layout.up)
-    let down = try model.packed(layout.down)
+    let gate = try model.weightsForProducts(layout.gate)
+    let up = try model.weightsForProducts(layout.up)
+    let down = try model.weightsForProducts(layout.down)
     let epsilon = model.configuration.normEpsilon
     let blocks = Parallelism.blocks(of: slots.count, size: Self.block)
     Parallelism.forEach(blocks.count) { index in

@@ -59,14 +59,7 @@ package struct ForwardPass: Sendable {
   @discardableResult
   package func run(layer: Int, _ states: Matrix) throws(CheckpointError) -> Routing {
     try attend(layer: layer, states)
-    let feedForward = try FeedForward(model, layer: layer)
-    let routing = try feedForward.route(states)
-    let contributions = Matrix(rows: states.rows * routing.expertsPerToken, columns: states.columns)
-    for expert in routing.slots.indices {
-      try feedForward.run(expert: expert, on: states, routing: routing, into: contributions)
-    }
-    FeedForward.add(contributions, routing: routing, to: states)
-    return routing
+    return try FeedForward(model, layer: layer).apply(to: states)
   }
 
   /// −log p of every scored token in nats, in the order of the batch, from the states after the last layer.

@@ -12,6 +12,8 @@ package struct Model: Sendable {
   package private(set) var replacements: [TensorReference: StoredMatrix] = [:]
   /// What matrix products take. Routers always take float32.
   package var precision: Precision = .float32
+  /// Whether weights are read as they are stored rather than packed: right for a few tokens at a time.
+  var usesStoredWeights = false
 
   package init(_ checkpoint: Checkpoint) throws(CheckpointError) {
     let architecture = try ArchitectureRegistry.architecture(for: checkpoint.configuration)
@@ -121,6 +123,11 @@ package struct Model: Sendable {
     let result = Matrix(rows: reference.rows, columns: reference.columns)
     try decode(reference, rows: 0..<reference.rows, into: result)
     return result
+  }
+
+  /// A weight matrix for products with the tokens that the model is used on.
+  func weightsForProducts(_ reference: TensorReference) throws(CheckpointError) -> ProductWeights {
+    usesStoredWeights ? .stored(try stored(reference)) : .packed(try packed(reference))
   }
 
   /// Some rows of a weight matrix, or all, ready for products of the model's precision.

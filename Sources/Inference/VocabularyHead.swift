@@ -74,7 +74,7 @@ struct VocabularyHead: Sendable {
     let normed = Matrix(rows: states.rows, columns: states.columns)
     normalize(states, weight: norm, epsilon: model.configuration.normEpsilon, into: normed)
     let result = Matrix(rows: states.rows, columns: model.layout.head.rows)
-    multiply(normed, transposed: try model.packed(model.layout.head), into: result)
+    multiply(normed, transposed: try model.weightsForProducts(model.layout.head), into: result)
     return result
   }
 

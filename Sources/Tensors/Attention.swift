@@ -1,19 +1,21 @@
 internal import CKernels
 
-/// Causal attention of grouped queries within one window: context = softmax(queries · keysᵀ / √dimension) · values, head by
+/// Causal attention of grouped queries within one text: context = softmax(queries · keysᵀ / √dimension) · values, head by
 /// head, each query seeing the last `sight` keys up to its own.
 ///
 /// Keys and values of a head are packed once; scores exist for one head and 48 queries, against no keys beyond the last
 /// that one of them sees.
 ///
 /// - Parameters:
-///   - queries, context: (tokens, heads · dimension)
+///   - queries, context: (the last tokens or all of them, heads · dimension)
 ///   - keys, values: (tokens, fewer heads · dimension); neighbouring query heads share them
 package func attend(
   queries: Matrix, keys: Matrix, values: Matrix, dimension: Int, sight: Int, into context: Matrix
 ) {
-  let count = queries.rows
-  precondition(keys.rows == count && values.rows == count && context.rows == count, "a token without its key or value")
+  let count = keys.rows
+  let before = count - queries.rows
+  precondition(before >= 0 && values.rows == count, "a token without its key or value")
+  precondition(context.rows == queries.rows, "a query without its context")
   precondition(queries.columns == context.columns && keys.columns == values.columns, "shapes differ")
   precondition(dimension > 0 && keys.columns > 0 && queries.columns % keys.columns == 0)
   precondition(keys.columns % dimension == 0 && sight > 0)
@@ -21,7 +23,7 @@ package func attend(
   let panel = PackedMatrix.panelRows
   let queryBlock = 48
   let scale = 1 / Float(dimension).squareRoot()
-  let scores = Matrix(rows: min(queryBlock, count), columns: count)
+  let scores = Matrix(rows: min(queryBlock, queries.rows), columns: count)
   let keyPanels = Matrix(rows: (count + panel - 1) / panel, columns: panel * dimension)
   let valuePanels = Matrix(rows: (dimension + panel - 1) / panel, columns: panel * count)
   withUnsafeTemporaryAllocation(byteCount: laser_product_scratch_bytes(queryBlock), alignment: 64) { scratch in
@@ -34,16 +36,17 @@ package func attend(
       }
       laser_pack_columns(values.base + columns, values.stride, count, dimension, valuePanels.base)
       for head in shared * sharing..<(shared + 1) * sharing {
-        for block in Parallelism.blocks(of: count, size: queryBlock) {
+        for block in Parallelism.blocks(of: queries.rows, size: queryBlock) {
           // The first query of the block sees keys from here on; the others see later ones. From a panel's first key.
-          let firstKey = sight > block.lowerBound ? 0 : (block.lowerBound - sight + 1) / panel * panel
-          let visible = block.upperBound - firstKey
+          let position = before + block.lowerBound
+          let firstKey = sight > position ? 0 : (position - sight + 1) / panel * panel
+          let visible = before + block.upperBound - firstKey
           laser_product_f32(
             queries.base + block.lowerBound * queries.stride + head * dimension, queries.stride, block.count,
             keyPanels.base + firstKey / panel * keyPanels.stride, keyPanels.stride, dimension, scores.base,
             scores.stride, visible, false, scratch.baseAddress)
           laser_causal_softmax(
-            scores.base, scores.stride, block.count, visible, block.lowerBound - firstKey, sight, scale)
+            scores.base, scores.stride, block.count, visible, position - firstKey, sight, scale)
           laser_product_f32(
             scores.base, scores.stride, block.count, valuePanels.base + firstKey * panel, valuePanels.stride, visible,
             context.base + block.lowerBound * context.stride + head * dimension, context.stride, dimension, false,

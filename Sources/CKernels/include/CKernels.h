@@ -16,6 +16,9 @@ void laser_round_f16(const double *source, void *target, size_t count);
 void laser_round_f32(const double *source, void *target, size_t count);
 void laser_narrow_bf16(const float *source, uint16_t *target, size_t count);
 
+// MARK: dot.c
+float laser_dot(const float *a, const float *b, size_t count);
+
 // MARK: rms_norm.c — target = weight * source / sqrt(mean(source²) + epsilon), row by row.
 void laser_rms_norm(const float *source, size_t source_stride, const float *weight, float epsilon,
                     float *target, size_t target_stride, size_t rows, size_t columns);

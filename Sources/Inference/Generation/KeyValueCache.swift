@@ -1,0 +1,25 @@
+internal import Tensors
+
+/// One layer's keys and values of all tokens of a text so far, turned to their positions.
+final class KeyValueCache {
+  private let allKeys: Matrix
+  private let allValues: Matrix
+  private(set) var count = 0
+
+  /// - Parameter capacity: The tokens that the text may have in the end.
+  init(capacity: Int, width: Int) {
+    allKeys = Matrix(rows: capacity, columns: width)
+    allValues = Matrix(rows: capacity, columns: width)
+  }
+
+  /// (tokens, key-value width)
+  var keys: Matrix { allKeys[rows: 0..<count] }
+  var values: Matrix { allValues[rows: 0..<count] }
+
+  func append(keys: Matrix, values: Matrix) {
+    let rows = count..<count + keys.rows
+    allKeys[rows: rows].assign(keys)
+    allValues[rows: rows].assign(values)
+    count = rows.upperBound
+  }
+}

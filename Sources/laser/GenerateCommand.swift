@@ -1,0 +1,150 @@
+internal import ArgumentParser
+internal import Glibc
+internal import Inference
+internal import Reports
+internal import Tokenization
+
+struct GenerateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate",
+    abstract: "Continue a text, to read what a model says.",
+    discussion: """
+      Takes the likeliest token each time, or draws one with --temperature; equal seeds draw equal texts. With --against \
+      another model continues the same text.
+
+      Example: laser generate model-lasered --prompt "Once upon a time" --against model
+      """)
+
+  @Argument(help: ArgumentHelp("A checkpoint.", valueName: "model"))
+  var model: String
+
+  @Option(help: ArgumentHelp("The text to continue.", valueName: "text"))
+  var prompt: String
+
+  @Option(help: ArgumentHelp("Another checkpoint that continues the same text.", valueName: "model"))
+  var against: String?
+
+  @Option(help: ArgumentHelp("Tokens to add at most.", valueName: "count"))
+  var tokens = 128
+
+  @Option(
+    help: ArgumentHelp(
+      "0 for the likeliest token each time, 1 to draw by the model's probabilities.", valueName: "number"))
+  var temperature = 0.0
+
+  @Option(help: ArgumentHelp("Draw from the likeliest tokens that together have this probability.", valueName: "share"))
+  var topP = 1.0
+
+  @Option(help: ArgumentHelp("What random numbers start from.", valueName: "number"))
+  var seed: UInt64 = 0
+
+  @Option(help: ArgumentHelp("Experts that work on each token, if not as configured.", valueName: "count"))
+  var expertsPerToken: Int?
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard (1...1 << 20).contains(tokens) else { throw ValidationError("'--tokens' must be from 1 to 1048576.") }
+    guard temperature >= 0, temperature.isFinite else { throw ValidationError("'--temperature' must be at least 0.") }
+    guard topP > 0, topP <= 1 else { throw ValidationError("'--top-p' must be above 0 and at most 1.") }
+  }
+
+  func run() throws {
+    let console = common.begin()
+    let models = [model] + (against.map { [$0] } ?? [])
+    // Both are opened before either speaks.
+    let writers = try models.map { try Writer(path: $0, expertsPerToken: expertsPerToken) }
+    var texts: [Result.Text] = []
+    for writer in writers {
+      if !json && writers.count > 1 {
+        print(common.style.apply(.strong, to: "\(texts.isEmpty ? "" : "\n")\(writer.path)"))
+      }
+      let clock = ContinuousClock()
+      let start = clock.now
+      let (text, count) = try writer.write(
+        prompt: prompt, tokens: tokens, Sampler(temperature: temperature, topShare: topP, seed: seed)
+      ) { if !json { put($0) } }
+      if !json { put("\n") }
+      let seconds = (clock.now - start) / .seconds(1)
+      texts.append(Result.Text(model: writer.path, text: text, tokens: count, seconds: seconds))
+      if !json && common.verbose { console.note("\(count) tokens in \(Numbers.duration(seconds))") }
+    }
+    if json {
+      print(
+        try jsonText(Result(prompt: prompt, seed: seed, temperature: temperature, continuations: texts)), terminator: ""
+      )
+    }
+  }
+
+  private func put(_ text: String) {
+    print(text, terminator: "")
+    fflush(nil)
+  }
+
+  private struct Result: Encodable {
+    let prompt: String
+    let seed: UInt64
+    let temperature: Double
+    let continuations: [Text]
+
+    struct Text: Encodable {
+      let model: String
+      let text: String
+      let tokens: Int
+      let seconds: Double
+    }
+  }
+}
+
+/// A model that continues texts.
+private struct Writer {
+  let path: String
+  private let model: Model
+  private let tokenizer: Tokenizer
+  private let endTokens: Set<Int32>
+
+  init(path: String, expertsPerToken: Int?) throws {
+    self.path = path
+    let loaded = try Model(folder: path)
+    model = try expertsPerToken.map { try loaded.withExpertsPerToken($0) } ?? loaded
+    tokenizer = try Tokenizer(folder: path)
+    endTokens = try model.endTokens
+  }
+
+  /// The continuation and its tokens.
+  ///
+  /// - Parameter put: Called with each piece of the text, the prompt first.
+  func write(
+    prompt: String, tokens limit: Int, _ sampler: Sampler, put: (String) -> Void
+  ) throws -> (text: String, tokens: Int) {
+    var sampler = sampler
+    var ids = try tokenizer.encode(prompt)
+    guard !ids.isEmpty else { throw PromptError(description: "the prompt has no tokens; give some text") }
+    let promptText = tokenizer.decode(ids, skipSpecialTokens: true)
+    put(promptText)
+    var continuation = Continuation(model, capacity: ids.count + limit)
+    var next = ids
+    var shown = promptText
+    let promptCount = ids.count
+    while ids.count < promptCount + limit {
+      let token = sampler.next(try continuation.append(next))
+      if endTokens.contains(token) { break }
+      ids.append(token)
+      next = [token]
+      let text = tokenizer.decode(ids, skipSpecialTokens: true)
+      // A character whose bytes are not all there yet is shown when they are.
+      if !text.hasSuffix("\u{FFFD}"), text.hasPrefix(shown) {
+        put(String(text.dropFirst(shown.count)))
+        shown = text
+      }
+    }
+    let text = tokenizer.decode(ids, skipSpecialTokens: true)
+    if text != shown, text.hasPrefix(shown) { put(String(text.dropFirst(shown.count))) }
+    return (text.hasPrefix(promptText) ? String(text.dropFirst(promptText.count)) : text, ids.count - promptCount)
+  }
+
+  private struct PromptError: Error, CustomStringConvertible { let description: String }
+}
