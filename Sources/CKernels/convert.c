@@ -1,5 +1,6 @@
 #include "CKernels.h"
 #include "dispatch.h"
+#include "half.h"
 #include <string.h>
 
 // A float32 is not finite when its exponent bits are all ones.
@@ -24,18 +25,9 @@ DISPATCHED bool laser_expand_f16(const void *source, float *target, size_t count
   for (size_t i = 0; i < count; i++) {
     uint16_t half;
     memcpy(&half, bytes + 2 * i, 2);
-    // Move exponent and mantissa into place and let a multiplication by 2^112 rebias the exponent; it also
-    // normalises subnormal numbers, exactly.
-    const uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
-    const uint32_t magnitude = (uint32_t)(half & 0x7FFFu) << 13;
-    float value;
-    memcpy(&value, &magnitude, 4);
-    value *= 0x1p112f;
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    bits |= sign;
-    bad |= (half & 0x7C00u) == 0x7C00u;
-    memcpy(target + i, &bits, 4);
+    const float value = half_to_float(half);
+    bad |= (half & HALF_EXPONENT) == HALF_EXPONENT;
+    target[i] = value;
   }
   return !bad;
 }
@@ -67,22 +59,7 @@ DISPATCHED void laser_round_bf16(const double *source, void *target, size_t coun
 DISPATCHED void laser_round_f16(const double *source, void *target, size_t count) {
   unsigned char *bytes = target;
   for (size_t i = 0; i < count; i++) {
-    const float value = (float)source[i];
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    const uint16_t sign = (uint16_t)((bits >> 16) & 0x8000u);
-    bits &= 0x7FFFFFFFu;
-    // Normal halves: rebias and round in integers. Subnormal halves: adding 0.5 lets the adder round at 2^-24.
-    const uint32_t normal = (bits - 0x38000000u + 0xFFFu + ((bits >> 13) & 1u)) >> 13;
-    float magnitude;
-    memcpy(&magnitude, &bits, 4);
-    const float shifted = magnitude + 0.5f;
-    uint32_t small;
-    memcpy(&small, &shifted, 4);
-    small -= 0x3F000000u;
-    uint32_t half = bits < 0x38800000u ? small : normal;
-    half = half > 0x7C00u ? 0x7C00u : half;  // too large: infinity
-    const uint16_t result = (uint16_t)(sign | half);
+    const uint16_t result = half_from_float((float)source[i]);
     memcpy(bytes + 2 * i, &result, 2);
   }
 }

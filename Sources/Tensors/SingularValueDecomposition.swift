@@ -83,9 +83,10 @@ package struct SingularValueDecomposition: Sendable {
     singularValues[rank...].reduce(0) { $0 + $1 * $1 }.squareRoot()
   }
 
-  /// The longer side in parts that bound the memory of what is made in float64, for decomposing and truncating.
+  /// The longer side in parts that bound the memory of what is made in float64, for decomposing and truncating; whole blocks
+  /// of every stored type.
   package static func parts(rows: Int, columns: Int) -> [Range<Int>] {
-    Parallelism.blocks(of: max(rows, columns), size: max(1, (1 << 22) / max(1, min(rows, columns))))
+    Parallelism.blocks(of: max(rows, columns), size: max(256, (1 << 22) / max(1, min(rows, columns)) & ~255))
   }
 
   /// A_r, the best approximation of rank r of the matrix that was decomposed. Rank 0 is zero, full rank the matrix itself.

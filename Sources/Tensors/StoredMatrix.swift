@@ -1,7 +1,8 @@
 internal import CKernels
 internal import Synchronization
 
-/// A matrix as a checkpoint holds it: (rows, columns) numbers of one type, row-major, little-endian.
+/// A matrix as a checkpoint holds it: (rows, columns) numbers of one type, row-major, little-endian. A row is a whole
+/// number of the type's blocks.
 ///
 /// A reduced matrix is one of these too, so that what is evaluated is what will be written, bit for bit.
 package struct StoredMatrix: Sendable {
@@ -14,33 +15,35 @@ package struct StoredMatrix: Sendable {
   package struct NotFinite: Error {}
 
   package init(type: ElementType, rows: Int, columns: Int, region: any ByteRegion) {
-    precondition(region.byteCount == rows * columns * type.byteCount, "bytes do not fit the shape")
+    precondition(columns.isMultiple(of: type.blockSize), "a row is no whole number of blocks")
+    precondition(region.byteCount == type.byteCount(of: rows * columns), "bytes do not fit the shape")
     self.type = type
     self.rows = rows
     self.columns = columns
     self.region = region
   }
 
-  /// Rounds to the nearest numbers of `type`, ties to even.
+  /// Rounds to the nearest numbers of `type`, ties to even; types in blocks are quantised from float32 as ggml's reference
+  /// code does.
   package init(rounding values: DoubleMatrix, to type: ElementType) {
-    let bytes = [UInt8](unsafeUninitializedCapacity: values.elements.count * type.byteCount) { buffer, count in
+    let bytes = [UInt8](unsafeUninitializedCapacity: type.byteCount(of: values.elements.count)) { buffer, count in
       if let target = buffer.baseAddress {
-        Self.round(values, to: type, at: target, stride: values.columns * type.byteCount)
+        Self.round(values, to: type, at: target, stride: type.byteCount(of: values.columns))
       }
-      count = values.elements.count * type.byteCount
+      count = type.byteCount(of: values.elements.count)
     }
     self.init(type: type, rows: values.rows, columns: values.columns, region: OwnedBytes(bytes))
   }
 
   /// Rounds numbers that are made part by part, on all workers: each part some of the rows, or some of the columns where
-  /// there are more of those.
+  /// there are more of those; of a type in blocks, whole blocks of columns.
   package init(
     type: ElementType, rows: Int, columns: Int, parts: [Range<Int>],
     _ values: @Sendable (Range<Int>) throws -> DoubleMatrix
   ) throws {
     precondition(parts.reduce(0) { $0 + $1.count } == max(rows, columns), "parts do not cover the matrix")
     let failure = Mutex<(any Error)?>(nil)
-    let bytes = [UInt8](unsafeUninitializedCapacity: rows * columns * type.byteCount) { buffer, count in
+    let bytes = [UInt8](unsafeUninitializedCapacity: type.byteCount(of: rows * columns)) { buffer, count in
       nonisolated(unsafe) let target = buffer.baseAddress
       Parallelism.forEach(parts.count) { index in
         guard let target else { return }
@@ -48,12 +51,13 @@ package struct StoredMatrix: Sendable {
           let values = try values(parts[index])
           let (row, column) = rows >= columns ? (parts[index].lowerBound, 0) : (0, parts[index].lowerBound)
           precondition(row + values.rows <= rows && column + values.columns <= columns, "a part outside the matrix")
+          precondition(column.isMultiple(of: type.blockSize) && values.columns.isMultiple(of: type.blockSize))
           Self.round(
-            values, to: type, at: target + (row * columns + column) * type.byteCount,
-            stride: columns * type.byteCount)
+            values, to: type, at: target + type.byteCount(of: row * columns + column),
+            stride: type.byteCount(of: columns))
         } catch { failure.withLock { $0 = error } }
       }
-      count = failure.withLock { $0 == nil } ? rows * columns * type.byteCount : 0
+      count = failure.withLock { $0 == nil } ? type.byteCount(of: rows * columns) : 0
     }
     if let failure = failure.withLock(\.self) { throw failure }
     self.init(type: type, rows: rows, columns: columns, region: OwnedBytes(bytes))
@@ -71,6 +75,9 @@ package struct StoredMatrix: Sendable {
         case .bfloat16: laser_round_bf16(source + row * length, target + row * stride, length)
         case .float16: laser_round_f16(source + row * length, target + row * stride, length)
         case .float32: laser_round_f32(source + row * length, target + row * stride, length)
+        default:
+          let numbers = (0..<length).map { Float(source[row * length + $0]) }
+          type.quantization?(numbers, target + row * stride, length)
         }
       }
     }
@@ -129,13 +136,59 @@ package struct StoredMatrix: Sendable {
   /// all are finite.
   func expand(from element: Int, count: Int, into target: Matrix) -> Bool {
     precondition(element >= 0 && element + count <= rows * columns && count <= target.rows * target.columns)
+    // Whole blocks around the numbers, where these are not whole blocks themselves.
+    let before = element % type.blockSize
+    let after = -(element + count) & (type.blockSize - 1)
+    guard before == 0, after == 0 else {
+      let around = Matrix(rows: 1, columns: before + count + after)
+      let isFinite = expand(from: element - before, count: around.columns, into: around)
+      target.base.update(from: around.base + before, count: count)
+      return isFinite
+    }
     return region.withBytes { bytes in
-      guard let source = bytes.baseAddress?.advanced(by: element * type.byteCount) else { return true }
-      return switch type {
-      case .bfloat16: laser_expand_bf16(source, target.base, count)
-      case .float16: laser_expand_f16(source, target.base, count)
-      case .float32: laser_expand_f32(source, target.base, count)
-      }
+      guard let source = bytes.baseAddress?.advanced(by: type.byteCount(of: element)) else { return true }
+      return type.expansion(source, target.base, count)
+    }
+  }
+}
+
+private typealias Expansion = @convention(c) (UnsafeRawPointer?, UnsafeMutablePointer<Float>?, Int) -> Bool
+private typealias Quantization = @convention(c) (UnsafePointer<Float>?, UnsafeMutableRawPointer?, Int) -> Void
+
+extension ElementType {
+  /// To float32; false if a number is not finite.
+  fileprivate var expansion: Expansion {
+    switch self {
+    case .bfloat16: laser_expand_bf16
+    case .float16: laser_expand_f16
+    case .float32: laser_expand_f32
+    case .q80: laser_expand_q8_0
+    case .q40: laser_expand_q4_0
+    case .q41: laser_expand_q4_1
+    case .q50: laser_expand_q5_0
+    case .q51: laser_expand_q5_1
+    case .q2K: laser_expand_q2_k
+    case .q3K: laser_expand_q3_k
+    case .q4K: laser_expand_q4_k
+    case .q5K: laser_expand_q5_k
+    case .q6K: laser_expand_q6_k
+    }
+  }
+
+  /// For the types that store numbers in blocks.
+  fileprivate var quantization: Quantization? {
+    switch self {
+    case .bfloat16, .float16, .float32: nil
+    case .q80: laser_quantize_q8_0
+    case .q40: laser_quantize_q4_0
+    case .q41: laser_quantize_q4_1
+    case .q50: laser_quantize_q5_0
+    case .q51: laser_quantize_q5_1
+    case .q2K: laser_quantize_q2_k
+    case .q3K: laser_quantize_q3_k
+    case .q4K: laser_quantize_q4_k
+    case .q5K: laser_quantize_q5_k
+    case .q6K: laser_quantize_q6_k
     }
   }
 }

@@ -100,11 +100,14 @@ struct ElementTypeTests {
 
   /// A tensor may start at any byte of a mapped file.
   @Test(arguments: ElementType.allCases) func unalignedBytesAreRead(_ type: ElementType) throws {
-    let values = (0..<50).map { Double($0) - 25 }
-    let aligned = StoredMatrix(rounding: column(values), to: type)
+    let values = DoubleMatrix(rows: 2, columns: 256, elements: (0..<512).map { Double($0 % 50) - 25 })
+    let aligned = StoredMatrix(rounding: values, to: type)
     let bytes = aligned.region.withBytes { Array($0) }
-    let shifted = StoredMatrix(type: type, rows: 50, columns: 1, region: ShiftedBytes(bytes: [0] + bytes))
-    #expect(DoubleMatrix(try shifted.decoded()).elements == values)
+    let shifted = StoredMatrix(type: type, rows: 2, columns: 256, region: ShiftedBytes(bytes: [0] + bytes))
+    let decoded = DoubleMatrix(try shifted.decoded()).elements
+    #expect(try DoubleMatrix(aligned.decoded()).elements == decoded)
+    // A step of the coarsest type, two bits for what 50 whole numbers are.
+    #expect(zip(decoded, values.elements).allSatisfy { abs($0 - $1) <= (type.blockSize == 1 ? 0 : 9) })
   }
 }
 
