@@ -1,23 +1,31 @@
 internal import FoundationEssentials
 internal import Glibc
+internal import Tensors
 
 /// Files that are either the old one or the whole new one, whatever interrupts the writing.
 package enum AtomicFile {
   /// Writes to a temporary name beside the target, syncs, renames, and syncs the folder.
   package static func write(_ bytes: some Collection<UInt8>, to path: String) throws(CheckpointError) {
+    try make(path) { descriptor, temporary throws(CheckpointError) in
+      try write(OwnedBytes(Array(bytes)), to: descriptor, at: 0, path: temporary)
+    }
+  }
+
+  /// The same for a file whose contents the body writes to a descriptor; their path is the temporary one.
+  static func make(
+    _ path: String, _ body: (_ descriptor: Int32, _ path: String) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
     let temporary = path + ".partial"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw CheckpointError(.unwritable, file: temporary, systemMessage()) }
     do throws(CheckpointError) {
-      var problem: CheckpointError?
-      Array(bytes).withUnsafeBytes { buffer in
-        do throws(CheckpointError) {
-          try write(buffer, to: descriptor, at: 0, path: temporary)
-        } catch {
-          problem = error
-        }
-      }
-      if let problem { throw problem }
+      try body(descriptor, temporary)
+    } catch {
+      close(descriptor)
+      unlink(temporary)
+      throw error
+    }
+    do throws(CheckpointError) {
       try syncAndClose(descriptor, path: temporary)
     } catch {
       unlink(temporary)
@@ -33,6 +41,32 @@ package enum AtomicFile {
 
   package static func write(_ text: String, to path: String) throws(CheckpointError) {
     try write(text.utf8, to: path)
+  }
+
+  static func write(
+    _ region: any ByteRegion, to descriptor: Int32, at offset: Int, path: String
+  ) throws(CheckpointError) {
+    let result = region.withBytes { bytes -> Result<Void, CheckpointError> in
+      do throws(CheckpointError) {
+        return .success(try write(bytes, to: descriptor, at: offset, path: path))
+      } catch {
+        return .failure(error)
+      }
+    }
+    try result.get()
+  }
+
+  /// Writes what a file holds, with some bytes replaced.
+  static func copy(
+    _ file: MappedFile, to descriptor: Int32, path: String, replacing patches: [(offset: Int, bytes: any ByteRegion)],
+    progress: (Int) -> Void
+  ) throws(CheckpointError) {
+    for start in stride(from: 0, to: file.byteCount, by: 1 << 26) {
+      let block = file.region(start..<min(file.byteCount, start + 1 << 26))
+      try write(block, to: descriptor, at: start, path: path)
+      progress(block.byteCount)
+    }
+    for patch in patches { try write(patch.bytes, to: descriptor, at: patch.offset, path: path) }
   }
 
   static func write(

@@ -152,30 +152,12 @@ package struct CheckpointCopy {
   ) throws(CheckpointError) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw CheckpointError(.unwritable, file: path, systemMessage()) }
-    var problem: CheckpointError?
-    func attempt(_ body: () throws(CheckpointError) -> Void) {
-      guard problem == nil else { return }
-      do throws(CheckpointError) { try body() } catch { problem = error }
-    }
-    file.withBytes { bytes in
-      for start in stride(from: 0, to: bytes.count, by: 1 << 26) {
-        let block = UnsafeRawBufferPointer(rebasing: bytes[start..<min(bytes.count, start + 1 << 26)])
-        attempt { () throws(CheckpointError) in
-          try AtomicFile.write(block, to: descriptor, at: start, path: path)
-        }
-        if problem == nil { progress(block.count) }
-      }
-    }
-    for patch in patches {
-      patch.matrix.region.withBytes { bytes in
-        attempt { () throws(CheckpointError) in
-          try AtomicFile.write(bytes, to: descriptor, at: patch.offset, path: path)
-        }
-      }
-    }
-    if let problem {
+    do throws(CheckpointError) {
+      let bytes = patches.map { (offset: $0.offset, bytes: $0.matrix.region) }
+      try AtomicFile.copy(file, to: descriptor, path: path, replacing: bytes, progress: progress)
+    } catch {
       close(descriptor)
-      throw problem
+      throw error
     }
     try AtomicFile.syncAndClose(descriptor, path: path)
   }
@@ -216,18 +198,18 @@ package struct CheckpointCopy {
   }
 }
 
-private func fileName(_ path: String) -> String {
+func fileName(_ path: String) -> String {
   String(path.split(separator: "/").last ?? "")
 }
 
-private func absolutePath(_ path: String) -> String {
+func absolutePath(_ path: String) -> String {
   let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
   return "/" + absolute.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
 }
 
 /// The path with links resolved, as far as it exists. Beyond that, ".." takes back the part before it: that part may be
 /// made before the path is used.
-private func resolvedPath(_ path: String) -> String {
+func resolvedPath(_ path: String) -> String {
   let absolute = absolutePath(path)
   guard let resolved = realpath(absolute, nil) else {
     let parent = AtomicFile.parentFolder(of: absolute)
