@@ -48,7 +48,12 @@ let package = Package(
     // MARK: Tests, to be run in release: debug numerics are 50 times slower
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .target(name: "CheckpointFixtures", path: "Tests/CheckpointFixtures"),
-    .testTarget(name: "CheckpointsTests", dependencies: ["CheckpointFixtures", "Inference", "Checkpoints", "Tensors"]),
+    .target(name: "Fuzzing", dependencies: ["CheckpointFixtures", "Checkpoints", "Tensors"], path: "Tests/Fuzzing"),
+    .executableTarget(name: "fuzz", dependencies: ["Fuzzing"], path: "Tests/FuzzDriver"),
+    .testTarget(
+      name: "CheckpointsTests",
+      dependencies: ["CheckpointFixtures", "Fuzzing", "Inference", "Checkpoints", "Tensors"]
+    ),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "Checkpoints"], exclude: ["Fixtures"]),
     .testTarget(
       name: "InferenceTests",
