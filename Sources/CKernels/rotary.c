@@ -18,3 +18,20 @@ DISPATCHED void laser_rotate(float *heads, size_t stride, size_t rows, size_t he
     }
   }
 }
+
+DISPATCHED void laser_rotate_neighbours(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
+                                        const float *cosines, const float *sines) {
+  const size_t half = dimension / 2;
+  for (size_t r = 0; r < rows; r++) {
+    const float *c = cosines + r * half;
+    const float *s = sines + r * half;
+    for (size_t h = 0; h < head_count; h++) {
+      float *head = heads + r * stride + h * dimension;
+      for (size_t i = 0; i < half; i++) {
+        const float a = head[2 * i], b = head[2 * i + 1];
+        head[2 * i] = a * c[i] - b * s[i];
+        head[2 * i + 1] = b * c[i] + a * s[i];
+      }
+    }
+  }
+}

@@ -1,29 +1,55 @@
 internal import FoundationEssentials
 package import Tensors
 
-/// A model on disk: a Hugging Face folder with config.json and safetensors, one file or shards with an index.
+/// A model on disk: a Hugging Face folder with config.json and safetensors, one file or shards with an index; or GGUF, one
+/// file or the parts of a split one.
 package struct Checkpoint: Sendable {
+  /// The folder, or the GGUF file or first part.
   package let folder: String
   package let configuration: Configuration
-  package let shards: [SafetensorsFile]
+  /// For a model in GGUF.
+  package let gguf: GGUFParts?
+  let shards: [MappedFile]
   private let places: [String: Place]
 
   private struct Place: Sendable {
     let shard: Int
-    let entry: SafetensorsFile.Entry
+    let type: String
+    let shape: [Int]
+    let bytes: Range<Int>
+
+    init(shard: Int, _ entry: SafetensorsFile.Entry) {
+      self.shard = shard
+      (type, shape, bytes) = (entry.type, entry.shape, entry.bytes)
+    }
+
+    init(shard: Int, _ tensor: GGUFFile.Tensor) {
+      self.shard = shard
+      (type, shape, bytes) = (tensor.type.name, tensor.shape, tensor.bytes)
+    }
   }
 
+  /// - Parameter folder: A folder, or a GGUF file. A folder without config.json may hold one model in GGUF.
   package init(folder: String) throws(CheckpointError) {
-    guard FileManager.default.fileExists(atPath: folder) else {
-      throw CheckpointError(.notFound, file: folder, "no such folder")
+    var isFolder = false
+    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
+      throw CheckpointError(.notFound, file: folder, "no such folder or file")
     }
+    guard isFolder else {
+      try self.init(gguf: folder)
+      return
+    }
+    if FileManager.default.fileExists(atPath: folder + "/config.json") {
+      try self.init(huggingFace: folder)
+    } else {
+      try self.init(gguf: try Self.ggufFile(in: folder))
+    }
+  }
+
+  private init(huggingFace folder: String) throws(CheckpointError) {
     self.folder = folder
-    let configurationPath = folder + "/config.json"
-    guard FileManager.default.fileExists(atPath: configurationPath) else {
-      throw CheckpointError(
-        .notACheckpoint, file: folder, "no config.json in it; give the folder of a Hugging Face checkpoint")
-    }
-    configuration = try Configuration(path: configurationPath)
+    gguf = nil
+    configuration = try Configuration(path: folder + "/config.json")
     if FileManager.default.fileExists(atPath: folder + "/model.safetensors") {
       (shards, places) = try Self.singleFile(folder + "/model.safetensors")
     } else if FileManager.default.fileExists(atPath: folder + "/model.safetensors.index.json") {
@@ -36,16 +62,51 @@ package struct Checkpoint: Sendable {
     }
   }
 
-  private static func singleFile(_ path: String) throws(CheckpointError) -> ([SafetensorsFile], [String: Place]) {
+  /// - Parameter path: The file, or the first part.
+  private init(gguf path: String) throws(CheckpointError) {
+    let parts = try GGUFParts(path: path)
+    folder = path
+    gguf = parts
+    // Its metadata, until an architecture translates it.
+    configuration = Configuration(file: path, json: .object([]))
+    shards = parts.files.map(\.file)
+    var places: [String: Place] = [:]
+    for (shard, file) in parts.files.enumerated() {
+      for tensor in file.tensors { places[tensor.name] = Place(shard: shard, tensor) }
+    }
+    self.places = places
+  }
+
+  /// The one model in GGUF that a folder holds: a file, or the first part of a split one.
+  private static func ggufFile(in folder: String) throws(CheckpointError) -> String {
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".gguf") }
+    let models = names.filter { !GGUFParts.isLaterPart($0) }.sorted()
+    guard let first = models.first, models.count == 1 else {
+      throw CheckpointError(
+        .notACheckpoint, file: folder,
+        models.isEmpty
+          ? "no config.json in it, nor a GGUF file; give the folder of a Hugging Face checkpoint"
+          : "no config.json in it, but \(models.joined(separator: ", ")); give one of these files")
+    }
+    return folder + "/" + first
+  }
+
+  /// The same checkpoint with another configuration: that of a GGUF file, as an architecture understands its metadata.
+  package init(_ checkpoint: Checkpoint, configuration: Configuration) {
+    (folder, gguf, shards, places) = (checkpoint.folder, checkpoint.gguf, checkpoint.shards, checkpoint.places)
+    self.configuration = configuration
+  }
+
+  private static func singleFile(_ path: String) throws(CheckpointError) -> ([MappedFile], [String: Place]) {
     let shard = try SafetensorsFile(path: path)
     var places: [String: Place] = [:]
-    for entry in shard.entries { places[entry.name] = Place(shard: 0, entry: entry) }
-    return ([shard], places)
+    for entry in shard.entries { places[entry.name] = Place(shard: 0, entry) }
+    return ([shard.file], places)
   }
 
   private static func shardedFiles(
     _ folder: String, index path: String
-  ) throws(CheckpointError) -> ([SafetensorsFile], [String: Place]) {
+  ) throws(CheckpointError) -> ([MappedFile], [String: Place]) {
     let index = try Configuration(path: path)
     guard let map = index["weight_map"]?.members else {
       throw index.error(.malformed, "\"weight_map\" is missing or not an object")
@@ -58,7 +119,7 @@ package struct Checkpoint: Sendable {
       fileNames.insert(name)
     }
     let ordered = fileNames.sorted()
-    var shards: [SafetensorsFile] = []
+    var shards: [MappedFile] = []
     var entries: [[String: SafetensorsFile.Entry]] = []
     for name in ordered {
       guard FileManager.default.fileExists(atPath: folder + "/" + name) else {
@@ -66,7 +127,7 @@ package struct Checkpoint: Sendable {
           .notFound, file: folder + "/" + name, "the index names this shard but it is not there; download it again")
       }
       let shard = try SafetensorsFile(path: folder + "/" + name)
-      shards.append(shard)
+      shards.append(shard.file)
       entries.append(Dictionary(shard.entries.map { ($0.name, $0) }) { first, _ in first })
     }
     let numbers = Dictionary(uniqueKeysWithValues: zip(ordered, ordered.indices))
@@ -76,7 +137,7 @@ package struct Checkpoint: Sendable {
         throw CheckpointError(
           .missingTensor, file: path, tensor: member.key, "its shard \(member.value.string ?? "") does not hold it")
       }
-      places[member.key] = Place(shard: number, entry: entry)
+      places[member.key] = Place(shard: number, entry)
     }
     return (shards, places)
   }
@@ -88,9 +149,9 @@ package struct Checkpoint: Sendable {
   package func contains(_ name: String) -> Bool { places[name] != nil }
 
   /// Bytes of all tensors.
-  package var byteCount: Int { places.values.reduce(0) { $0 + $1.entry.bytes.count } }
+  package var byteCount: Int { places.values.reduce(0) { $0 + $1.bytes.count } }
 
-  package var parameterCount: Int { places.values.reduce(0) { $0 + $1.entry.shape.reduce(1, *) } }
+  package var parameterCount: Int { places.values.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
   /// - Throws: `CheckpointError` if the tensor is not there, or has another shape than the reference says or a type that
   ///   cannot be computed with.
@@ -98,7 +159,7 @@ package struct Checkpoint: Sendable {
     let place = try location(of: reference)
     return StoredMatrix(
       type: place.type, rows: reference.rows, columns: reference.columns,
-      region: shards[place.shard].file.region(place.bytes))
+      region: shards[place.shard].region(place.bytes))
   }
 
   /// The file that holds a matrix, its bytes in that file, and the type of its numbers.
@@ -110,29 +171,39 @@ package struct Checkpoint: Sendable {
       throw CheckpointError(.missingTensor, file: folder, tensor: name, "the checkpoint does not have it")
     }
     let expected = reference.shape.count == 2 && reference.shape[0] == 1 ? [reference.columns] : reference.shape
-    guard place.entry.shape == reference.shape || place.entry.shape == expected else {
-      throw error(.wrongShape, tensor: name, "its shape is \(place.entry.shape) but config.json asks for \(expected)")
+    guard place.shape == reference.shape || place.shape == expected else {
+      throw error(.wrongShape, tensor: name, "its shape is \(place.shape) but \(asker) asks for \(expected)")
     }
-    guard let type = ElementType(rawValue: place.entry.type) else {
+    guard let type = ElementType(rawValue: place.type) else {
       throw error(
-        .unsupported, tensor: name, "its type is \(place.entry.type); only BF16, F16 and F32 can be computed with")
+        .unsupported, tensor: name, "its type is \(place.type); only \(computedTypes) can be computed with")
     }
     // The shape is that of the file's header, whose product was found to be the tensor's bytes.
-    let rowBytes = reference.columns * type.byteCount
+    guard reference.columns.isMultiple(of: type.blockSize) else {
+      throw error(.wrongShape, tensor: name, "its rows of \(reference.columns) are no whole blocks of \(type.rawValue)")
+    }
+    let rowBytes = type.byteCount(of: reference.columns)
     let (start, startOverflows) = reference.storedRows.lowerBound.multipliedReportingOverflow(by: rowBytes)
     let (end, endOverflows) = reference.storedRows.upperBound.multipliedReportingOverflow(by: rowBytes)
-    guard !startOverflows, !endOverflows, start >= 0, end <= place.entry.bytes.count else {
+    guard !startOverflows, !endOverflows, start >= 0, end <= place.bytes.count else {
       throw error(.wrongShape, tensor: name, "it has no rows \(reference.storedRows)")
     }
-    let first = place.entry.bytes.lowerBound
+    let first = place.bytes.lowerBound
     return (place.shard, first + start..<first + end, type)
+  }
+
+  private var asker: String { gguf == nil ? "config.json" : "the metadata" }
+
+  private var computedTypes: String {
+    let types = ElementType.allCases.filter { gguf != nil || $0.blockSize == 1 }.map(\.rawValue)
+    return types.dropLast().joined(separator: ", ") + " and " + (types.last ?? "")
   }
 
   /// Says where a tensor is, for messages about its contents.
   package func error(_ code: CheckpointError.Code, tensor name: String, _ problem: String) -> CheckpointError {
     guard let place = places[name] else { return CheckpointError(code, file: folder, tensor: name, problem) }
     return CheckpointError(
-      code, file: shards[place.shard].file.path, tensor: name, offset: place.entry.bytes.lowerBound, problem)
+      code, file: shards[place.shard].path, tensor: name, offset: place.bytes.lowerBound, problem)
   }
 
   // MARK: Identity
@@ -141,12 +212,16 @@ package struct Checkpoint: Sendable {
   /// many gigabytes is identified without being read. Where the folder lies does not matter.
   package var fingerprint: Fingerprint {
     var result = Fingerprint()
-    if let bytes = FileManager.default.contents(atPath: configuration.file) { result.take(bytes) }
+    if let gguf {
+      for file in gguf.files { file.file.withBytes { result.take($0[..<file.headerByteCount]) } }
+    } else if let bytes = FileManager.default.contents(atPath: configuration.file) {
+      result.take(bytes)
+    }
     for name in tensorNames {
       guard let place = places[name] else { continue }
-      result.take("\(name) \(place.entry.type) \(place.entry.shape)")
-      shards[place.shard].file.withBytes { bytes in
-        let tensor = bytes[place.entry.bytes]
+      result.take("\(name) \(place.type) \(place.shape)")
+      shards[place.shard].withBytes { bytes in
+        let tensor = bytes[place.bytes]
         for start in Self.sampleStarts(of: tensor.count) {
           let begin = tensor.startIndex + start
           result.take(tensor[begin..<min(begin + Self.sampleSize, tensor.endIndex)])

@@ -5,11 +5,13 @@ package import Tensors
 /// Writes a copy of a checkpoint in which some matrices are replaced by others of the same shape and type.
 ///
 /// Shards keep their layout and headers, and every byte outside the replaced matrices; all other files of the folder are
-/// copied. The copy is made under a temporary name beside the target, synced, and renamed when it is whole.
+/// copied. Of a model in GGUF, its file or parts are copied, to a file. The copy is made under a temporary name beside the target, synced, and renamed when it is whole.
 package struct CheckpointCopy {
   private let checkpoint: Checkpoint
   private let target: String
   private let replacesExisting: Bool
+  /// Of a model in GGUF, whose files are copied without what lies beside them.
+  private let gguf: GGUFCopy?
 
   /// What must not lie in the target: the original, and what the caller still needs or has just written.
   private let precious: [String]
@@ -28,6 +30,11 @@ package struct CheckpointCopy {
     self.target = absolutePath(target)
     self.replacesExisting = replacesExisting
     self.precious = precious
+    if let parts = checkpoint.gguf {
+      gguf = try GGUFCopy(of: parts, to: target, replacesExisting: replacesExisting, sparing: precious)
+      return
+    }
+    gguf = nil
     try restoreInterruptedReplacement()
     try refuseUnsafeTarget()
   }
@@ -76,12 +83,21 @@ package struct CheckpointCopy {
   package func write(
     replacing replacements: [TensorReference: StoredMatrix], progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
+    if let gguf {
+      let ordered = replacements.sorted {
+        ($0.key.tensor, $0.key.storedRows.lowerBound) < ($1.key.tensor, $1.key.storedRows.lowerBound)
+      }
+      try gguf.write(
+        replacing: ordered.map { .init(tensor: $0.key.tensor, rows: $0.key.storedRows, matrix: $0.value) },
+        progress: progress)
+      return
+    }
     let temporary = partialPath
     let manager = FileManager.default
     if manager.fileExists(atPath: temporary) { try manager.removeItem(atPath: temporary) }
     do {
       try manager.createDirectory(atPath: temporary, withIntermediateDirectories: true)
-      try copyFolder(checkpoint.folder, to: temporary, skipping: Set(checkpoint.shards.map { fileName($0.file.path) }))
+      try copyFolder(checkpoint.folder, to: temporary, skipping: Set(checkpoint.shards.map { fileName($0.path) }))
       try copyShards(to: temporary, replacing: replacements, progress: progress)
       try AtomicFile.syncFolder(temporary)
       try putInPlace(temporary)
@@ -93,7 +109,8 @@ package struct CheckpointCopy {
 
   /// Files of the original that hold weights which this copy does not change, so that a reader of them sees no reduction.
   package var untouchedWeightFiles: [String] {
-    let shardNames = Set(checkpoint.shards.map { fileName($0.file.path) })
+    guard gguf == nil else { return [] }
+    let shardNames = Set(checkpoint.shards.map { fileName($0.path) })
     let endings = [".safetensors", ".bin", ".pt", ".pth", ".gguf"]
     let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoint.folder)) ?? []
     return names.filter { name in !shardNames.contains(name) && endings.contains { name.hasSuffix($0) } }.sorted()
@@ -136,10 +153,10 @@ package struct CheckpointCopy {
         "a replacement has another type or shape than its tensor")
       patches[place.shard].append((place.bytes.lowerBound, matrix))
     }
-    let total = checkpoint.shards.reduce(0) { $0 + $1.file.byteCount }
+    let total = checkpoint.shards.reduce(0) { $0 + $1.byteCount }
     var done = 0
     for (shard, patch) in zip(checkpoint.shards, patches) {
-      try copyFile(shard.file, to: folder + "/" + fileName(shard.file.path), replacing: patch) { count in
+      try copyFile(shard, to: folder + "/" + fileName(shard.path), replacing: patch) { count in
         done += count
         progress(done, total)
       }

@@ -31,7 +31,10 @@ package struct GGUFCopy {
   ///   - target: The name of the file. A split model gives split files: of `x.gguf` (or its first part's name) become
   ///     `x-00001-of-00003.gguf` and so on.
   ///   - replacesExisting: Whether files of these names may be replaced; the original's never are.
-  package init(of model: GGUFParts, to target: String, replacesExisting: Bool) throws(CheckpointError) {
+  ///   - precious: Other files that the targets must not be.
+  package init(
+    of model: GGUFParts, to target: String, replacesExisting: Bool, sparing precious: [String] = []
+  ) throws(CheckpointError) {
     self.model = model
     self.replacesExisting = replacesExisting
     targets = Self.names(target, count: model.files.count)
@@ -42,6 +45,9 @@ package struct GGUFCopy {
       }
       guard !sources.contains(resolvedPath(path)) else {
         throw CheckpointError(.exists, file: path, "the original lies there; give another name")
+      }
+      guard !precious.map(resolvedPath).contains(resolvedPath(path)) else {
+        throw CheckpointError(.exists, file: path, "this file is still needed; give another name")
       }
       var isFolder = false
       guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { continue }

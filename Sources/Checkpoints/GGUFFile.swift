@@ -31,6 +31,8 @@ package struct GGUFFile: Sendable {
   package let metadata: [Member]
   package let tensors: [Tensor]
   package let alignment: Int
+  /// Of everything before the tensors' bytes.
+  let headerByteCount: Int
   private let places: [String: Int]
 
   package static let maximumKeyLength = 65_535
@@ -52,6 +54,7 @@ package struct GGUFFile: Sendable {
     metadata = contents.metadata
     tensors = contents.tensors
     alignment = contents.alignment
+    headerByteCount = contents.headerByteCount
     places = Dictionary(uniqueKeysWithValues: zip(metadata.map(\.key), metadata.indices))
   }
 
@@ -88,6 +91,7 @@ package struct GGUFFile: Sendable {
     let metadata: [Member]
     let tensors: [Tensor]
     let alignment: Int
+    let headerByteCount: Int
   }
 }
 
@@ -125,8 +129,10 @@ private struct GGUFParser {
     let metadata = try self.metadata(metadataCount)
     let alignment = try self.alignment(metadata)
     let descriptions = try self.descriptions(tensorCount)
+    let end = cursor.position
     let tensors = try placed(descriptions, alignment: alignment)
-    return GGUFFile.Parsed(version: version, metadata: metadata, tensors: tensors, alignment: alignment)
+    return GGUFFile.Parsed(
+      version: version, metadata: metadata, tensors: tensors, alignment: alignment, headerByteCount: end)
   }
 
   func failure(

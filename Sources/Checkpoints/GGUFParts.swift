@@ -82,6 +82,16 @@ package struct GGUFParts: Sendable {
         + (others.isEmpty ? "" : ", and so are \(others.joined(separator: ", "))") + "; download it again")
   }
 
+  /// Whether a file's name says that it is a part after the first.
+  static func isLaterPart(_ name: String) -> Bool {
+    // …-00002-of-00003.gguf
+    let words = name.dropLast(".gguf".count).split(separator: "-", omittingEmptySubsequences: false).suffix(3)
+    guard words.count == 3, words[words.startIndex + 1] == "of", let count = Int(words[words.startIndex + 2]),
+      let number = Int(words[words.startIndex])
+    else { return false }
+    return number > 1 && (1...Int(UInt16.max)).contains(count) && name.hasSuffix(partSuffix(number, of: count))
+  }
+
   /// The end of a part's name; numbers begin at 1.
   static func partSuffix(_ number: Int, of count: Int) -> String {
     func digits(_ value: Int) -> String {

@@ -15,6 +15,11 @@ package enum JSON: Sendable {
   package struct Member: Sendable {
     package let key: String
     package let value: JSON
+
+    package init(key: String, value: JSON) {
+      self.key = key
+      self.value = value
+    }
   }
 
   /// What is wrong with a text that is not JSON, and where.

@@ -128,11 +128,14 @@ struct Attention {
     let cosines = rotary.cosines[rows: start..<start + heads.rows]
     let sines = rotary.sines[rows: start..<start + heads.rows]
     let turned = configuration.rotary.dimension
+    let neighbours = configuration.rotary.pairsNeighbours
     if turned == configuration.headDimension {
-      Tensors.rotate(heads, dimension: turned, cosines: cosines, sines: sines)
+      Tensors.rotate(heads, dimension: turned, neighbours: neighbours, cosines: cosines, sines: sines)
     } else {
       for start in stride(from: 0, to: heads.columns, by: configuration.headDimension) {
-        Tensors.rotate(heads[columns: start..<start + turned], dimension: turned, cosines: cosines, sines: sines)
+        Tensors.rotate(
+          heads[columns: start..<start + turned], dimension: turned, neighbours: neighbours, cosines: cosines,
+          sines: sines)
       }
     }
   }

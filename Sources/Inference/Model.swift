@@ -16,10 +16,8 @@ package struct Model: Sendable {
   var usesStoredWeights = false
 
   package init(_ checkpoint: Checkpoint) throws(CheckpointError) {
-    let architecture = try ArchitectureRegistry.architecture(for: checkpoint.configuration)
-    self.checkpoint = checkpoint
-    configuration = try architecture.configuration(checkpoint.configuration)
-    layout = try architecture.layout(configuration, of: checkpoint)
+    let known = try ArchitectureRegistry.understood(checkpoint)
+    (self.checkpoint, configuration, layout) = (known.checkpoint, known.configuration, known.layout)
     for reference in layout.all { _ = try checkpoint.matrix(reference) }
   }
 

@@ -7,7 +7,10 @@ package struct RotaryConfiguration: Sendable {
   package let base: Double
   /// The first numbers of each head, which are turned; even.
   package let dimension: Int
-  package let scaling: Scaling
+  package internal(set) var scaling: Scaling
+  /// Whether pairs are neighbours, (2i, 2i + 1), as in GGUF files of Llama, whose rows of queries and keys are ordered so; else
+  /// they are halves of a head apart.
+  package internal(set) var pairsNeighbours = false
 
   package enum Scaling: Sendable {
     case none
@@ -18,6 +21,8 @@ package struct RotaryConfiguration: Sendable {
     /// YaRN (arXiv 2309.00071): a ramp from unchanged to divided frequencies, between pairs `low` and `high`; cosines and sines
     /// are multiplied by `attention`.
     case yarn(factor: Double, low: Double, high: Double, attention: Double)
+    /// Each pair's frequency divided by a factor of its own.
+    case divided([Float])
 
     /// As `rope_type` says them.
     static let names = ["linear", "llama3", "yarn"]
@@ -45,6 +50,8 @@ package struct RotaryConfiguration: Sendable {
         return Float((1 - kept) * Double(frequency) / factor + kept * Double(frequency))
       }
       return (scaled, Float(attention))
+    case .divided(let factors):
+      return (zip(plain, factors).map { $0 / $1 }, 1)
     }
   }
 }

@@ -12,7 +12,7 @@ package struct TransformerConfiguration: Sendable {
   package let keyValueHeadCount: Int
   package let headDimension: Int
   package let normEpsilon: Float
-  package let rotary: RotaryConfiguration
+  package internal(set) var rotary: RotaryConfiguration
   /// Nil for a model all of whose layers are dense.
   package internal(set) var mixture: Mixture?
   package let tiesEmbeddings: Bool

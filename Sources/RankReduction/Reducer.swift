@@ -37,6 +37,12 @@ package struct Reducer: Sendable {
     guard let reference = base.referenceIfPresent(of: counterpart) else {
       throw ReductionError("\(site): the base has no such matrix, so its difference to the base cannot be reduced")
     }
+    if site.role == .query || site.role == .key,
+      base.configuration.rotary.pairsNeighbours != model.configuration.rotary.pairsNeighbours
+    {
+      throw ReductionError(
+        "\(site): the base has these rows in another order (GGUF against Hugging Face); give both in one format")
+    }
     let own = model.reference(of: site)
     guard reference.rows == own.rows, reference.columns == own.columns else {
       throw ReductionError(

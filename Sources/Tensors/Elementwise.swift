@@ -17,17 +17,17 @@ package func swiglu(gate: Matrix, up: Matrix) {
   laser_swiglu(gate.base, up.base, gate.rows * gate.columns)
 }
 
-/// Rotates each head's pairs (i, i + dimension / 2) by the angles of the row's position.
+/// Rotates each head's pairs (i, i + dimension / 2), or (2i, 2i + 1) for `neighbours`, by the angles of the row's position.
 ///
 /// - Parameters:
 ///   - heads: (rows, heads · dimension)
 ///   - cosines, sines: (rows, dimension / 2)
-package func rotate(_ heads: Matrix, dimension: Int, cosines: Matrix, sines: Matrix) {
+package func rotate(_ heads: Matrix, dimension: Int, neighbours: Bool = false, cosines: Matrix, sines: Matrix) {
   precondition(dimension > 0 && heads.columns % dimension == 0, "columns are not whole heads")
   precondition(cosines.rows == heads.rows && sines.rows == heads.rows, "a row without angles")
   precondition(cosines.columns == dimension / 2 && sines.columns == dimension / 2)
   precondition(cosines.isContiguous && sines.isContiguous)
-  laser_rotate(
+  (neighbours ? laser_rotate_neighbours : laser_rotate)(
     heads.base, heads.stride, heads.rows, heads.columns / dimension, dimension, cosines.base, sines.base)
 }
 

@@ -53,6 +53,9 @@ void laser_swiglu(float *gate, const float *up, size_t count);
 // cosines and sines: (rows, dimension/2).
 void laser_rotate(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
                   const float *cosines, const float *sines);
+// The same for the pairs (x[2i], x[2i + 1]).
+void laser_rotate_neighbours(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
+                             const float *cosines, const float *sines);
 
 // MARK: softmax.c
 // Row r of scores becomes softmax(scale * scores) over the keys [first, last) that its query may see, the rest 0:

@@ -17,4 +17,25 @@ enum ArchitectureRegistry {
     }
     return architecture
   }
+
+  /// A checkpoint with its configuration and layout. In GGUF, both are first put as a Hugging Face checkpoint would, for the
+  /// architecture to read.
+  static func understood(
+    _ checkpoint: Checkpoint
+  ) throws(CheckpointError) -> (checkpoint: Checkpoint, configuration: TransformerConfiguration, layout: TensorLayout) {
+    guard let parts = checkpoint.gguf else {
+      let architecture = try architecture(for: checkpoint.configuration)
+      let configuration = try architecture.configuration(checkpoint.configuration)
+      return (checkpoint, configuration, try architecture.layout(configuration, of: checkpoint))
+    }
+    let metadata = try GGUFMetadata(checkpoint, parts)
+    let checkpoint = Checkpoint(checkpoint, configuration: try metadata.configuration())
+    let architecture = try architecture(for: checkpoint.configuration)
+    var configuration = try architecture.configuration(checkpoint.configuration)
+    configuration.rotary = try metadata.rotary(configuration.rotary)
+    let names = GGUFNames(checkpoint: checkpoint, expertCount: configuration.expertCount)
+    let layout = try architecture.layout(configuration, of: checkpoint).renamed(names.translated)
+    try metadata.refuseUnused(layout)
+    return (checkpoint, configuration, layout)
+  }
 }

@@ -1,0 +1,102 @@
+import CheckpointFixtures
+import Checkpoints
+import Foundation
+import Inference
+import Tensors
+import Testing
+
+/// The fixtures of architectures, written as GGUF and read again: what transformers computed still comes out.
+struct GGUFModelTests {
+  private let folder: TemporaryFolder
+  private var path: String { folder.path("model.gguf") }
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func convert(_ name: String, _ architecture: String, stacks: Bool = true) throws -> ArchitectureFixture {
+    let fixture = ArchitectureFixture(name: name)
+    var conversion = try GGUFConversion(of: fixture.path, architecture: architecture)
+    conversion.stacksExperts = stacks
+    try conversion.write(to: path)
+    return fixture
+  }
+
+  @Test(
+    arguments: [
+      ("llama", "llama"), ("llama-linear-tied", "llama"), ("llama-llama3", "llama"), ("qwen2", "qwen2"),
+      ("qwen2_moe", "qwen2moe"), ("qwen3_moe", "qwen3moe"), ("olmoe", "olmoe"), ("olmoe-normalized", "olmoe"),
+    ], [true, false])
+  func logitsAreThoseOfTransformers(_ model: (name: String, architecture: String), _ stacks: Bool) throws {
+    let fixture = try convert(model.name, model.architecture, stacks: stacks)
+    let logits = try fixture.run(Model(folder: path)).logits
+    #expect(try largestDifference(logits, fixture.recorded.floats("logits")) < 5e-5)
+  }
+
+  /// GGUF has no window for Mixtral, so it is compared without one.
+  @Test(arguments: [true, false]) func mixtralIsLlamaWithExperts(_ stacks: Bool) throws {
+    let fixture = try convert("mixtral", "llama", stacks: stacks)
+    let model = try Model(folder: path)
+    let original = try fixture.copy(changing: ["sliding_window": "null"])
+    let theirs = try fixture.run(Model(folder: original.url.path)).logits
+    #expect(try largestDifference(fixture.run(model).logits, theirs) < 5e-5)
+    #expect(model.sites == (try fixture.model.sites))
+    let names = model.sites.map { model.reference(of: $0).name }
+    #expect(Set(names).count == names.count)
+    #expect(names.contains(stacks ? "blk.0.ffn_gate_exps.weight[1]" : "blk.0.ffn_gate.1.weight"))
+  }
+
+  /// Experts stacked in one tensor are replaced one by one, and what is evaluated is what is written.
+  @Test(arguments: [true, false]) func replacedMatricesAreWritten(_ stacks: Bool) throws {
+    let fixture = try convert("mixtral", "llama", stacks: stacks)
+    var model = try Model(folder: path)
+    var replacements: [TensorReference: StoredMatrix] = [:]
+    for site in [Site(layer: 0, expert: 1, role: .w1), Site(layer: 1, expert: nil, role: .query)] {
+      let reference = model.reference(of: site)
+      let halved = DoubleMatrix(try model.weights(reference)).elements.map { $0 / 2 }
+      let matrix = StoredMatrix(
+        rounding: DoubleMatrix(rows: reference.rows, columns: reference.columns, elements: halved),
+        to: try model.stored(reference).type)
+      model = model.replacing(site, by: matrix)
+      replacements[reference] = matrix
+    }
+    let copy = try CheckpointCopy(of: model.checkpoint, to: folder.path("copy.gguf"), replacesExisting: false)
+    try copy.write(replacing: replacements)
+    let before = try fixture.run(Model(folder: path)).logits
+    let after = try fixture.run(Model(folder: folder.path("copy.gguf"))).logits
+    #expect(try after == fixture.run(model).logits && after != before)
+  }
+
+  @Test func aFolderWithOneGGUFFileIsACheckpoint() throws {
+    _ = try convert("llama", "llama")
+    #expect(try Model(folder: folder.url.path).checkpoint.folder == path)
+    #expect(try Checkpoint(folder: path).fingerprint == Checkpoint(folder: folder.url.path).fingerprint)
+  }
+
+  private func refusal(_ member: GGUFFile.Member) throws -> String {
+    _ = try convert("llama", "llama")
+    let file = try GGUFFile(path: path)
+    let metadata = file.metadata.filter { $0.key != member.key } + [member]
+    let writer = GGUFWriter(
+      metadata: metadata, tensors: file.tensors.map { .init(name: $0.name, type: $0.type, shape: $0.shape) })
+    let places = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.bytes) })
+    try writer.write(to: folder.path("changed.gguf")) { tensor throws(CheckpointError) in
+      file.file.region(places[tensor.name] ?? 0..<0)
+    }
+    let error = #expect(throws: CheckpointError.self) { try Model(folder: folder.path("changed.gguf")) }
+    return error?.description ?? ""
+  }
+
+  @Test func whatIsNotComputedIsRefusedByName() throws {
+    let cases: [(String, GGUFValue, String)] = [
+      ("general.architecture", .string("gemma3"), "gemma3"),
+      ("general.architecture", .uint32(1), "general.architecture"),
+      ("llama.attention.sliding_window", .uint32(128), "sliding_window"),
+      ("llama.rope.scaling.type", .string("longrope"), "longrope"),
+      ("llama.something.new", .boolean(true), "something.new"),
+      ("llama.attention.head_count_kv", .int32s([1, 2]), "head_count_kv"),
+      ("llama.vocab_size", .uint32(3), "vocab_size"),
+    ]
+    for (key, value, word) in cases {
+      #expect(try refusal(.init(key: key, value: value)).contains(word), "\(key)")
+    }
+  }
+}
