@@ -206,6 +206,19 @@ package struct Checkpoint: Sendable {
       code, file: shards[place.shard].path, tensor: name, offset: place.bytes.lowerBound, problem)
   }
 
+  // MARK: Memory
+
+  /// Gives back the memory of a tensor's mapped pages, for those who read a checkpoint from one end to the other.
+  package func release(_ name: String) {
+    guard let place = places[name] else { return }
+    shards[place.shard].file.release(place.entry.bytes)
+  }
+
+  /// Gives back the memory of all mapped pages.
+  package func releaseAll() {
+    for shard in shards { shard.file.release(0..<shard.file.byteCount) }
+  }
+
   // MARK: Identity
 
   /// Identifies the checkpoint by its configuration, its headers and a sample of each tensor's bytes, so that a model of

@@ -5,76 +5,37 @@ package import Tensors
 /// Writes a copy of a checkpoint in which some matrices are replaced by others of the same shape and type.
 ///
 /// Shards keep their layout and headers, and every byte outside the replaced matrices; all other files of the folder are
-/// copied. Of a model in GGUF, its file or parts are copied, to a file. The copy is made under a temporary name beside the target, synced, and renamed when it is whole.
+/// copied. Of a model in GGUF, its file or parts are copied, to a file. The copy is made under a temporary name beside the
+/// target, synced, and renamed when it is whole.
 package struct CheckpointCopy {
   private let checkpoint: Checkpoint
-  private let target: String
-  private let replacesExisting: Bool
-  /// Of a model in GGUF, whose files are copied without what lies beside them.
-  private let gguf: GGUFCopy?
+  private let place: Place
 
-  /// What must not lie in the target: the original, and what the caller still needs or has just written.
-  private let precious: [String]
+  private enum Place {
+    case folder(FolderReplacement)
+    /// Of a model in GGUF, whose files are copied without what lies beside them.
+    case gguf(GGUFCopy)
+  }
 
   /// Checks, before any work, that the target may be written.
   ///
   /// - Parameters:
   ///   - replacesExisting: Whether an earlier copy may be replaced. Nothing else ever is: the target must be a checkpoint
   ///     and hold no file that the original does not have.
-  ///   - precious: Other files and folders that the target must neither be nor hold.
+  ///   - precious: What the caller still needs or has just written: the target must neither be nor hold it.
   package init(
     of checkpoint: Checkpoint, to target: String, replacesExisting: Bool, sparing precious: [String] = []
   ) throws(CheckpointError) {
-    guard !target.isEmpty else { throw CheckpointError(.unwritable, file: "\"\"", "the name of a folder is needed") }
     self.checkpoint = checkpoint
-    self.target = absolutePath(target)
-    self.replacesExisting = replacesExisting
-    self.precious = precious
     if let parts = checkpoint.gguf {
-      gguf = try GGUFCopy(of: parts, to: target, replacesExisting: replacesExisting, sparing: precious)
+      place = .gguf(try GGUFCopy(of: parts, to: target, replacesExisting: replacesExisting, sparing: precious))
       return
     }
-    gguf = nil
-    try restoreInterruptedReplacement()
-    try refuseUnsafeTarget()
-  }
-
-  private func refuseUnsafeTarget() throws(CheckpointError) {
-    let source = resolvedPath(checkpoint.folder)
-    let resolved = resolvedPath(target)
-    guard resolved != source, !source.hasPrefix(resolved + "/"), !resolved.hasPrefix(source + "/") else {
-      throw CheckpointError(.exists, file: target, "the original checkpoint lies there; give another folder")
-    }
-    for path in precious.map(resolvedPath) where path == resolved || path.hasPrefix(resolved + "/") {
-      throw CheckpointError(.exists, file: target, "\(path) lies there and is still needed; give another folder")
-    }
-    guard FileManager.default.fileExists(atPath: target) else { return }
-    guard replacesExisting else {
-      throw CheckpointError(.exists, file: target, "exists already; give another folder, or --force to replace it")
-    }
-    guard (try? Checkpoint(folder: target)) != nil else {
-      throw CheckpointError(.exists, file: target, "exists and is not a checkpoint, so it is not replaced")
-    }
-    if let stranger = firstStranger(in: target, against: checkpoint.folder) {
-      throw CheckpointError(
-        .exists, file: target, "holds \(stranger), which the original does not have, so it is not replaced")
-    }
-  }
-
-  /// The first file of a folder that has no namesake in another one.
-  private func firstStranger(in folder: String, against other: String) -> String? {
-    let manager = FileManager.default
-    for name in ((try? manager.contentsOfDirectory(atPath: folder)) ?? []).sorted() {
-      let (path, namesake) = (folder + "/" + name, other + "/" + name)
-      guard manager.fileExists(atPath: namesake) else { return path }
-      var isFolder = false
-      if manager.fileExists(atPath: path, isDirectory: &isFolder), isFolder,
-        let stranger = firstStranger(in: path, against: namesake)
-      {
-        return stranger
-      }
-    }
-    return nil
+    let folder = checkpoint.folder
+    place = .folder(
+      try FolderReplacement(
+        of: target, replacesExisting: replacesExisting, sources: [folder], precious: precious,
+        mayReplace: { FileManager.default.fileExists(atPath: folder + "/" + $0) }))
   }
 
   /// - Parameters:
@@ -83,41 +44,29 @@ package struct CheckpointCopy {
   package func write(
     replacing replacements: [TensorReference: StoredMatrix], progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
-    if let gguf {
+    switch place {
+    case .gguf(let copy):
       let ordered = replacements.sorted {
         ($0.key.tensor, $0.key.storedRows.lowerBound) < ($1.key.tensor, $1.key.storedRows.lowerBound)
       }
-      try gguf.write(
+      try copy.write(
         replacing: ordered.map { .init(tensor: $0.key.tensor, rows: $0.key.storedRows, matrix: $0.value) },
         progress: progress)
-      return
-    }
-    let temporary = partialPath
-    let manager = FileManager.default
-    if manager.fileExists(atPath: temporary) { try manager.removeItem(atPath: temporary) }
-    do {
-      try manager.createDirectory(atPath: temporary, withIntermediateDirectories: true)
-      try copyFolder(checkpoint.folder, to: temporary, skipping: Set(checkpoint.shards.map { fileName($0.path) }))
-      try copyShards(to: temporary, replacing: replacements, progress: progress)
-      try AtomicFile.syncFolder(temporary)
-      try putInPlace(temporary)
-    } catch {
-      try? manager.removeItem(atPath: temporary)
-      throw error
+    case .folder(let replacement):
+      try replacement.perform { folder in
+        try copyFolder(checkpoint.folder, to: folder, skipping: Set(checkpoint.shards.map { fileName($0.path) }))
+        try copyShards(to: folder, replacing: replacements, progress: progress)
+      }
     }
   }
 
   /// Files of the original that hold weights which this copy does not change, so that a reader of them sees no reduction.
   package var untouchedWeightFiles: [String] {
-    guard gguf == nil else { return [] }
+    guard checkpoint.gguf == nil else { return [] }
     let shardNames = Set(checkpoint.shards.map { fileName($0.path) })
     let endings = [".safetensors", ".bin", ".pt", ".pth", ".gguf"]
     let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoint.folder)) ?? []
     return names.filter { name in !shardNames.contains(name) && endings.contains { name.hasSuffix($0) } }.sorted()
-  }
-
-  private var partialPath: String {
-    "\(AtomicFile.parentFolder(of: target))/.\(fileName(target)).partial"
   }
 
   /// Links to files are followed: a folder of the Hugging Face cache is made of them. Links to folders, which may lead
@@ -178,63 +127,4 @@ package struct CheckpointCopy {
     }
     try AtomicFile.syncAndClose(descriptor, path: path)
   }
-
-  /// An existing checkpoint steps aside under another name, and is removed once the new one stands in its place.
-  private func putInPlace(_ temporary: String) throws {
-    try refuseUnsafeTarget()
-    let parent = AtomicFile.parentFolder(of: target)
-    let aside = asidePath
-    let manager = FileManager.default
-    let replaces = replacesExisting && manager.fileExists(atPath: target)
-    if replaces {
-      if manager.fileExists(atPath: aside) { try manager.removeItem(atPath: aside) }
-      try rename(target, to: aside)
-    }
-    do {
-      try rename(temporary, to: target)
-    } catch {
-      if replaces { try rename(aside, to: target) }
-      throw error
-    }
-    try AtomicFile.syncFolder(parent)
-    if replaces { try manager.removeItem(atPath: aside) }
-  }
-
-  private var asidePath: String { "\(AtomicFile.parentFolder(of: target))/.\(fileName(target)).replaced" }
-
-  /// A replacement that was cut off between its two renames left the old checkpoint aside and nothing in its place.
-  private func restoreInterruptedReplacement() throws(CheckpointError) {
-    let manager = FileManager.default
-    if manager.fileExists(atPath: asidePath), !manager.fileExists(atPath: target) {
-      try rename(asidePath, to: target)
-    }
-  }
-
-  private func rename(_ old: String, to new: String) throws(CheckpointError) {
-    guard Glibc.rename(old, new) == 0 else { throw CheckpointError(.unwritable, file: new, systemMessage()) }
-  }
-}
-
-func fileName(_ path: String) -> String {
-  String(path.split(separator: "/").last ?? "")
-}
-
-func absolutePath(_ path: String) -> String {
-  let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
-  return "/" + absolute.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
-}
-
-/// The path with links resolved, as far as it exists. Beyond that, ".." takes back the part before it: that part may be
-/// made before the path is used.
-func resolvedPath(_ path: String) -> String {
-  let absolute = absolutePath(path)
-  guard let resolved = realpath(absolute, nil) else {
-    let parent = AtomicFile.parentFolder(of: absolute)
-    guard parent != absolute else { return absolute }
-    let resolvedParent = resolvedPath(parent)
-    if fileName(absolute) == ".." { return AtomicFile.parentFolder(of: resolvedParent) }
-    return (resolvedParent == "/" ? "" : resolvedParent) + "/" + fileName(absolute)
-  }
-  defer { free(resolved) }
-  return String(cString: resolved)
 }

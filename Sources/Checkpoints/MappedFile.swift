@@ -39,6 +39,14 @@ package final class MappedFile: Sendable {
     try body(UnsafeRawBufferPointer(start: base, count: byteCount))
   }
 
+  /// Gives back the memory of a part's pages; they are read again when they are touched.
+  package func release(_ range: Range<Int>) {
+    guard let base, !range.isEmpty else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let start = range.lowerBound / page * page
+    madvise(UnsafeMutableRawPointer(mutating: base + start), range.upperBound - start, MADV_DONTNEED)
+  }
+
   /// A part of the file, which keeps the file mapped.
   package func region(_ range: Range<Int>) -> MappedRegion {
     precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "bytes \(range) outside \(path)")

@@ -1,0 +1,148 @@
+internal import FoundationEssentials
+internal import Glibc
+
+/// Puts a new checkpoint folder in its place, whole or not at all: it is made under a temporary name beside the target,
+/// synced, and renamed.
+///
+/// Nothing is ever lost to it: not a folder that the new one is made from, nor one that the caller still needs, nor any
+/// file that does not belong to an earlier checkpoint of the same making.
+struct FolderReplacement {
+  let target: String
+  private let replacesExisting: Bool
+  /// Folders that the new one is made from: the target is none of them, nor inside one, nor around one.
+  private let sources: [String]
+  /// What the target must neither be nor hold.
+  private let precious: [String]
+  /// Whether a file of an existing target, by its path in the folder, may be replaced.
+  private let mayReplace: (String) -> Bool
+
+  /// Checks, before any work, that the target may be written.
+  init(
+    of target: String, replacesExisting: Bool, sources: [String], precious: [String],
+    mayReplace: @escaping (String) -> Bool
+  ) throws(CheckpointError) {
+    guard !target.isEmpty else { throw CheckpointError(.unwritable, file: "\"\"", "the name of a folder is needed") }
+    self.target = absolutePath(target)
+    self.replacesExisting = replacesExisting
+    self.sources = sources
+    self.precious = precious
+    self.mayReplace = mayReplace
+    try restoreInterruptedReplacement()
+    try refuseUnsafeTarget()
+  }
+
+  private func refuseUnsafeTarget() throws(CheckpointError) {
+    let resolved = resolvedPath(target)
+    for source in sources.map(resolvedPath) {
+      guard resolved != source, !source.hasPrefix(resolved + "/"), !resolved.hasPrefix(source + "/") else {
+        throw CheckpointError(.exists, file: target, "the original checkpoint lies there; give another folder")
+      }
+    }
+    for path in precious.map(resolvedPath) where path == resolved || path.hasPrefix(resolved + "/") {
+      throw CheckpointError(.exists, file: target, "\(path) lies there and is still needed; give another folder")
+    }
+    guard FileManager.default.fileExists(atPath: target) else { return }
+    guard replacesExisting else {
+      throw CheckpointError(.exists, file: target, "exists already; give another folder, or --force to replace it")
+    }
+    guard (try? Checkpoint(folder: target)) != nil else {
+      throw CheckpointError(.exists, file: target, "exists and is not a checkpoint, so it is not replaced")
+    }
+    if let stranger = firstStranger(in: "") {
+      throw CheckpointError(
+        .exists, file: target, "holds \(target)/\(stranger), which the new one does not have, so it is not replaced")
+    }
+  }
+
+  /// The first file or folder of the target that may not be replaced, by its path in it.
+  private func firstStranger(in folder: String) -> String? {
+    let manager = FileManager.default
+    for name in ((try? manager.contentsOfDirectory(atPath: target + "/" + folder)) ?? []).sorted() {
+      let path = folder + name
+      guard mayReplace(path) else { return path }
+      var isFolder = false
+      if manager.fileExists(atPath: target + "/" + path, isDirectory: &isFolder), isFolder,
+        let stranger = firstStranger(in: path + "/")
+      {
+        return stranger
+      }
+    }
+    return nil
+  }
+
+  /// Makes the new folder and puts it in place. When the body throws, the target is as it was.
+  ///
+  /// - Parameter fill: Writes the files, each synced, into the folder it is given.
+  func perform(_ fill: (_ folder: String) throws -> Void) throws {
+    let temporary = "\(AtomicFile.parentFolder(of: target))/.\(fileName(target)).partial"
+    let manager = FileManager.default
+    if manager.fileExists(atPath: temporary) { try manager.removeItem(atPath: temporary) }
+    do {
+      try manager.createDirectory(atPath: temporary, withIntermediateDirectories: true)
+      try fill(temporary)
+      try AtomicFile.syncFolder(temporary)
+      try putInPlace(temporary)
+    } catch {
+      try? manager.removeItem(atPath: temporary)
+      throw error
+    }
+  }
+
+  /// An existing checkpoint steps aside under another name, and is removed once the new one stands in its place.
+  private func putInPlace(_ temporary: String) throws {
+    try refuseUnsafeTarget()
+    let aside = asidePath
+    let manager = FileManager.default
+    let replaces = replacesExisting && manager.fileExists(atPath: target)
+    if replaces {
+      if manager.fileExists(atPath: aside) { try manager.removeItem(atPath: aside) }
+      try rename(target, to: aside)
+    }
+    do {
+      try rename(temporary, to: target)
+    } catch {
+      if replaces { try rename(aside, to: target) }
+      throw error
+    }
+    try AtomicFile.syncFolder(AtomicFile.parentFolder(of: target))
+    if replaces { try manager.removeItem(atPath: aside) }
+  }
+
+  private var asidePath: String { "\(AtomicFile.parentFolder(of: target))/.\(fileName(target)).replaced" }
+
+  /// A replacement that was cut off between its two renames left the old checkpoint aside and nothing in its place.
+  private func restoreInterruptedReplacement() throws(CheckpointError) {
+    let manager = FileManager.default
+    if manager.fileExists(atPath: asidePath), !manager.fileExists(atPath: target) {
+      try rename(asidePath, to: target)
+    }
+  }
+
+  private func rename(_ old: String, to new: String) throws(CheckpointError) {
+    guard Glibc.rename(old, new) == 0 else { throw CheckpointError(.unwritable, file: new, systemMessage()) }
+  }
+}
+
+func fileName(_ path: String) -> String {
+  String(path.split(separator: "/").last ?? "")
+}
+
+func absolutePath(_ path: String) -> String {
+  let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+  return "/" + absolute.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+}
+
+/// The path with links resolved, as far as it exists. Beyond that, ".." takes back the part before it: that part may be
+/// made before the path is used.
+func resolvedPath(_ path: String) -> String {
+  let absolute = absolutePath(path)
+  guard let resolved = realpath(absolute, nil) else {
+    let parent = AtomicFile.parentFolder(of: absolute)
+    guard parent != absolute else { return absolute }
+    let resolvedParent = resolvedPath(parent)
+    if fileName(absolute) == ".." { return AtomicFile.parentFolder(of: resolvedParent) }
+    return (resolvedParent == "/" ? "" : resolvedParent) + "/" + fileName(absolute)
+  }
+  defer { free(resolved) }
+  return String(cString: resolved)
+}

@@ -1,0 +1,40 @@
+internal import FoundationEssentials
+
+/// A new checkpoint folder beside those it is made from, with the tokenizer of one of them. What it replaces, if it may, is
+/// an earlier one of the kind: weights, configuration, card and tokenizer, and no other file.
+package struct MergedFolder {
+  private let place: FolderReplacement
+  private let source: String
+
+  /// What a tokenizer and its defaults for generation consist of.
+  private static let copied = [
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.model",
+    "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json",
+  ]
+
+  /// Checks, before any work, that the target may be written.
+  package init(
+    _ target: String, replacesExisting: Bool, parents: [String], precious: [String], tokenizerFrom source: String
+  ) throws(CheckpointError) {
+    self.source = source
+    let known = Set(Self.copied + ["config.json", "README.md", SafetensorsWriter.indexName])
+    place = try FolderReplacement(
+      of: target, replacesExisting: replacesExisting, sources: parents, precious: precious,
+      mayReplace: { known.contains($0) || Self.isWeightFile($0) })
+  }
+
+  private static func isWeightFile(_ name: String) -> Bool {
+    name.hasPrefix("model") && name.hasSuffix(".safetensors")
+  }
+
+  /// Copies the tokenizer, lets the body write the rest, and puts the folder in its place.
+  package func write(_ body: (_ folder: String) throws -> Void) throws {
+    try place.perform { folder in
+      for name in Self.copied where FileManager.default.fileExists(atPath: source + "/" + name) {
+        let bytes = try MappedFile(path: source + "/" + name).withBytes { Array($0) }
+        try AtomicFile.write(bytes, to: folder + "/" + name)
+      }
+      try body(folder)
+    }
+  }
+}

@@ -1,0 +1,170 @@
+internal import FoundationEssentials
+internal import Glibc
+package import Tensors
+
+/// Writes the weights of a checkpoint tensor by tensor, into one file or shards with an index.
+///
+/// All headers are known before the first byte of a tensor: names, types and shapes come first, then the bytes, appended
+/// in the same order in pieces of any size, so that no tensor need be in memory as a whole. The files are laid out as the
+/// format's own library does: tensors sorted by name, `"format": "pt"` in the metadata, the header padded to 8 bytes.
+/// Source: github.com/huggingface/safetensors, "Format".
+package final class SafetensorsWriter {
+  package struct Tensor: Sendable {
+    package let name: String
+    package let type: ElementType
+    package let shape: [Int]
+
+    package init(name: String, type: ElementType, shape: [Int]) {
+      self.name = name
+      self.type = type
+      self.shape = shape
+    }
+
+    package var byteCount: Int { shape.reduce(type.byteCount, *) }
+  }
+
+  /// In the order in which their bytes are to be appended: the names', byte by byte.
+  package let tensors: [Tensor]
+  /// The tensors of each file.
+  private let shards: [Range<Int>]
+  private let folder: String
+  private var descriptor: Int32 = -1
+  private var shard = -1
+  private var position = 0
+  /// Index of the tensor whose bytes come next, and how many of them are there.
+  private var current = 0
+  private var appended = 0
+
+  /// - Parameters:
+  ///   - folder: An existing folder, not yet holding the files.
+  ///   - shardSize: Bytes of tensors that a file may hold; a tensor that is larger has a file of its own.
+  package init(_ tensors: [Tensor], to folder: String, shardSize: Int) {
+    let sorted = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    precondition(zip(sorted, sorted.dropFirst()).allSatisfy { $0.name != $1.name }, "two tensors of one name")
+    self.tensors = sorted
+    self.shards = Self.shards(sorted, limit: shardSize)
+    self.folder = folder
+  }
+
+  private static func shards(_ tensors: [Tensor], limit: Int) -> [Range<Int>] {
+    var result: [Range<Int>] = []
+    var (start, size) = (0, 0)
+    for (index, tensor) in tensors.enumerated() {
+      if index > start, size + tensor.byteCount > limit {
+        result.append(start..<index)
+        (start, size) = (index, 0)
+      }
+      size += tensor.byteCount
+    }
+    return result + [start..<tensors.count]
+  }
+
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+  }
+
+  package static let indexName = "model.safetensors.index.json"
+
+  /// The files with tensors: model.safetensors, or model-00001-of-00003.safetensors and so on.
+  package static func fileNames(shardCount: Int) -> [String] {
+    func digits(_ number: Int) -> String { String(String(100_000 + number).dropFirst()) }
+    if shardCount == 1 { return ["model.safetensors"] }
+    return (1...shardCount).map { "model-\(digits($0))-of-\(digits(shardCount)).safetensors" }
+  }
+
+  package var fileNames: [String] { Self.fileNames(shardCount: shards.count) }
+
+  package var byteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
+
+  /// Appends the next bytes of the tensor named, which must be the one whose turn it is.
+  package func append(_ bytes: UnsafeRawBufferPointer, of name: String) throws(CheckpointError) {
+    precondition(current < tensors.count && tensors[current].name == name, "\(name) out of turn")
+    precondition(appended + bytes.count <= tensors[current].byteCount, "\(name) has fewer bytes")
+    if shard < 0 || current >= shards[shard].upperBound { try openNextShard() }
+    try AtomicFile.write(bytes, to: descriptor, at: position, path: path)
+    position += bytes.count
+    appended += bytes.count
+    if appended == tensors[current].byteCount {
+      current += 1
+      appended = 0
+    }
+  }
+
+  /// Appends rows of a matrix, or all of it, as they are stored.
+  package func append(_ matrix: StoredMatrix, of name: String) throws(CheckpointError) {
+    precondition(current < tensors.count && tensors[current].type == matrix.type, "\(name) has another type")
+    var problem: CheckpointError?
+    matrix.region.withBytes { bytes in
+      do throws(CheckpointError) { try append(bytes, of: name) } catch { problem = error }
+    }
+    if let problem { throw problem }
+  }
+
+  /// Syncs the last file and writes the index, if there are several.
+  package func finish() throws(CheckpointError) {
+    precondition(current == tensors.count, "\(tensors.count - current) tensors are missing")
+    try closeShard()
+    guard shards.count > 1 else { return }
+    var map: [JSON.Member] = []
+    for (name, range) in zip(fileNames, shards) {
+      map += tensors[range].map { JSON.Member(key: $0.name, value: .string(name)) }
+    }
+    let index = JSON.object([
+      JSON.Member(key: "metadata", value: .object([JSON.Member(key: "total_size", value: .integer(byteCount))])),
+      JSON.Member(key: "weight_map", value: .object(map)),
+    ])
+    try AtomicFile.write(index.indented + "\n", to: folder + "/" + Self.indexName)
+  }
+
+  // MARK: Files
+
+  private var path: String { folder + "/" + fileNames[max(shard, 0)] }
+
+  private func openNextShard() throws(CheckpointError) {
+    try closeShard()
+    shard += 1
+    descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw CheckpointError(.unwritable, file: path, systemMessage()) }
+    let header = Self.header(tensors[shards[shard]])
+    var problem: CheckpointError?
+    header.withUnsafeBytes { bytes in
+      do throws(CheckpointError) {
+        try AtomicFile.write(bytes, to: descriptor, at: 0, path: path)
+      } catch {
+        problem = error
+      }
+    }
+    if let problem { throw problem }
+    position = header.count
+  }
+
+  private func closeShard() throws(CheckpointError) {
+    guard descriptor >= 0 else { return }
+    let finished = descriptor
+    descriptor = -1
+    try AtomicFile.syncAndClose(finished, path: path)
+  }
+
+  private static func header(_ tensors: ArraySlice<Tensor>) -> [UInt8] {
+    var members = [
+      JSON.Member(key: "__metadata__", value: .object([JSON.Member(key: "format", value: .string("pt"))]))
+    ]
+    var offset = 0
+    for tensor in tensors {
+      let end = offset + tensor.byteCount
+      members.append(
+        JSON.Member(
+          key: tensor.name,
+          value: .object([
+            JSON.Member(key: "dtype", value: .string(tensor.type.rawValue)),
+            JSON.Member(key: "shape", value: .array(tensor.shape.map { .integer($0) })),
+            JSON.Member(key: "data_offsets", value: .array([.integer(offset), .integer(end)])),
+          ])))
+      offset = end
+    }
+    var text = Array(JSON.object(members).compact.utf8)
+    while text.count % 8 != 0 { text.append(UInt8(ascii: " ")) }
+    let length = UInt64(text.count)
+    return (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + text
+  }
+}

@@ -1,0 +1,93 @@
+import CheckpointFixtures
+import Checkpoints
+import Foundation
+import Tensors
+import Testing
+
+/// What is written is read again, in one file and in shards, and laid out as the format's own library does.
+struct SafetensorsWriterTests {
+  private let folder: TemporaryFolder
+  private let model = TinyModel()
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func tensors(_ model: TinyModel) throws -> [SafetensorsWriter.Tensor] {
+    try model.tensors.map {
+      SafetensorsWriter.Tensor(name: $0.name, type: try #require(ElementType(rawValue: $0.type)), shape: $0.shape)
+    }
+  }
+
+  /// Appends each tensor in pieces of so many bytes.
+  private func write(_ model: TinyModel, shardSize: Int = .max, piece: Int = .max) throws -> [String] {
+    try Data(model.configurationText.utf8).write(to: folder["config.json"])
+    let writer = SafetensorsWriter(try tensors(model), to: folder.url.path, shardSize: shardSize)
+    for tensor in writer.tensors {
+      let bytes = try #require(model.tensors.first { $0.name == tensor.name }).bytes
+      for start in stride(from: 0, to: bytes.count, by: min(piece, bytes.count)) {
+        try bytes[start..<min(bytes.count, start + min(piece, bytes.count))].withUnsafeBytes {
+          try writer.append($0, of: tensor.name)
+        }
+      }
+    }
+    try writer.finish()
+    return writer.fileNames
+  }
+
+  private func expectRereadEqual(_ model: TinyModel) throws {
+    let checkpoint = try Checkpoint(folder: folder.url.path)
+    #expect(checkpoint.tensorNames == model.tensors.map(\.name).sorted())
+    for tensor in model.tensors {
+      let columns = try #require(tensor.shape.last)
+      let rows = tensor.shape.count == 1 ? 1 : tensor.shape[0]
+      let matrix = try checkpoint.matrix(tensor.name, rows: rows, columns: columns)
+      #expect(matrix.region.withBytes { Array($0) } == tensor.bytes, "\(tensor.name)")
+    }
+  }
+
+  @Test(arguments: [Int.max, 1000, 7]) func oneFile(_ piece: Int) throws {
+    #expect(try write(model, piece: piece) == ["model.safetensors"])
+    try expectRereadEqual(model)
+    let file = try SafetensorsFile(path: folder.path("model.safetensors"))
+    #expect(file.entries.map(\.name) == model.tensors.map(\.name).sorted())
+    // The header ends where numbers of any size may begin.
+    #expect(file.headerBytes.upperBound % 8 == 0)
+    #expect(!FileManager.default.fileExists(atPath: folder.path("model.safetensors.index.json")))
+  }
+
+  @Test(arguments: [5000, 1, 12_000]) func shards(_ size: Int) throws {
+    let names = try write(model, shardSize: size)
+    #expect(names.count > 1 && names == SafetensorsWriter.fileNames(shardCount: names.count))
+    try expectRereadEqual(model)
+    for name in names {
+      let entries = try SafetensorsFile(path: folder.path(name)).entries
+      #expect(entries.count == 1 || entries.reduce(0) { $0 + $1.bytes.count } <= size)
+    }
+    let index = try Configuration(path: folder.path("model.safetensors.index.json"))
+    #expect(index["metadata"]?["total_size"]?.integer == model.tensors.reduce(0) { $0 + $1.bytes.count })
+  }
+
+  @Test func namesThatJSONEscapes() throws {
+    var model = TinyModel()
+    model.tensors = [TinyTensor(name: "a \"b\"\\\n\u{1}é", type: "F32", shape: [2, 1], bytes: Array(0..<8))]
+    _ = try write(model)
+    try expectRereadEqual(model)
+  }
+
+  @Test func aFileThatIsThereIsNotWrittenOver() throws {
+    try Data("mine".utf8).write(to: folder["model.safetensors"])
+    #expect(throws: CheckpointError.self) { try write(model) }
+    #expect(try Data(contentsOf: folder["model.safetensors"]) == Data("mine".utf8))
+  }
+
+  @Test func jsonTextReadsAsTheSame() throws {
+    let text = #"{"a":[1,-2.5,1e-05,true,false,null,"\"\\\n\u0001é"],"b":{},"c":[],"d":{"e":1e+20}}"#
+    let json = try JSON(parsing: Array(text.utf8))
+    for written in [json.compact, json.indented] {
+      let again = try JSON(parsing: Array(written.utf8))
+      #expect(again.compact == json.compact)
+    }
+    #expect(json.compact == #"{"a":[1,-2.5,1e-05,true,false,null,"\"\\\n\u0001é"],"b":{},"c":[],"d":{"e":1e+20}}"#)
+    #expect(
+      try JSON(parsing: Array(#"{"a":[1],"b":{}}"#.utf8)).indented == "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}")
+  }
+}
