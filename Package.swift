@@ -24,6 +24,10 @@ let package = Package(
     // MARK: LASER: scoring, reducing, searching
     .target(name: "Evaluation", dependencies: ["Inference", "Tokenization", "Checkpoints", "Tensors"]),
     .target(
+      name: "Merging",
+      dependencies: ["Inference", "Tokenization", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams")]
+    ),
+    .target(
       name: "RankReduction",
       dependencies: ["Inference", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams")]
     ),
@@ -40,8 +44,8 @@ let package = Package(
     .executableTarget(
       name: "laser",
       dependencies: [
-        "Reports", "Search", "RankReduction", "Evaluation", "Inference", "Tokenization", "Checkpoints", "Tensors",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Reports", "Search", "RankReduction", "Merging", "Evaluation", "Inference", "Tokenization", "Checkpoints",
+        "Tensors", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
 
@@ -60,6 +64,10 @@ let package = Package(
       dependencies: [
         "CheckpointFixtures", "Inference", "Evaluation", "RankReduction", "Tokenization", "Checkpoints", "Tensors",
       ]
+    ),
+    .testTarget(
+      name: "MergingTests",
+      dependencies: ["Merging", "CheckpointFixtures", "Inference", "Tokenization", "Checkpoints", "Tensors"]
     ),
     .testTarget(name: "RankReductionTests", dependencies: ["RankReduction", "Tensors"]),
     .testTarget(

@@ -55,6 +55,14 @@ package struct Tokenizer: Sendable {
   /// One more than the largest id, added tokens included.
   package var vocabularySize: Int { max(model.vocabulary.size, addedTokens.size) }
 
+  /// The smallest id that belongs to another token than in the other tokenizer; nil where every id means the same.
+  package func firstDifference(from other: Tokenizer) -> Int32? {
+    func token(_ id: Int32, of tokenizer: Tokenizer) -> [UInt8]? {
+      tokenizer.model.vocabulary.token(of: id) ?? tokenizer.addedTokens.token(of: id)?.pattern
+    }
+    return (0..<Int32(max(vocabularySize, other.vocabularySize))).first { token($0, of: self) != token($0, of: other) }
+  }
+
   package func id(of token: String) -> Int32? {
     let bytes = Array(token.utf8)
     return addedTokens.id(of: bytes) ?? model.vocabulary.id(of: bytes)

@@ -1,0 +1,196 @@
+internal import Checkpoints
+internal import FoundationEssentials
+package import Inference
+internal import Tensors
+internal import Tokenization
+
+/// Dense models of one shape made into one mixture of experts, without any of them in memory as a whole.
+///
+/// Each parent gives its feed-forward layers as an expert; the base gives everything else and the tokenizer. Tensors are
+/// read from mapped files and appended to the new ones one by one, and their pages given back.
+package struct Merge {
+  private let configuration: MergeConfiguration
+  private let base: Model
+  /// By expert.
+  private let parents: [Model]
+  private let tokenizer: Tokenizer?
+  private let type: ElementType
+  package let mixture: MergedMixture
+
+  /// From here on routers are said to be ill-conditioned, as mergekit does.
+  package static let worryingCondition = 5.0
+
+  package struct Outcome: Sendable {
+    package let files: [String]
+    package let byteCount: Int
+    package let parameterCount: Int
+    /// By layer: the largest singular value of the router's matrix over the smallest, before rounding.
+    package let gateConditions: [Double]
+  }
+
+  /// Opens and compares the parents.
+  ///
+  /// - Parameter anyVocabulary: Whether an expert may come from a model with another vocabulary than the base's. Only its
+  ///   feed-forward layers are used, but they were trained to the base's tokens only if the vocabularies agree.
+  package init(_ configuration: MergeConfiguration, anyVocabulary: Bool = false) throws {
+    self.configuration = configuration
+    var opened: [String: Model] = [:]
+    func open(_ parent: MergeConfiguration.Parent, _ place: String) throws -> Model {
+      if let model = opened[parent.folder] { return model }
+      guard FileManager.default.fileExists(atPath: parent.folder) else {
+        throw MergeError(
+          "\(place): \(parent.folder): no such folder; give a checkpoint's folder, relative to the configuration file")
+      }
+      let checkpoint = try Checkpoint(folder: parent.folder)
+      try MergedMixture.refuseUnmergeable(checkpoint)
+      let model = try Model(checkpoint)
+      opened[parent.folder] = model
+      return model
+    }
+    base = try open(configuration.base, "base_model")
+    parents = try configuration.experts.enumerated().map { try open($1.parent, MergeConfiguration.place($0)) }
+    for parent in parents { try Self.refuseOtherShape(parent, base: base) }
+    guard configuration.experts.count <= 100_000 / base.configuration.layerCount else {
+      throw MergeError("\(configuration.experts.count) experts in each layer are too many")
+    }
+    let hasTokenizer = FileManager.default.fileExists(atPath: base.checkpoint.folder + "/tokenizer.json")
+    tokenizer =
+      hasTokenizer || configuration.gateMode.needsPrompts ? try Tokenizer(folder: base.checkpoint.folder) : nil
+    if !anyVocabulary {
+      for parent in opened.values.sorted(by: { $0.checkpoint.folder < $1.checkpoint.folder }) {
+        try Self.refuseOtherVocabulary(parent, base: base, tokenizer)
+      }
+    }
+    let embedding = base.layout.embedding
+    type = try configuration.type ?? base.stored(embedding).type
+    mixture = try MergedMixture(
+      base: base, expertCount: parents.count, expertsPerToken: configuration.expertsPerToken, type: type)
+  }
+
+  private static func refuseOtherShape(_ parent: Model, base: Model) throws(MergeError) {
+    let (a, b) = (parent.configuration, base.configuration)
+    let numbers = [
+      ("hidden_size", a.hiddenSize, b.hiddenSize), ("intermediate_size", a.intermediateSize, b.intermediateSize),
+      ("num_hidden_layers", a.layerCount, b.layerCount), ("num_attention_heads", a.headCount, b.headCount),
+      ("num_key_value_heads", a.keyValueHeadCount, b.keyValueHeadCount),
+      ("head_dim", a.headDimension, b.headDimension),
+    ]
+    for (key, its, bases) in numbers where its != bases {
+      throw MergeError(
+        "\(parent.checkpoint.folder): its \(key) is \(its) but the base's, \(base.checkpoint.folder), is \(bases); "
+          + "only models of one shape merge")
+    }
+  }
+
+  private static func refuseOtherVocabulary(_ parent: Model, base: Model, _ tokenizer: Tokenizer?) throws {
+    let (folder, baseFolder) = (parent.checkpoint.folder, base.checkpoint.folder)
+    let advice = "merge models of one vocabulary, or say --any-vocabulary"
+    guard parent.configuration.vocabularySize == base.configuration.vocabularySize else {
+      throw MergeError(
+        "\(folder): its vocabulary has \(parent.configuration.vocabularySize) tokens, the base's, \(baseFolder), "
+          + "\(base.configuration.vocabularySize); \(advice)")
+    }
+    guard let tokenizer, FileManager.default.fileExists(atPath: folder + "/tokenizer.json"),
+      try Tokenizer.fingerprint(folder: folder) != Tokenizer.fingerprint(folder: baseFolder)
+    else { return }
+    if let id = try Tokenizer(folder: folder).firstDifference(from: tokenizer) {
+      throw MergeError("\(folder): its token \(id) is another than the base's, \(baseFolder); \(advice)")
+    }
+  }
+
+  // MARK: Writing
+
+  /// Everything that the merge reads, so that nothing of it is written over.
+  package var folders: [String] { Set(([base] + parents).map(\.checkpoint.folder)).sorted() }
+
+  /// Makes the routers, and writes the mixture's folder.
+  ///
+  /// - Parameters:
+  ///   - shardSize: Bytes of tensors that a file may hold.
+  ///   - precious: What the folder must neither be nor hold, beside the parents.
+  ///   - program: As the model card names it.
+  ///   - progress: Called with what is done and the share of it.
+  package func write(
+    to target: String, shardSize: Int, replacesExisting: Bool, sparing precious: [String], program: String,
+    progress: (String, Double) throws -> Void = { _, _ in }
+  ) throws -> Outcome {
+    let folder = try MergedFolder(
+      target, replacesExisting: replacesExisting, parents: folders, precious: precious,
+      tokenizerFrom: base.checkpoint.folder)
+    let gates = try Gates(configuration, base: base, tokenizer: tokenizer).matrices { try progress("Routers", $0) }
+    let conditions = try gates.map { matrix in
+      let values = try SingularValueDecomposition(matrix).singularValues
+      return (values.first ?? 1) / max(values.last ?? 1, .leastNormalMagnitude)
+    }
+    var outcome: Outcome?
+    try folder.write { temporary in
+      let writer = SafetensorsWriter(
+        mixture.tensors.map { SafetensorsWriter.Tensor(name: $0.name, type: type, shape: $0.shape) }, to: temporary,
+        shardSize: shardSize)
+      let origins = Dictionary(mixture.tensors.map { ($0.name, $0) }) { first, _ in first }
+      var done = 0
+      for tensor in writer.tensors {
+        guard let origin = origins[tensor.name]?.origin else { continue }
+        try append(tensor.name, origin, gates, to: writer)
+        done += tensor.byteCount
+        try progress("Writing", Double(done) / Double(max(1, writer.byteCount)))
+      }
+      try writer.finish()
+      try AtomicFile.write(mixture.configuration.indented + "\n", to: temporary + "/config.json")
+      try AtomicFile.write(
+        ModelCard.text(configuration, program: program), to: temporary + "/README.md")
+      outcome = Outcome(
+        files: writer.fileNames, byteCount: writer.byteCount,
+        parameterCount: writer.byteCount / type.byteCount, gateConditions: conditions)
+    }
+    guard let outcome else { throw MergeError("\(target): nothing was written") }
+    return outcome
+  }
+
+  private func append(
+    _ name: String, _ origin: MergedMixture.Origin, _ gates: [DoubleMatrix], to writer: SafetensorsWriter
+  ) throws {
+    switch origin {
+    case .router(let layer):
+      try writer.append(StoredMatrix(rounding: gates[layer], to: type), of: name)
+    case .base(let reference):
+      try append(reference, of: base, as: name, to: writer) { $0 }
+    case .expert(let number, let reference, let isOutput):
+      let expert = configuration.experts[number]
+      let scale = isOutput ? expert.residualScale ?? 1 : 1
+      let noise = expert.noiseScale ?? 0
+      guard scale != 1 || noise != 0 else {
+        return try append(reference, of: parents[number], as: name, to: writer) { $0 }
+      }
+      var numbers = SeededNumbers(seed: configuration.seed, name: name)
+      try append(reference, of: parents[number], as: name, changed: true, to: writer) { value in
+        scale * (noise == 0 ? value : value + noise * numbers.normal())
+      }
+    }
+  }
+
+  /// Numbers that are expanded at once.
+  private static let blockSize = 1 << 20
+
+  /// Appends a parent's tensor, number by number through `change` and rounded once, or byte by byte if nothing changes.
+  private func append(
+    _ reference: TensorReference, of model: Model, as name: String, changed: Bool = false,
+    to writer: SafetensorsWriter, change: (Double) -> Double
+  ) throws {
+    defer { model.checkpoint.release(reference.name) }
+    let stored = try model.stored(reference)
+    if !changed, stored.type == type { return try writer.append(stored, of: name) }
+    for rows in Parallelism.blocks(of: stored.rows, size: max(1, Self.blockSize / stored.columns)) {
+      do {
+        var values = DoubleMatrix(try stored.decoded(rows: rows))
+        if changed { for index in values.elements.indices { values.elements[index] = change(values.elements[index]) } }
+        let rounded = StoredMatrix(rounding: values, to: type)
+        _ = try rounded.decoded()
+        try writer.append(rounded, of: name)
+      } catch is StoredMatrix.NotFinite {
+        throw model.checkpoint.error(
+          .notFinite, tensor: reference.name, "it holds a number that \(type.configurationName) cannot hold")
+      }
+    }
+  }
+}

@@ -1,0 +1,26 @@
+extension TinyModel {
+  /// A dense Mistral of a few kilobytes: the kind of model that experts are made of.
+  package static func dense(
+    seed: UInt64 = 1, type: String = "mistral", vocabularySize: Int = 320, hiddenSize: Int = 16,
+    intermediateSize: Int = 24, layerCount: Int = 2
+  ) -> TinyModel {
+    var model = TinyModel(
+      seed: seed, vocabularySize: vocabularySize, hiddenSize: hiddenSize, intermediateSize: intermediateSize)
+    for key in ["num_local_experts", "num_experts_per_tok"] { model.configuration[key] = nil }
+    model.configuration["model_type"] = "\"\(type)\""
+    model.configuration["num_hidden_layers"] = "\(layerCount)"
+    if type == "mistral" { model.configuration["sliding_window"] = "null" }
+    let names = ["w1": "gate_proj", "w2": "down_proj", "w3": "up_proj"]
+    model.tensors = model.tensors.compactMap { tensor in
+      var tensor = tensor
+      let parts = tensor.name.split(separator: ".").map(String.init)
+      if parts.count > 2, parts[1] == "layers", let number = Int(parts[2]), number >= layerCount { return nil }
+      guard parts.count > 3, parts[3] == "block_sparse_moe" else { return tensor }
+      // The first expert becomes the dense layer.
+      guard parts[4] == "experts", parts[5] == "0", let name = names[parts[6]] else { return nil }
+      tensor.name = "model.layers.\(parts[2]).mlp.\(name).weight"
+      return tensor
+    }
+    return model
+  }
+}
