@@ -26,14 +26,29 @@ struct CompareCommand: ParsableCommand {
 
   @OptionGroup var windows: WindowOptions
 
+  @Option(
+    help: ArgumentHelp(
+      "Experts that work on each token, instead of the configurations' numbers: one for both models, or one for each as "
+        + "in 2,1.", valueName: "count"))
+  var expertsPerToken: ExpertCounts?
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    if let expertsPerToken, expertsPerToken.counts.count > 2 {
+      throw ValidationError("'--experts-per-token' takes one number here, or two.")
+    }
+  }
+
   func run() throws {
     let console = common.begin()
-    let models = try [first, second].map { try Model(folder: $0) }
+    var models = try [first, second].map { try Model(folder: $0) }
+    if let counts = expertsPerToken?.counts {
+      models = try zip(models, [counts[0], counts[counts.count - 1]]).map { try $0.withExpertsPerToken($1) }
+    }
     let tokenizers = try [first, second].map { try Tokenizer(folder: $0) }
     let corpora = try text.map { path in
       let readings = try tokenizers.map { try Corpus(file: path, tokenizer: $0) }
@@ -46,7 +61,9 @@ struct CompareCommand: ParsableCommand {
     let evaluation = try Evaluation(
       corpora, convention: windows.resolved, context: windows.context, tokenizer: tokenizers[0])
     let comparison = try evaluation.compare(models[0], models[1]) { console.progress("Comparing", $0) }
-    let result = Result(first: first, second: second, text: text, evaluation: evaluation, comparison)
+    let result = Result(
+      first: first, second: second, expertsPerToken: expertsPerToken?.counts, text: text, evaluation: evaluation,
+      comparison)
     print(json ? try jsonText(result) : result.table, terminator: "")
   }
 
@@ -66,8 +83,19 @@ struct CompareCommand: ParsableCommand {
 
     struct Row: Encodable {
       let model: String
+      /// Absent where the configuration's number is used.
+      let expertsPerToken: Int?
       let nll: Double
       let perplexity: Double
+
+      var title: String {
+        model + (expertsPerToken.map { ", \($0) expert\($0 == 1 ? "" : "s") per token" } ?? "")
+      }
+
+      enum CodingKeys: String, CodingKey {
+        case model, nll, perplexity
+        case expertsPerToken = "experts_per_token"
+      }
     }
 
     struct Divergence: Encodable {
@@ -94,11 +122,19 @@ struct CompareCommand: ParsableCommand {
       case sameTop = "same_top"
     }
 
-    init(first: String, second: String, text: [String], evaluation: Evaluation, _ comparison: ModelComparison) {
+    init(
+      first: String, second: String, expertsPerToken: [Int]?, text: [String], evaluation: Evaluation,
+      _ comparison: ModelComparison
+    ) {
       func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }
-      models = [(first, comparison.first), (second, comparison.second)].map {
-        Row(model: $0, nll: $1.meanNLL, perplexity: $1.perplexity)
-      }
+      models = [
+        Row(
+          model: first, expertsPerToken: expertsPerToken?.first, nll: comparison.first.meanNLL,
+          perplexity: comparison.first.perplexity),
+        Row(
+          model: second, expertsPerToken: expertsPerToken?.last, nll: comparison.second.meanNLL,
+          perplexity: comparison.second.perplexity),
+      ]
       self.text = text
       convention = evaluation.convention.name
       context = evaluation.context
@@ -118,7 +154,7 @@ struct CompareCommand: ParsableCommand {
       func error(_ value: Double?, _ digits: Int) -> String { value.map { " ± \(Numbers.fixed($0, digits))" } ?? "" }
       var models = Table(["model", "nll", "perplexity"])
       for row in self.models {
-        models.append([row.model, Numbers.fixed(row.nll, 4), Numbers.fixed(row.perplexity, 4)])
+        models.append([row.title, Numbers.fixed(row.nll, 4), Numbers.fixed(row.perplexity, 4)])
       }
       var measures = Table(["second against first", "value"])
       measures.append(["change of nll, nats/token", Numbers.signed(delta, 5) + error(standardError, 5)])

@@ -79,3 +79,20 @@ struct MemoryOption: ParsableArguments {
 
   var bytes: Int { memory?.bytes ?? ByteSize.physicalMemory / 2 }
 }
+
+/// How many experts work on each token: numbers and ranges, as in 1-4 or 1,2,8.
+struct ExpertCounts: ExpressibleByArgument {
+  let counts: [Int]
+
+  init?(argument: String) {
+    var counts: [Int] = []
+    for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map { Int($0) }
+      guard let first = ends.first ?? nil, let last = ends.last ?? nil, 1 <= first, first <= last, last <= 1024 else {
+        return nil
+      }
+      counts += Array(first...last).filter { !counts.contains($0) }
+    }
+    self.counts = counts
+  }
+}

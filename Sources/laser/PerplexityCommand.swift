@@ -25,6 +25,12 @@ struct PerplexityCommand: ParsableCommand {
       discussion: "Processors without AVX512-BF16 take float32 for both.", valueName: "name"))
   var precision: Precision = .float32
 
+  @Option(
+    help: ArgumentHelp(
+      "Experts that work on each token, instead of the configuration's number; for several, as in 1-4, a table.",
+      valueName: "list"))
+  var expertsPerToken: ExpertCounts?
+
   @Flag(help: "Also measure where the time goes, and how near its products come to the fastest this processor can.")
   var profile = false
 
@@ -33,24 +39,40 @@ struct PerplexityCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    if profile, let expertsPerToken, expertsPerToken.counts.count > 1 {
+      throw ValidationError("'--profile' takes one number of experts per token.")
+    }
+  }
+
   func run() throws {
     let console = common.begin()
     var loaded = try Model(folder: model)
     loaded.precision = precision
+    let counts = expertsPerToken?.counts
+    let models = try counts.map { try $0.map(loaded.withExpertsPerToken) } ?? [loaded]
     let tokenizer = try Tokenizer(folder: model)
     let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
     let evaluation = try Evaluation(
       corpora, convention: windows.resolved, context: windows.context, tokenizer: tokenizer)
     let peak = profile ? Profile.peak(precision) : 0
-    if profile { Profile.start() }
-    let clock = ContinuousClock()
-    let start = clock.now
-    let score = try evaluation.score(loaded) { console.progress("Evaluating", $0) }
-    let seconds = (clock.now - start) / .seconds(1)
-    let result = Result(
-      model: model, evaluation: evaluation, score: score, seconds: seconds,
-      profile: profile ? Profiled(Profile.finish(), peak: peak) : nil)
-    print(json ? try jsonText(result) : result.table, terminator: "")
+    let results = try models.enumerated().map { index, model in
+      if profile { Profile.start() }
+      let clock = ContinuousClock()
+      let start = clock.now
+      let score = try evaluation.score(model) {
+        console.progress("Evaluating", (Double(index) + $0) / Double(models.count))
+      }
+      return Result(
+        model: self.model, expertsPerToken: counts?[index], evaluation: evaluation, score: score,
+        seconds: (clock.now - start) / .seconds(1), profile: profile ? Profiled(Profile.finish(), peak: peak) : nil)
+    }
+    if results.count == 1 {
+      print(json ? try jsonText(results[0]) : results[0].table, terminator: "")
+    } else {
+      let sweep = Sweep(results, configured: loaded.configuration.mixture?.expertsPerToken ?? 1)
+      print(json ? try jsonText(sweep) : sweep.table, terminator: "")
+    }
   }
 
   /// Seconds are of processor time, all threads together; rates are of one thread.
@@ -97,7 +119,11 @@ struct PerplexityCommand: ParsableCommand {
     let convention: String
     let context: Int
     let stride: Int?
+    /// Absent where the configuration's number is used.
+    let expertsPerToken: Int?
     let corpora: [Row]
+    /// Over all texts.
+    let perplexity: Double
     let seconds: Double
     let tokensPerSecond: Double
     let profile: Profiled?
@@ -121,11 +147,16 @@ struct PerplexityCommand: ParsableCommand {
 
     enum CodingKeys: String, CodingKey {
       case model, convention, context, stride, corpora, seconds, profile
+      case expertsPerToken = "experts_per_token"
       case tokensPerSecond = "tokens_per_second"
     }
 
-    init(model: String, evaluation: Evaluation, score: Score, seconds: Double, profile: Profiled?) {
+    init(
+      model: String, expertsPerToken: Int?, evaluation: Evaluation, score: Score, seconds: Double, profile: Profiled?
+    ) {
       self.model = model
+      self.expertsPerToken = expertsPerToken
+      perplexity = score.perplexity
       convention = evaluation.convention.name
       context = evaluation.context
       stride = evaluation.convention.stride
@@ -150,12 +181,48 @@ struct PerplexityCommand: ParsableCommand {
           Numbers.fixed(row.perplexity, 4),
         ])
       }
-      return """
-        \(table.plain)
-          Convention \(convention), context \(context)\(stride.map { ", stride \($0)" } ?? ""); \
-        \(Numbers.duration(seconds)), \(Numbers.grouped(Int(tokensPerSecond))) tokens a second.
-        \(profile?.table ?? "")
-        """
+      return "\(table.plain)\n  \(conditions); \(Numbers.duration(seconds)), "
+        + "\(Numbers.grouped(Int(tokensPerSecond))) tokens a second.\n\(profile?.table ?? "")"
+    }
+
+    var windowConditions: String {
+      "Convention \(convention), context \(context)" + (stride.map { ", stride \($0)" } ?? "")
+    }
+
+    private var conditions: String {
+      windowConditions
+        + (expertsPerToken.map { ", \($0) expert\($0 == 1 ? "" : "s") per token" } ?? "")
+    }
+  }
+
+  /// The same texts with other numbers of experts.
+  private struct Sweep: Encodable {
+    let model: String
+    let configured: Int
+    let results: [Result]
+
+    enum CodingKeys: String, CodingKey {
+      case model, results
+      case configured = "experts_per_token"
+    }
+
+    init(_ results: [Result], configured: Int) {
+      model = results[0].model
+      self.configured = configured
+      self.results = results
+    }
+
+    /// Perplexities, a row for each number.
+    var table: String {
+      let texts = results[0].corpora.map { $0.text.split(separator: "/").last.map(String.init) ?? $0.text }
+      var table = Table(["experts per token"] + texts + (texts.count > 1 ? ["all text"] : []) + ["tokens/s"])
+      for result in results {
+        let perplexities = result.corpora.map(\.perplexity) + (texts.count > 1 ? [result.perplexity] : [])
+        table.append(
+          ["\(result.expertsPerToken.map(String.init) ?? "–")"] + perplexities.map { Numbers.fixed($0, 4) }
+            + [Numbers.grouped(Int(result.tokensPerSecond))])
+      }
+      return "\(table.plain)\n  Perplexity. \(results[0].windowConditions). The configuration has \(configured).\n"
     }
   }
 }
