@@ -22,8 +22,8 @@ struct MergeCommand: ParsableCommand {
   var out: String
 
   @Option(
-    help: ArgumentHelp("Bytes of weights that a file may hold, as in 5G, 500M or 300k.", valueName: "bytes"))
-  var shardSize = ByteCount(bytes: 5_000_000_000)
+    help: ArgumentHelp("Bytes of weights that a file may hold, as in 500M; 5G by default.", valueName: "size"))
+  var shardSize: ByteSize?
 
   @Option(help: ArgumentHelp("Of random routers and of noise; 0 by default.", valueName: "number"))
   var seed: UInt64?
@@ -46,7 +46,7 @@ struct MergeCommand: ParsableCommand {
     let clock = ContinuousClock()
     let start = clock.now
     let outcome = try merge.write(
-      to: out, shardSize: shardSize.bytes, replacesExisting: force, sparing: [file], program: Version.program
+      to: out, shardSize: shardSize?.bytes ?? 5 << 30, replacesExisting: force, sparing: [file], program: Version.program
     ) { console.progress($0, $1) }
     let result = Result(
       out: out, configuration, outcome, seconds: (clock.now - start) / .seconds(1))
@@ -107,24 +107,4 @@ struct MergeCommand: ParsableCommand {
 
     private func list(_ numbers: [Int]) -> String { numbers.map(String.init).joined(separator: ", ") }
   }
-}
-
-/// A number of bytes as people write it: 5G, 500M, 300k, or digits alone. Thousands, as in file sizes.
-struct ByteCount: ExpressibleByArgument {
-  let bytes: Int
-
-  init(bytes: Int) { self.bytes = bytes }
-
-  init?(argument: String) {
-    var text = argument.uppercased()[...]
-    if text.last == "B" { text = text.dropLast() }
-    let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000, "T": 1_000_000_000_000]
-    let unit = text.last.flatMap { units[$0] }
-    guard let number = Int(unit == nil ? text : text.dropLast()), number > 0 else { return nil }
-    let (product, overflow) = number.multipliedReportingOverflow(by: unit ?? 1)
-    guard !overflow else { return nil }
-    bytes = product
-  }
-
-  var defaultValueDescription: String { "\(bytes / 1_000_000_000)G" }
 }

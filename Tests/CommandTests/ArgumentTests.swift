@@ -25,6 +25,11 @@ struct ArgumentTests {
     search + ["--fdr", "0"], search + ["--fdr", "1.1"], ["search", "model", "--out", "run"],
     ["search", "model", "--held-out", "a.txt", "--out", "run"], ["search", "model", "--text", "a", "--held-out", "b"],
     ["apply", "model"], ["apply", "model", "--plan", "p"], ["apply", "--plan", "p", "--out", "o"], ["run"], ["report"],
+    ["merge"], ["merge", "m.yaml"], ["merge", "m.yaml", "--out", "o", "--shard-size", "0"],
+    ["merge", "m.yaml", "--out", "o", "--shard-size", "5X"], ["merge", "m.yaml", "--out", "o", "--seed", "-1"],
+    ["perplexity", "model", "--text", "a.txt", "--experts-per-token", "0"],
+    ["perplexity", "model", "--text", "a.txt", "--experts-per-token", "2-1"],
+    ["compare", "a", "b", "--text", "a.txt", "--experts-per-token", "1-3"],
     ["frobnicate"],
   ])
   func badArgumentsExitWith64(_ arguments: [String]) async throws {
@@ -40,7 +45,9 @@ struct ArgumentTests {
     #expect(run.error.isEmpty)
   }
 
-  @Test(arguments: ["", "perplexity", "search", "run", "apply", "report"]) func help(_ command: String) async throws {
+  @Test(arguments: ["", "perplexity", "search", "run", "apply", "report", "merge"]) func help(_ command: String)
+    async throws
+  {
     let run = try await laserSucceeds((command.isEmpty ? [] : [command]) + ["--help"])
     #expect(run.output.contains("USAGE: laser \(command)"))
     #expect(run.error.isEmpty)

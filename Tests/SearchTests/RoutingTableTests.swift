@@ -1,0 +1,55 @@
+import Checkpoints
+import Evaluation
+import Reports
+import Testing
+
+/// Where tokens go, as people and as programs read it.
+@Suite struct RoutingTableTests {
+  private static func layer(
+    _ tokens: [Int], repeated: Int? = nil, singularValues: [Double] = [3, 1]
+  ) -> RoutingStatistics.Layer {
+    .init(
+      experts: tokens.map { .init(tokens: $0, weight: 0.5 * Double($0)) }, repeated: repeated,
+      gateSingularValues: singularValues)
+  }
+
+  private static let statistics = RoutingStatistics(
+    tokens: 1000,
+    layers: [
+      layer([1000, 995, 5, 0]), layer([500, 500, 500, 500], repeated: 1500, singularValues: [2, 0]),
+    ])
+
+  @Test func text() {
+    let text = RoutingTables([("tales.txt", Self.statistics)]).plain
+    let lines = text.split(separator: "\n").map(String.init)
+    #expect(lines[0].hasPrefix("  Share of the router's choices"))
+    #expect(lines[1] == "  tales.txt, 1 000 tokens")
+    #expect(
+      Array(lines[2...]) == [
+        "  layer    expert 0    expert 1    expert 2    expert 3  evenness  agreement  condition",
+        "  0      50.0* 0.50  49.8* 0.50   0.3† 0.50   0.0† 0.00     0.511          –        3.0",
+        "  1      25.0  0.50  25.0  0.50  25.0  0.50  25.0  0.50     1.000      0.750          ∞",
+      ])
+  }
+
+  @Test func manyExpertsAreSummedUp() {
+    let layer = Self.layer(Array(repeating: 10, count: 10) + [0, 100])
+    let table = RoutingTables([("a", RoutingStatistics(tokens: 100, layers: [layer]))]).corpora[0].table
+    #expect(table.header == ["layer", "least", "most", "dead", "greedy", "evenness", "agreement", "condition"])
+    #expect(Array(table.rows[0].prefix(5)) == ["0", "0.0", "50.0", "1", "1"])
+  }
+
+  @Test func json() throws {
+    let text = try jsonText(RoutingTables([("tales.txt", Self.statistics)]))
+    let corpus = try #require(try JSON(parsing: Array(text.utf8)).array?.first)
+    #expect(corpus["text"]?.string == "tales.txt" && corpus["tokens"]?.integer == 1000)
+    let layers = try #require(corpus["layers"]?.array)
+    #expect(
+      layers[0]["dead"]?.array?.map(\.integer) == [2, 3] && layers[0]["greedy"]?.array?.map(\.integer) == [0, 1])
+    #expect(layers[0]["agreement"] == nil && layers[1]["agreement"]?.number == 0.75)
+    #expect(layers[0]["gate_condition"]?.number == 3 && layers[1]["gate_condition"] == nil)
+    let expert = try #require(layers[0]["experts"]?.array?.first)
+    #expect(expert["share"]?.number == 0.5 && expert["mean_weight"]?.number == 0.5)
+    #expect(expert["tokens"]?.integer == 1000)
+  }
+}
