@@ -52,12 +52,12 @@ package struct RoutingTables: Encodable, Sendable {
   private static let widestTable = 8
 
   package var plain: String {
-    let head = """
-      Share of the router's choices by expert, in %, with the mean weight. Evenness is 1 where all experts work as much, \
-      0 where one does all; agreement is the share of choices that repeat the layer before; condition is the router \
-      matrix's (σ₁ / σₙ). † dead: below 1 %. * greedy: above 1.5 times an even share.
+    let legend = """
+        Share of the router's choices by expert, in %, and the mean weight. Evenness is 1 where all experts
+        work as much and 0 where one does all; agreement is the share of choices that repeat the layer before;
+        condition is σ₁ / σₙ of the router's matrix. † dead, below 1 %. * greedy, above 1.5 times an even share.
       """
-    return (["  " + head] + corpora.map { "  \($0.text), \(Numbers.grouped($0.tokens)) tokens\n\n" + $0.table.plain })
+    return ([legend] + corpora.map { "  \($0.text), \(Numbers.grouped($0.tokens)) tokens\n\n" + $0.table.plain })
       .joined(separator: "\n\n") + "\n"
   }
 }

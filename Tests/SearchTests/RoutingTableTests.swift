@@ -23,9 +23,9 @@ import Testing
     let text = RoutingTables([("tales.txt", Self.statistics)]).plain
     let lines = text.split(separator: "\n").map(String.init)
     #expect(lines[0].hasPrefix("  Share of the router's choices"))
-    #expect(lines[1] == "  tales.txt, 1 000 tokens")
+    #expect(lines[3] == "  tales.txt, 1 000 tokens")
     #expect(
-      Array(lines[2...]) == [
+      Array(lines[4...]) == [
         "  layer    expert 0    expert 1    expert 2    expert 3  evenness  agreement  condition",
         "  0      50.0* 0.50  49.8* 0.50   0.3† 0.50   0.0† 0.00     0.511          –        3.0",
         "  1      25.0  0.50  25.0  0.50  25.0  0.50  25.0  0.50     1.000      0.750          ∞",

@@ -32,10 +32,9 @@ package struct MergedMixture: Sendable {
     base: Model, expertCount: Int, expertsPerToken: Int, type: ElementType
   ) throws(CheckpointError) {
     try Self.refuseUnmergeable(base.checkpoint)
-    var mixed = base.configuration
-    mixed.mixture = TransformerConfiguration.Mixture(expertCount: expertCount, expertsPerToken: expertsPerToken)
-    tensors = Self.tensors(Mixtral.layout(mixed), base: base.layout)
-    configuration = Self.configuration(base, mixed, type: type)
+    tensors = Self.tensors(base, expertCount: expertCount)
+    configuration = try Self.configuration(
+      base, expertCount: expertCount, expertsPerToken: expertsPerToken, type: type)
   }
 
   /// - Throws: `CheckpointError` for a checkpoint that is neither a Llama nor a Mistral.
@@ -48,28 +47,30 @@ package struct MergedMixture: Sendable {
     }
   }
 
-  private static func tensors(_ mixture: TensorLayout, base: TensorLayout) -> [Tensor] {
+  private static func tensors(_ base: Model, expertCount: Int) -> [Tensor] {
     var result: [Tensor] = []
-    var names: Set<String> = []
-    func add(_ reference: TensorReference, _ origin: Origin) {
-      // Tied embeddings are one tensor under two references.
-      guard names.insert(reference.name).inserted else { return }
-      var shape = [reference.rows, reference.columns]
-      if case .base = origin, reference.rows == 1 { shape = [reference.columns] }
-      result.append(Tensor(name: reference.name, shape: shape, origin: origin))
-    }
-    for reference in [mixture.embedding, mixture.finalNorm, mixture.head] { add(reference, .base(reference)) }
-    for (number, layer) in mixture.layers.enumerated() {
-      for reference in [
-        layer.attentionNorm, layer.query, layer.key, layer.value, layer.output, layer.feedForwardNorm,
-      ] { add(reference, .base(reference)) }
-      if let router = layer.router { add(router, .router(layer: number)) }
-      for (expert, matrices) in layer.experts.enumerated() {
-        let dense = base.layers[number].experts[0]
-        add(matrices.gate, .expert(expert, dense.gate, isOutput: false))
-        add(matrices.up, .expert(expert, dense.up, isOutput: false))
-        add(matrices.down, .expert(expert, dense.down, isOutput: true))
+    for (number, layer) in base.layout.layers.enumerated() {
+      let block = "model.layers.\(number).block_sparse_moe."
+      result.append(
+        Tensor(
+          name: block + "gate.weight", shape: [expertCount, base.configuration.hiddenSize],
+          origin: .router(layer: number)))
+      let dense = layer.experts[0]
+      for expert in 0..<expertCount {
+        for (name, matrix) in [("w1", dense.gate), ("w2", dense.down), ("w3", dense.up)] {
+          result.append(
+            Tensor(
+              name: block + "experts.\(expert).\(name).weight", shape: [matrix.rows, matrix.columns],
+              origin: .expert(expert, matrix, isOutput: name == "w2")))
+        }
       }
+    }
+    // All else is named as in Llama. Tied embeddings are one tensor under two references.
+    var seen = Set(
+      base.layout.layers.flatMap { [$0.experts[0].gate, $0.experts[0].up, $0.experts[0].down] }.map(\.name))
+    for reference in base.layout.all where seen.insert(reference.name).inserted {
+      let shape = reference.rows == 1 ? [reference.columns] : [reference.rows, reference.columns]
+      result.append(Tensor(name: reference.name, shape: shape, origin: .base(reference)))
     }
     return result
   }
@@ -84,33 +85,31 @@ package struct MergedMixture: Sendable {
   /// The base's, in its order, as a Mixtral's. What the base leaves to its architecture's defaults is written out, for
   /// Mixtral's defaults are others.
   private static func configuration(
-    _ base: Model, _ mixed: TransformerConfiguration, type: ElementType
-  ) -> JSON {
+    _ base: Model, expertCount: Int, expertsPerToken: Int, type: ElementType
+  ) throws(CheckpointError) -> JSON {
     let file = base.checkpoint.configuration
-    let typeName = JSON.string(type.configurationName)
-    var members: [JSON.Member] = []
-    func set(_ key: String, _ value: JSON, onlyIfAbsent: Bool = false) {
+    let isLlama = try Llama.modelTypes.contains(file.string("model_type"))
+    var members = (file.json.members ?? []).filter { !dropped.contains($0.key) }
+    func set(_ key: String, _ value: JSON, onlyIfMissing: Bool = false) {
       let member = JSON.Member(key: key, value: value)
       if let index = members.firstIndex(where: { $0.key == key }) {
-        if !onlyIfAbsent { members[index] = member }
+        if !onlyIfMissing || members[index].value.isNull { members[index] = member }
       } else {
         members.append(member)
       }
     }
-    members = (file.json.members ?? []).filter { !dropped.contains($0.key) }
     set("architectures", .array([.string("MixtralForCausalLM")]))
     set("model_type", .string(Mixtral.modelTypes[0]))
     // transformers 5 writes "dtype".
-    set(members.contains { $0.key == "dtype" } ? "dtype" : "torch_dtype", typeName)
-    set("num_key_value_heads", .integer(mixed.keyValueHeadCount))
-    set("sliding_window", mixed.slidingWindow.map { .integer($0) } ?? .null)
-    set("rms_norm_eps", .number(Double("\(mixed.normEpsilon)") ?? Double(mixed.normEpsilon)), onlyIfAbsent: true)
-    if file["rope_parameters"] == nil { set("rope_theta", .number(mixed.rotaryBase), onlyIfAbsent: true) }
-    if Llama.modelTypes.contains((try? file.string("model_type")) ?? "") {
-      set("max_position_embeddings", .integer(2048), onlyIfAbsent: true)
-    }
-    set("num_local_experts", .integer(mixed.expertCount))
-    set("num_experts_per_tok", .integer(mixed.expertsPerToken))
+    set(file.isAbsent("dtype") ? "torch_dtype" : "dtype", .string(type.configurationName))
+    set("num_key_value_heads", .integer(base.configuration.keyValueHeadCount))
+    if isLlama { set("sliding_window", .null) }
+    if !isLlama, file.isAbsent("sliding_window") { set("sliding_window", .integer(4096)) }  // null says none
+    set("rms_norm_eps", .number(1e-6), onlyIfMissing: true)
+    if file["rope_parameters"] == nil { set("rope_theta", .number(10_000), onlyIfMissing: true) }
+    if isLlama { set("max_position_embeddings", .integer(2048), onlyIfMissing: true) }
+    set("num_local_experts", .integer(expertCount))
+    set("num_experts_per_tok", .integer(expertsPerToken))
     // For those who train it further.
     set("output_router_logits", .boolean(false))
     set("router_aux_loss_coef", .number(0.01))
