@@ -177,7 +177,7 @@ package struct Merge {
     _ reference: TensorReference, of model: Model, as name: String, changed: Bool = false,
     to writer: SafetensorsWriter, change: (Double) -> Double
   ) throws {
-    defer { model.checkpoint.release(reference.name) }
+    defer { model.checkpoint.release(reference.tensor) }
     let stored = try model.stored(reference)
     if !changed, stored.type == type { return try writer.append(stored, of: name) }
     for rows in Parallelism.blocks(of: stored.rows, size: max(1, Self.blockSize / stored.columns)) {
@@ -189,7 +189,7 @@ package struct Merge {
         try writer.append(rounded, of: name)
       } catch is StoredMatrix.NotFinite {
         throw model.checkpoint.error(
-          .notFinite, tensor: reference.name, "it holds a number that \(type.configurationName) cannot hold")
+          .notFinite, tensor: reference.tensor, "it holds a number that \(type.configurationName) cannot hold")
       }
     }
   }

@@ -39,7 +39,7 @@ struct SafetensorsWriterTests {
     for tensor in model.tensors {
       let columns = try #require(tensor.shape.last)
       let rows = tensor.shape.count == 1 ? 1 : tensor.shape[0]
-      let matrix = try checkpoint.matrix(tensor.name, rows: rows, columns: columns)
+      let matrix = try checkpoint.matrix(TensorReference(name: tensor.name, rows: rows, columns: columns))
       #expect(matrix.region.withBytes { Array($0) } == tensor.bytes, "\(tensor.name)")
     }
   }
