@@ -211,12 +211,12 @@ package struct Checkpoint: Sendable {
   /// Gives back the memory of a tensor's mapped pages, for those who read a checkpoint from one end to the other.
   package func release(_ name: String) {
     guard let place = places[name] else { return }
-    shards[place.shard].file.release(place.entry.bytes)
+    shards[place.shard].release(place.bytes)
   }
 
   /// Gives back the memory of all mapped pages.
   package func releaseAll() {
-    for shard in shards { shard.file.release(0..<shard.file.byteCount) }
+    for shard in shards { shard.release(0..<shard.byteCount) }
   }
 
   // MARK: Identity

@@ -20,7 +20,7 @@ package final class SafetensorsWriter {
       self.shape = shape
     }
 
-    package var byteCount: Int { shape.reduce(type.byteCount, *) }
+    package var byteCount: Int { type.byteCount(of: shape.reduce(1, *)) }
   }
 
   /// In the order in which their bytes are to be appended: the names', byte by byte.

@@ -141,7 +141,7 @@ package struct Merge {
         ModelCard.text(configuration, program: program), to: temporary + "/README.md")
       outcome = Outcome(
         files: writer.fileNames, byteCount: writer.byteCount,
-        parameterCount: writer.byteCount / type.byteCount, gateConditions: conditions)
+        parameterCount: writer.byteCount / type.blockByteCount, gateConditions: conditions)
     }
     guard let outcome else { throw MergeError("\(target): nothing was written") }
     return outcome
@@ -189,7 +189,7 @@ package struct Merge {
         try writer.append(rounded, of: name)
       } catch is StoredMatrix.NotFinite {
         throw model.checkpoint.error(
-          .notFinite, tensor: reference.tensor, "it holds a number that \(type.configurationName) cannot hold")
+          .notFinite, tensor: reference.tensor, "it holds a number that \(type.rawValue) cannot hold")
       }
     }
   }

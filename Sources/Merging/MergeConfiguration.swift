@@ -71,7 +71,7 @@ package struct MergeConfiguration: Sendable {
     base = parent(try section.required("base_model", section.string("base_model")))
     gateMode = try section.choice("gate_mode", GateMode.init, GateMode.allCases.map(\.rawValue)) ?? .hidden
     type = try section.choice(
-      "dtype", { ElementType(configurationName: $0) }, ElementType.allCases.map(\.configurationName))
+      "dtype", { ElementType(configurationName: $0) }, ElementType.allCases.compactMap(\.configurationName))
     expertsPerToken = try section.number("experts_per_token", { Int($0) }, where: { $0 >= 1 }, "1 or more") ?? 2
     let fileSeed = try section.number("seed", { UInt64($0) }, where: { _ in true }, "a whole number of at least 0")
     self.seed = seed ?? fileSeed ?? 0

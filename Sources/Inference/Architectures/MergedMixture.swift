@@ -40,6 +40,9 @@ package struct MergedMixture: Sendable {
   /// - Throws: `CheckpointError` for a checkpoint that is neither a Llama nor a Mistral.
   package static func refuseUnmergeable(_ checkpoint: Checkpoint) throws(CheckpointError) {
     let file = checkpoint.configuration
+    guard checkpoint.gguf == nil else {
+      throw file.error(.unsupported, "GGUF files cannot be merged; give the folders that they were made from")
+    }
     let modelType = try file.string("model_type")
     guard (Llama.modelTypes + Mistral.modelTypes).contains(modelType) else {
       throw file.error(
@@ -101,7 +104,7 @@ package struct MergedMixture: Sendable {
     set("architectures", .array([.string("MixtralForCausalLM")]))
     set("model_type", .string(Mixtral.modelTypes[0]))
     // transformers 5 writes "dtype".
-    set(file.isAbsent("dtype") ? "torch_dtype" : "dtype", .string(type.configurationName))
+    set(file.isAbsent("dtype") ? "torch_dtype" : "dtype", type.configurationName.map { .string($0) } ?? .null)
     set("num_key_value_heads", .integer(base.configuration.keyValueHeadCount))
     if isLlama { set("sliding_window", .null) }
     if !isLlama, file.isAbsent("sliding_window") { set("sliding_window", .integer(4096)) }  // null says none
@@ -118,12 +121,13 @@ package struct MergedMixture: Sendable {
 }
 
 extension ElementType {
-  /// As torch_dtype in config.json says it.
-  package var configurationName: String {
+  /// As torch_dtype in config.json says it; nil for types that only GGUF has.
+  package var configurationName: String? {
     switch self {
     case .bfloat16: "bfloat16"
     case .float16: "float16"
     case .float32: "float32"
+    default: nil
     }
   }
 
