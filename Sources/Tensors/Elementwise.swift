@@ -31,13 +31,6 @@ package func rotate(_ heads: Matrix, dimension: Int, neighbours: Bool = false, c
     heads.base, heads.stride, heads.rows, heads.columns / dimension, dimension, cosines.base, sines.base)
 }
 
-/// Turns attention scores (queries, keys) into weights: row r, whose query stands at `start + r` among the keys, sees
-/// the last `window` keys up to itself.
-package func causalSoftmax(_ scores: Matrix, start: Int, window: Int, scale: Float) {
-  precondition(start >= 0 && start + scores.rows <= scores.columns && window > 0, "a query stands outside the keys")
-  laser_causal_softmax(scores.base, scores.stride, scores.rows, scores.columns, start, window, scale)
-}
-
 /// Takes a block of logits (rows, part of the vocabulary) into each row's running log-sum-exp: log Σ exp = maximum + log sum.
 package func accumulateExponentials(_ logits: Matrix, maximum: inout [Float], sum: inout [Double]) {
   precondition(maximum.count == logits.rows && sum.count == logits.rows, "one running sum for each row")

@@ -11,7 +11,7 @@ PYTHON is an interpreter with torch, safetensors and transformers; without it on
 make its input). Processor seconds (of all threads, of the whole process) are printed beside the time: on a machine that
 others use too they say more. A thread that waits in a loop counts as busy, which favours no one who does not.
 """
-import argparse, json, os, resource, statistics, subprocess, sys, tempfile, time
+import argparse, atexit, json, os, shutil, statistics, subprocess, sys, tempfile, time
 
 PERPLEXITY = r"""
 import json, os, sys, time, torch
@@ -100,7 +100,9 @@ def peer_perplexity(dtype):
 
 def contenders():
     if arguments.what == "decomposition":
-        folder = tempfile.mkdtemp(prefix="laser-bench-")
+        folder, out = (tempfile.mkdtemp(prefix="laser-bench-") for _ in range(2))
+        for path in (folder, out):
+            atexit.register(shutil.rmtree, path)
         subprocess.run([arguments.peer_python, "-c", ONE_LAYER, folder, str(arguments.rows), str(arguments.columns)], check=True)
         rank = min(arguments.rows, arguments.columns) // 2
         entry = f"- {{tensor: model.layers.0.mlp.gate_proj.weight, layer: 0, role: w1, kind: weights, rank: {rank}, full_rank: {2 * rank}}}"
@@ -111,7 +113,7 @@ def contenders():
 
         def apply(plan):
             _, wall, processor, memory = run(
-                [arguments.laser, "apply", folder, "--plan", f"{folder}/{plan}.yaml", "--any-model", "--out", f"{folder}/out", "--force", "--quiet"])
+                [arguments.laser, "apply", folder, "--plan", f"{folder}/{plan}.yaml", "--any-model", "--out", f"{out}/model", "--force", "--quiet"])
             return {"seconds": wall, "processor": processor, "memory": memory}
 
         def ours():
