@@ -40,7 +40,13 @@ let package = Package(
     ),
 
     // MARK: The product
-    .target(name: "Reports", dependencies: ["Search", "RankReduction", "Evaluation", "Inference", "Checkpoints"]),
+    .target(
+      name: "Reports",
+      dependencies: [
+        "Search", "RankReduction", "Evaluation", "Inference", "Checkpoints", "Tensors",
+        .product(name: "Yams", package: "Yams"),
+      ]
+    ),
     .executableTarget(
       name: "laser",
       dependencies: [
@@ -73,7 +79,14 @@ let package = Package(
     .testTarget(
       name: "SearchTests",
       dependencies: [
-        "Search", "Reports", "RankReduction", "Evaluation", "Inference", "Tokenization", "Checkpoints", "Tensors",
+        "Search", "RankReduction", "Evaluation", "Inference", "Tokenization", "Checkpoints", "Tensors",
+      ]
+    ),
+    .testTarget(
+      name: "ReportsTests",
+      dependencies: [
+        "Reports", "Search", "RankReduction", "Evaluation", "Inference", "Checkpoints",
+        .product(name: "Yams", package: "Yams"),
       ]
     ),
     .testTarget(name: "CommandTests", dependencies: ["laser", "CheckpointFixtures", "Checkpoints"]),

@@ -148,6 +148,9 @@ package struct Checkpoint: Sendable {
 
   package func contains(_ name: String) -> Bool { places[name] != nil }
 
+  /// How many files hold the tensors.
+  package var fileCount: Int { shards.count }
+
   /// Bytes of all tensors.
   package var byteCount: Int { places.values.reduce(0) { $0 + $1.bytes.count } }
 

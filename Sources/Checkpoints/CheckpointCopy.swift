@@ -23,8 +23,10 @@ package struct CheckpointCopy {
   ///   - replacesExisting: Whether an earlier copy may be replaced. Nothing else ever is: the target must be a checkpoint
   ///     and hold no file that the original does not have.
   ///   - precious: What the caller still needs or has just written: the target must neither be nor hold it.
+  ///   - isOwn: Of the path of a file that the original does not have: whether an earlier copy added it.
   package init(
-    of checkpoint: Checkpoint, to target: String, replacesExisting: Bool, sparing precious: [String] = []
+    of checkpoint: Checkpoint, to target: String, replacesExisting: Bool, sparing precious: [String] = [],
+    recognizing isOwn: @escaping (String) -> Bool = { _ in false }
   ) throws(CheckpointError) {
     self.checkpoint = checkpoint
     if let parts = checkpoint.gguf {
@@ -35,14 +37,16 @@ package struct CheckpointCopy {
     place = .folder(
       try FolderReplacement(
         of: target, replacesExisting: replacesExisting, sources: [folder], precious: precious,
-        mayReplace: { FileManager.default.fileExists(atPath: folder + "/" + $0) }))
+        mayReplace: { FileManager.default.fileExists(atPath: folder + "/" + $0) || isOwn(target + "/" + $0) }))
   }
 
   /// - Parameters:
   ///   - replacements: Whole tensors or rows of them. Shape and type must be those of the original.
+  ///   - texts: By file name: files of a folder that the copy has instead of, or beside, those of the original.
   ///   - progress: Called with the bytes written and the bytes to write.
   package func write(
-    replacing replacements: [TensorReference: StoredMatrix], progress: (Int, Int) -> Void = { _, _ in }
+    replacing replacements: [TensorReference: StoredMatrix], texts: [String: String] = [:],
+    progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
     switch place {
     case .gguf(let copy):
@@ -54,7 +58,11 @@ package struct CheckpointCopy {
         progress: progress)
     case .folder(let replacement):
       try replacement.perform { folder in
-        try copyFolder(checkpoint.folder, to: folder, skipping: Set(checkpoint.shards.map { fileName($0.path) }))
+        try copyFolder(
+          checkpoint.folder, to: folder, skipping: Set(checkpoint.shards.map { fileName($0.path) }).union(texts.keys))
+        for (name, text) in texts.sorted(by: { $0.key < $1.key }) {
+          try AtomicFile.write(text, to: folder + "/" + name)
+        }
         try copyShards(to: folder, replacing: replacements, progress: progress)
       }
     }

@@ -49,6 +49,18 @@ package struct Spectrum: Sendable {
     return fullRank
   }
 
+  /// exp of the entropy of σᵢ / Σσ (Roy & Vetterli 2007, "The effective rank"): the full rank when all are equal, 1 when one
+  /// stands alone; 0 for a matrix of zeros.
+  package var effectiveRank: Double {
+    let total = singularValues.reduce(0, +)
+    guard total > 0 else { return 0 }
+    return exp(
+      singularValues.reduce(0) { entropy, value in
+        let share = value / total
+        return share > 0 ? entropy - share * log(share) : entropy
+      })
+  }
+
   private func count(above threshold: Double) -> Int { singularValues.prefix { $0 > threshold }.count }
 
   /// Linear between the values, as numpy's quantile.

@@ -49,8 +49,16 @@ package struct BatchSummary {
     }
   }
 
+  /// Without the search text, whose gains prove nothing, a row fits a terminal.
+  private var terminalTable: Table {
+    var narrow = table
+    narrow.header.remove(at: 3)
+    for index in narrow.rows.indices { narrow.rows[index].remove(at: 3) }
+    return narrow
+  }
+
   package var plain: String {
-    ([table.plain] + problems.map { "  " + $0 }).joined(separator: "\n") + "\n"
+    ([terminalTable.plain] + problems.map { "  " + $0 }).joined(separator: "\n") + "\n"
   }
 
   package var markdown: String {

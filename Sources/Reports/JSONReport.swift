@@ -5,7 +5,7 @@ internal import RankReduction
 package import Search
 
 /// report.json: what a search found, for programs. Deltas are nats per token, paired by window.
-package struct JSONReport: Encodable {
+package struct JSONReport: Codable {
   private let search: Comparison
   private let heldOut: Comparison
   private let plan: [Entry]
@@ -17,7 +17,7 @@ package struct JSONReport: Encodable {
   private let context: Int
   private let stride: Int?
 
-  private struct Point: Encodable {
+  private struct Point: Codable {
     let nll: Double
     let perplexity: Double
 
@@ -27,7 +27,7 @@ package struct JSONReport: Encodable {
     }
   }
 
-  private struct Comparison: Encodable {
+  private struct Comparison: Codable {
     let text: String?
     let baseline: Point
     let result: Point
@@ -60,7 +60,7 @@ package struct JSONReport: Encodable {
     }
   }
 
-  private struct Entry: Encodable {
+  private struct Entry: Codable {
     let tensor: String
     let layer: Int
     let expert: Int?
@@ -122,6 +122,37 @@ package struct JSONReport: Encodable {
     convention = outcome.settings.convention
     context = outcome.settings.context
     stride = outcome.settings.stride
+  }
+}
+
+// MARK: - What a model card reads
+
+extension JSONReport {
+  /// Whether it is a report of this plan and no other.
+  func describes(_ plan: Plan) -> Bool {
+    self.plan.map { "\($0.layer) \($0.expert ?? -1) \($0.role) \($0.kind) \($0.rank)" }
+      == plan.reductions.map { "\($0.layer) \($0.expert ?? -1) \($0.role.rawValue) \($0.kind.rawValue) \($0.rank)" }
+  }
+
+  var conventionText: String {
+    "convention \(convention), context \(context)" + (stride.map { ", stride \($0)" } ?? "")
+  }
+
+  /// As `SummaryText.perplexities` has it.
+  var perplexities: Table {
+    var table = Table(["text", "before", "after", "change, nats/token"])
+    func row(_ name: String, _ comparison: Comparison) {
+      table.append([
+        name, Numbers.fixed(comparison.baseline.perplexity, 3), Numbers.fixed(comparison.result.perplexity, 3),
+        "\(Numbers.signed(comparison.delta, 4)) ± \(Numbers.fixed(comparison.standardError ?? .infinity, 4))",
+      ])
+    }
+    for (title, comparison) in [("search", search), ("held-out", heldOut)] {
+      let corpora = comparison.corpora ?? []
+      for (name, corpus) in zip(distinctNames(corpora.map { $0.text ?? "" }), corpora) { row(name, corpus) }
+      row("all \(title) text", comparison)
+    }
+    return table
   }
 }
 

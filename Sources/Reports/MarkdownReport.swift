@@ -7,21 +7,29 @@ package import Search
 package enum MarkdownReport {
   package static func text(_ outcome: SearchOutcome) -> String {
     let settings = outcome.settings
-    var lines = ["# Lasered: \(Table.escaped(fileName(settings.model.path)))", "", SummaryText.verdict(outcome), ""]
-    lines += [
-      "Perplexity (convention \(SummaryText.conventionText(settings))); the change is paired by window, ± one standard error.",
-      "", SummaryText.perplexities(outcome).markdown, "", "## Plan", "",
+    var parts = [
+      "# Lasered: \(Table.escaped(fileName(settings.model.path)))", SummaryText.verdict(outcome),
+      "Perplexity (convention \(SummaryText.conventionText(settings))); the change is that of the mean negative log-likelihood, "
+        + "paired by window, ± one standard error.", SummaryText.perplexities(outcome).markdown, "## Plan",
     ]
+    let luck = outcome.trialCount == 0 ? "" : " " + SummaryText.luck(outcome)
     if outcome.kept.isEmpty {
-      lines += ["No matrix is reduced.", ""]
+      parts.append("No matrix is reduced.")
     } else {
+      let (one, many) = (outcome.kept.count == 1, matrices(outcome.kept.count))
       let what =
-        settings.base.map { "their difference to \(Table.escaped(fileName($0.path))) reduced in rank" }
-        ?? "their rank reduced"
-      lines += ["\(outcome.kept.count) matrices have \(what), in this order:", "", plan(outcome).markdown, ""]
+        settings.base.map {
+          "\(one ? "its" : "their") difference to \(Table.escaped(fileName($0.path))) reduced in rank"
+        } ?? "\(one ? "its" : "their") rank reduced"
+      parts += [
+        "\(many) \(one ? "has" : "have") \(what)\(one ? "" : ", in this order").\(luck)",
+        plan(outcome).markdown,
+      ]
     }
-    lines += ["## Settings", "", self.settings(outcome).markdown, ""]
-    return lines.joined(separator: "\n")
+    parts += [
+      "## Do it again", fenced(ReproductionCommand.text(settings)), "## Settings", self.settings(outcome).markdown,
+    ]
+    return parts.joined(separator: "\n\n") + "\n"
   }
 
   private static func plan(_ outcome: SearchOutcome) -> Table {
@@ -44,14 +52,21 @@ package enum MarkdownReport {
     if let base = settings.base { table.append(["base", "\(base.path) (\(base.fingerprint))"]) }
     table.append(["search text", settings.text.map(\.path).joined(separator: ", ")])
     table.append(["held-out text", settings.heldOut.map(\.path).joined(separator: ", ")])
-    table.append(["layers", settings.layers])
-    table.append(["experts", settings.experts])
-    table.append(["roles", settings.roles.joined(separator: ", ")])
-    table.append(["ranks", settings.ranks.joined(separator: ", ")])
-    table.append(["confidence", "\(settings.confidence)"])
+    for (name, value) in SettingsList.entries(settings) { table.append([name, value]) }
     table.append(["trials", "\(outcome.trialCount)"])
     table.append(["time", Numbers.duration(outcome.seconds)])
     table.append(["program", settings.program])
     return table
+  }
+
+  /// A block of code whose fence is longer than any in it.
+  private static func fenced(_ code: String) -> String {
+    var (longest, run) = (2, 0)
+    for character in code {
+      run = character == "`" ? run + 1 : 0
+      longest = max(longest, run)
+    }
+    let fence = String(repeating: "`", count: longest + 1)
+    return "\(fence)\n\(code)\n\(fence)"
   }
 }

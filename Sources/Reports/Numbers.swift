@@ -20,6 +20,28 @@ package enum Numbers {
     return value > 0 && text.contains { "123456789".contains($0) } ? "+" + text : text
   }
 
+  /// 12.5 %, with a space that does not break.
+  package static func percent(_ share: Double, _ digits: Int) -> String { fixed(100 * share, digits) + "\u{A0}%" }
+
+  package static func signedPercent(_ share: Double, _ digits: Int) -> String {
+    signed(100 * share, digits) + "\u{A0}%"
+  }
+
+  /// So many significant digits, for quantities of any size: 0.00123, 12.3, 4560.
+  package static func significant(_ value: Double, _ digits: Int) -> String {
+    guard value.isFinite, value != 0 else { return fixed(value, 0) }
+    let magnitude = Int(floor(log10(abs(value))))
+    return fixed(value, min(15, max(0, digits - 1 - magnitude)))
+  }
+
+  /// As CSS and SVG read numbers: at most two decimals, none that are zero, an ASCII minus.
+  package static func coordinate(_ value: Double) -> String {
+    var text = fixed(value.isFinite ? value : 0, 2)
+    while text.hasSuffix("0") { text.removeLast() }
+    if text.hasSuffix(".") { text.removeLast() }
+    return text.hasPrefix("−") ? "-" + text.dropFirst() : text
+  }
+
   /// 1 min 05 s, 3.2 s
   package static func duration(_ seconds: Double) -> String {
     guard seconds < 1e12 else { return "∞" }

@@ -52,12 +52,15 @@ package struct RoutingTables: Encodable, Sendable {
   private static let widestTable = 8
 
   package var plain: String {
-    let legend = """
-        Share of the router's choices by expert, in %, and the mean weight. Evenness is 1 where all experts
-        work as much and 0 where one does all; agreement is the share of choices that repeat the layer before;
-        condition is σ₁ / σₙ of the router's matrix. † dead, below 1 %. * greedy, above 1.5 times an even share.
+    let weights = corpora.allSatisfy { $0.hasRoomForWeights } ? ", with the mean weight" : ""
+    let head = """
+      Share of the router's choices by expert, in %\(weights).
+        even   1 where all experts work as much, 0 where one does all
+        again  share of choices that repeat the layer before
+        cond.  condition of the router's matrix, σ₁ / σₙ
+        † dead: below 1 %    * greedy: above 1.5 times an even share
       """
-    return ([legend] + corpora.map { "  \($0.text), \(Numbers.grouped($0.tokens)) tokens\n\n" + $0.table.plain })
+    return (["  " + head] + corpora.map { "  \($0.text), \(Numbers.grouped($0.tokens)) tokens\n\n" + $0.table.plain })
       .joined(separator: "\n\n") + "\n"
   }
 }
@@ -78,15 +81,19 @@ extension RoutingTables.Corpus {
     }
   }
 
+  /// In 80 columns.
+  fileprivate var hasRoomForWeights: Bool { (layers.map(\.experts.count).max() ?? 0) <= 4 }
+
   /// One row a layer.
   package var table: Table {
     let count = layers.map(\.experts.count).max() ?? 0
     let isWide = count > RoutingTables.widestTable
-    let columns = isWide ? ["least", "most", "dead", "greedy"] : (0..<count).map { "expert \($0)" }
-    var table = Table(["layer"] + columns + ["evenness", "agreement", "condition"])
+    let columns =
+      isWide ? ["least", "most", "dead", "greedy"] : (0..<count).map { hasRoomForWeights ? "expert \($0)" : "e\($0)" }
+    var table = Table(["layer"] + columns + ["even", "again", "cond."])
     for layer in layers {
       table.append(
-        ["\(layer.layer)"] + (isWide ? layer.summary : layer.cells(count)) + [
+        ["\(layer.layer)"] + (isWide ? layer.summary : layer.cells(count, withWeights: hasRoomForWeights)) + [
           Numbers.fixed(layer.evenness, 3), layer.agreement.map { Numbers.fixed($0, 3) } ?? "–",
           layer.gateCondition.map { Numbers.fixed($0, $0 < 100 ? 1 : 0) } ?? "∞",
         ])
@@ -97,9 +104,10 @@ extension RoutingTables.Corpus {
 
 extension RoutingTables.Layer {
   /// "31.2* 0.61"
-  fileprivate func cells(_ count: Int) -> [String] {
+  fileprivate func cells(_ count: Int, withWeights: Bool) -> [String] {
     let cells = experts.indices.map { expert in
       let mark = dead.contains(expert) ? "†" : greedy.contains(expert) ? "*" : " "
+      guard withWeights else { return Numbers.fixed(100 * experts[expert].share, 0) + mark }
       let share = Numbers.fixed(100 * experts[expert].share, 1)
       return "\(share)\(mark) \(Numbers.fixed(experts[expert].meanWeight, 2))"
     }

@@ -46,7 +46,9 @@ package enum SummaryText {
       ])
     }
     for (title, comparison) in [("search", outcome.search), ("held-out", outcome.heldOut)] {
-      for corpus in comparison.corpora { row(fileName(corpus.path), corpus.baseline, corpus.result) }
+      for (name, corpus) in zip(distinctNames(comparison.corpora.map(\.path)), comparison.corpora) {
+        row(name, corpus.baseline, corpus.result)
+      }
       row("all \(title) text", comparison.baseline, comparison.result)
     }
     return table

@@ -10,17 +10,45 @@ package struct Table: Sendable {
     rows.append(row)
   }
 
-  package var plain: String {
-    let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
-    func line(_ row: [String]) -> String {
+  // MARK: Terminal
+
+  package static let terminalColumns = 80
+
+  package var plain: String { plain(columns: Self.terminalColumns) }
+
+  /// As wide as its text, and no wider than so many columns if shortening the first one can bring that about: the others
+  /// hold numbers, which lose their meaning with any digit.
+  package func plain(columns limit: Int) -> String {
+    let printable = ([header] + rows).map { $0.map(Self.printable) }
+    var widths = header.indices.map { column in printable.map { terminalWidth($0[column]) }.max() ?? 0 }
+    let excess = widths.reduce(0, +) + 2 * widths.count - limit
+    if excess > 0, let first = widths.first { widths[0] = min(first, max(Self.narrowestName, first - excess)) }
+    let lines = printable.map { row in
       let cells = row.enumerated().map { column, text in
-        let padding = String(repeating: " ", count: widths[column] - text.count)
+        let text = column == 0 ? shortened(text, to: widths[0]) : text
+        let padding = String(repeating: " ", count: max(0, widths[column] - terminalWidth(text)))
         return column == 0 ? text + padding : padding + text
       }
-      return "  " + cells.joined(separator: "  ")
+      return trimmed("  " + cells.joined(separator: "  "))
     }
-    return ([header] + rows).map { trimmed(line($0)) }.joined(separator: "\n")
+    return lines.joined(separator: "\n")
   }
+
+  private static let narrowestName = 12
+
+  /// Names come from files: control characters must not reach a terminal.
+  private static func printable(_ text: String) -> String {
+    String(
+      String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+  }
+
+  private func trimmed(_ line: String) -> String {
+    var line = Substring(line)
+    while line.last == " " { line = line.dropLast() }
+    return String(line)
+  }
+
+  // MARK: Markdown
 
   package var markdown: String {
     func line(_ row: [String]) -> String { "| " + row.map(Self.escaped).joined(separator: " | ") + " |" }
@@ -31,15 +59,9 @@ package struct Table: Sendable {
   static func escaped(_ text: String) -> String {
     var result = ""
     for character in text {
-      if "\\|*_`<>[]".contains(character) { result.append("\\") }
+      if "\\|*_`<>[]&".contains(character) { result.append("\\") }
       result.append(character.isNewline ? " " : character)
     }
     return result
-  }
-
-  private func trimmed(_ line: String) -> String {
-    var line = Substring(line)
-    while line.last == " " { line = line.dropLast() }
-    return String(line)
   }
 }

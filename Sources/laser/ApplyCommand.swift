@@ -11,7 +11,7 @@ struct ApplyCommand: ParsableCommand {
     abstract: "Write the lasered checkpoint that a plan describes.",
     discussion: """
       Copies the checkpoint, with the plan's matrices replaced by their reductions in the same type and place. Every other \
-      byte of every file is the original's.
+      byte of every file is the original's, but for README.md, which gains a section that says what was done.
 
       Example: laser apply model --plan runs/first/plan.yaml --out model-lasered
       """)
@@ -44,13 +44,16 @@ struct ApplyCommand: ParsableCommand {
     try refuseOther(checkpoint, expected: plan.model, what: "model")
     let basePath = base ?? plan.base.map { resolved($0.path) }
     let copy = try CheckpointCopy(
-      of: checkpoint, to: out, replacesExisting: force, sparing: [self.plan] + (basePath.map { [$0] } ?? []))
+      of: checkpoint, to: out, replacesExisting: force, sparing: [self.plan] + (basePath.map { [$0] } ?? []),
+      recognizing: ModelCard.isOwn)
     let baseModel = try basePath.map { try Model(folder: $0) }
     if let baseModel, let expected = plan.base?.fingerprint {
       try refuseOther(baseModel.checkpoint, expected: expected, what: "base")
     }
     let reducer = try Reducer(loaded, base: baseModel)
-    try writeLasered(copy, reducer, try plan.reductions(for: loaded), console)
+    let card = try ModelCard(
+      modelFolder: model, fingerprint: checkpoint.fingerprint.description, planFile: self.plan)
+    try writeLasered(copy, reducer, try plan.reductions(for: loaded), card, console)
     print("  \(plan.reductions.count) of \(loaded.sites.count) matrices reduced. Checkpoint: \(out)")
   }
 
@@ -68,16 +71,17 @@ struct ApplyCommand: ParsableCommand {
   }
 }
 
-/// Makes a plan's reductions and writes the copy that has them.
+/// Makes a plan's reductions and writes the copy that has them, with a README.md that says so.
 func writeLasered(
-  _ copy: CheckpointCopy, _ reducer: Reducer, _ reductions: [Reduction], _ console: Console
+  _ copy: CheckpointCopy, _ reducer: Reducer, _ reductions: [Reduction], _ card: ModelCard, _ console: Console
 ) throws {
   let matrices = try reducer.reduced(reductions) {
     console.progress("Reducing", Double($0) / Double(reductions.count))
   }
   var replacements: [TensorReference: StoredMatrix] = [:]
   for (site, matrix) in matrices { replacements[reducer.model.reference(of: site)] = matrix }
-  try copy.write(replacing: replacements) { console.progress("Writing", Double($0) / Double(max($1, 1))) }
+  let texts = card.readme(ofFolder: reducer.model.checkpoint.folder).map { ["README.md": $0] } ?? [:]
+  try copy.write(replacing: replacements, texts: texts) { console.progress("Writing", Double($0) / Double(max($1, 1))) }
   for name in copy.untouchedWeightFiles {
     console.note("note: \(name) was copied as it is; the weights in it are not lasered")
   }

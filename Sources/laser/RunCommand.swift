@@ -93,11 +93,16 @@ struct RunCommand: ParsableCommand {
     let copy = try writtenCheckpoint(recipe).map {
       try CheckpointCopy(
         of: search.model.checkpoint, to: $0, replacesExisting: force,
-        sparing: [path, recipe.out] + recipe.settings.files)
+        sparing: [path, recipe.out] + recipe.settings.files, recognizing: ModelCard.isOwn)
     }
     let outcome = try search.run(in: recipe.out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: recipe.out)
-    if let copy { try writeLasered(copy, search.reducer, outcome.kept.map(\.reduction), console) }
+    if let copy {
+      let card = try ModelCard(
+        modelFolder: recipe.settings.model, fingerprint: search.record.model.fingerprint,
+        planFile: recipe.out + "/plan.yaml")
+      try writeLasered(copy, search.reducer, outcome.kept.map(\.reduction), card, console)
+    }
     return outcome
   }
 

@@ -65,7 +65,7 @@ func searchSummary(_ outcome: SearchOutcome, folder: String, _ style: TerminalSt
       \(sites); \(outcome.trialCount) trials in \(Numbers.duration(outcome.seconds))\
     \(outcome.spentBudget ? ", the whole budget" : ""). Perplexity by \(SummaryText.conventionText(settings)).
 
-    \(settings.isControl ? "" : "  Plan    \(folder)/plan.yaml\n")  Report  \(folder)/report.md
+    \(settings.isControl ? "" : "  Plan    \(folder)/plan.yaml\n")  Report  \(folder)/report.html
 
     """
 }

@@ -51,7 +51,8 @@ struct SearchTests {
 
     // Everything but the weights is the original's, and the plan says which weights are not.
     let (original, lasered) = (try contents(of: folder["model"]), try contents(of: folder["lasered"]))
-    #expect(Set(original.keys) == Set(lasered.keys))
+    #expect(Set(lasered.keys).subtracting(original.keys) == ["README.md"])
+    #expect(Set(original.keys).isSubset(of: lasered.keys))
     #expect(original.keys.filter { original[$0] != lasered[$0] } == ["model.safetensors"])
   }
 
@@ -68,7 +69,9 @@ struct SearchTests {
     }
     let plan = try workshop.writePlan("plan.yaml", entries: entries)
     try await laserSucceeds(["apply", workshop.model, "--plan", plan, "--out", folder.path("out")])
-    #expect(try contents(of: folder["out"]) == contents(of: folder["model"]))
+    var out = try contents(of: folder["out"])
+    #expect(out.removeValue(forKey: "README.md") != nil)
+    #expect(try out == contents(of: folder["model"]))
   }
 
   @Test func applyingTwiceGivesTheSameBytes() async throws {
@@ -88,6 +91,30 @@ struct SearchTests {
       ["apply", folder.path("other"), "--plan", plan, "--out", folder.path("c"), "--any-model"])
   }
 
+  @Test func aReadmeKeepsItsTextAndGainsASection() async throws {
+    let plan = try workshop.writePlan("plan.yaml", entries: [Workshop.entry(role: "w2", rank: 3)])
+    try Data("---\nlicense: mit\n---\n# Mine\n".utf8).write(to: folder["model/README.md"])
+    let apply = ["apply", workshop.model, "--plan", plan, "--out"]
+    try await laserSucceeds(apply + [folder.path("out")])
+    let readme = try String(contentsOf: folder["out/README.md"], encoding: .utf8)
+    #expect(readme.contains("license: mit") && readme.contains("# Mine") && readme.contains("expert 0: w2 3/16"))
+    // Lasered again, from the lasered one: one section.
+    let second = try workshop.writePlan(
+      "second.yaml", of: workshop.fingerprint("out"), entries: [Workshop.entry(role: "w3", rank: 4)])
+    try await laserSucceeds(["apply", folder.path("out"), "--plan", second, "--out", folder.path("twice")])
+    let twice = try String(contentsOf: folder["twice/README.md"], encoding: .utf8)
+    #expect(twice.components(separatedBy: "## Lasered").count == 2)
+    #expect(twice.contains("# Mine") && twice.contains("w3 4/16") && !twice.contains("w2 3/16"))
+    // A README that is all ours may be replaced with the rest; one that somebody added to may not.
+    try FileManager.default.removeItem(at: folder["model/README.md"])
+    try FileManager.default.removeItem(at: folder["out"])
+    try await laserSucceeds(apply + [folder.path("out")])
+    try await laserSucceeds(apply + [folder.path("out"), "--force"])
+    let own = try String(contentsOf: folder["out/README.md"], encoding: .utf8)
+    try Data((own + "A note.\n").utf8).write(to: folder["out/README.md"])
+    try await expectFailure(apply + [folder.path("out"), "--force"], naming: ["README.md"])
+  }
+
   // MARK: Determinism
 
   @Test func threadsAndRepetitionChangeNothing() async throws {
@@ -100,6 +127,7 @@ struct SearchTests {
     #expect(try RunFiles(folder["single"]) == first)
   }
 
+  /// The checkpoint's README among it, which says nothing of when or how long.
   @Test func aRecipeIsTheSameSearch() async throws {
     try await laserSucceeds(workshop.search(out: "run", ranks: "8,4"))
     let recipe = """
@@ -129,8 +157,13 @@ struct SearchTests {
   @Test func reportsAreRebuiltToTheByte() async throws {
     let search = try await laserSucceeds(workshop.search(out: "run"))
     let before = try contents(of: folder["run"])
-    #expect(before.keys.sorted() == ["journal.jsonl", "plan.yaml", "report.json", "report.md", "spectra.jsonl"])
-    for name in ["report.json", "report.md"] { try FileManager.default.removeItem(at: folder["run/\(name)"]) }
+    #expect(
+      before.keys.sorted() == [
+        "journal.jsonl", "plan.yaml", "report.html", "report.json", "report.md", "spectra.jsonl",
+      ])
+    for name in ["report.html", "report.json", "report.md"] {
+      try FileManager.default.removeItem(at: folder["run/\(name)"])
+    }
     let report = try await laserSucceeds(["report", folder.path("run")])
     #expect(try contents(of: folder["run"]) == before)
     #expect(report.output == search.output)

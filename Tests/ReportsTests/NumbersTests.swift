@@ -1,7 +1,7 @@
 import Reports
 import Testing
 
-@Suite struct ReportTests {
+struct NumbersTests {
   @Test func numbers() {
     #expect(Numbers.fixed(3.14159, 2) == "3.14")
     #expect(Numbers.fixed(-0.04, 1) == "0.0")
@@ -17,6 +17,10 @@ import Testing
     #expect(Numbers.bytes(999) == "999 B")
     #expect(Numbers.bytes(8_200_000) == "8.2 MB")
     #expect(Numbers.grouped(28392) == "28 392")
+    #expect(Numbers.percent(0.1234, 1) == "12.3\u{A0}%")
+    #expect(Numbers.signedPercent(-0.016, 1) == "−1.6\u{A0}%")
+    #expect([0.00123, 12.34, 4567, 0].map { Numbers.significant($0, 2) } == ["0.0012", "12", "4567", "0"])
+    #expect([-0.5, 12, 0.004, .infinity, 1 / 3].map(Numbers.coordinate) == ["-0.5", "12", "0", "0", "0.33"])
   }
 
   @Test func tables() {

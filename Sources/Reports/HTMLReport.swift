@@ -1,0 +1,189 @@
+internal import Evaluation
+internal import Inference
+internal import RankReduction
+package import Search
+
+/// report.html: what a search found, as one page that needs nothing else. Made from the journal alone, so that one journal
+/// gives the same bytes always.
+package enum HTMLReport {
+  package static func text(_ outcome: SearchOutcome) -> String { page(outcome).document }
+
+  private static func page(_ outcome: SearchOutcome) -> Markup {
+    let name = fileName(outcome.settings.model.path)
+    return element(
+      "html", ["lang": "en"],
+      element(
+        "head", [:],
+        element("meta", ["charset": "utf-8"]),
+        element("meta", ["name": "viewport", "content": "width=device-width, initial-scale=1"]),
+        element("meta", ["name": "color-scheme", "content": "light dark"]),
+        element("meta", ["name": "generator", "content": Markup.Value(outcome.settings.program)]),
+        element("title", [:], .text("\(name), lasered")),
+        element("style", [:], .styleSheet(PageStyle.charts), .styleSheet(PageStyle.page))),
+      element(
+        "body", [:],
+        element(
+          "main", [:],
+          [ReportHeader(outcome).markup, texts(outcome)] + map(outcome) + waterfall(outcome) + curves(outcome)
+            + spectra(outcome) + routing(outcome) + plan(outcome) + [ReportSettings(outcome).markup, footer(outcome)])))
+  }
+
+  private static func texts(_ outcome: SearchOutcome) -> Markup {
+    section(
+      "Perplexity by text",
+      note:
+        "Perplexity (\(SummaryText.conventionText(outcome.settings)); other conventions do not compare). The change is that "
+        + "of the mean negative log-likelihood, paired by window: point and one standard error (thick), two (thin). "
+        + "Left of zero the lasered model predicts the text better; grey is within two errors of no change.",
+      [TextsChart(outcome).markup])
+  }
+
+  private static func map(_ outcome: SearchOutcome) -> [Markup] {
+    let map = SiteMap(outcome)
+    guard !map.isEmpty else { return [] }
+    guard outcome.trialCount > 0 else {
+      return [
+        section(
+          "What was reduced",
+          note:
+            "A row is a layer, the last one on top; the number is the rank that is left. Nothing was measured by itself.",
+          [map.markup])
+      ]
+    }
+    return [
+      section(
+        "Where the gains are",
+        note:
+          "Every matrix that was tried: a row is a layer, the last one on top. Blue means that the best rank found lowers the "
+          + "search text's negative log-likelihood, orange that even the best one raises it. A filled cell was kept; its "
+          + "number is the rank that is left.",
+        [map.markup])
+    ]
+  }
+
+  private static func waterfall(_ outcome: SearchOutcome) -> [Markup] {
+    let waterfall = Waterfall(outcome)
+    guard !waterfall.isEmpty else { return [] }
+    return [
+      section(
+        "How they add up",
+        note:
+          "The kept reductions in the order in which they were kept, each measured against the model with all before it, and "
+          + "what they come to when the finished model is evaluated. Nats per token; down is better. "
+          + SummaryText.luck(outcome),
+        [waterfall.markup])
+    ]
+  }
+
+  private static func curves(_ outcome: SearchOutcome) -> [Markup] {
+    let curves = RankCurves(outcome)
+    return curves.isEmpty ? [] : [curves.markup]
+  }
+
+  /// Longer plans are read from plan.yaml.
+  private static let longestPlan = 400
+
+  private static func plan(_ outcome: SearchOutcome) -> [Markup] {
+    let kept = outcome.kept
+    guard !kept.isEmpty else { return [] }
+    let isMixture = kept.contains { $0.expert != nil }
+    let head = ["layer"] + (isMixture ? ["expert"] : []) + ["role", "rank", "change, nats per token"]
+    let rows = kept.prefix(longestPlan).map { trial in
+      let cells: [Markup] =
+        ["\(trial.layer)"] + (isMixture ? [.text(trial.expert.map(String.init) ?? "–")] : []) + [
+          .text(trial.role.rawValue),
+          [
+            .text("\(trial.rank)"), element("span", ["class": "minor"], .text(" of \(trial.fullRank)")),
+          ],
+          change(trial),
+        ]
+      return element("tr", [:], cells.map { element("td", [:], $0) })
+    }
+    let what =
+      outcome.settings.base.map { "the difference to \(fileName($0.path))" } ?? "the weights"
+    let more = kept.count - rows.count
+    return [
+      section(
+        "The plan",
+        note:
+          "\(matrices(kept.count)) reduced (\(what) truncated), in this order; plan.yaml in the run folder says the same "
+          + "for laser apply." + (more > 0 ? " The last \(more) are not shown." : ""),
+        [
+          element(
+            "div", ["class": "columns"],
+            element(
+              "table", [:], element("thead", [:], element("tr", [:], head.map { element("th", [:], .text($0)) })),
+              element("tbody", [:], rows)))
+        ])
+    ]
+  }
+
+  private static func change(_ trial: SearchRecord.Trial) -> Markup {
+    guard let delta = trial.pairedDelta else { return "not measured" }
+    return [
+      .text(Numbers.signed(delta.mean, 5)),
+      element("span", ["class": "minor"], .text(" ± \(Numbers.fixed(delta.standardError, 5))")),
+    ]
+  }
+
+  /// Kept sites with the largest gains first, then the others in the order of the search.
+  private static func spectra(_ outcome: SearchOutcome) -> [Markup] {
+    let ranks = Dictionary(outcome.kept.map { ($0.site, $0.rank) }) { _, last in last }
+    let gains = Dictionary(outcome.sites.map { ($0.site, $0.best?.delta ?? 0) }) { first, _ in first }
+    var seen: Set<Site> = []
+    let entries = outcome.spectra.compactMap { record -> SpectrumPlots.Entry? in
+      guard let spectrum = record.spectrum, seen.insert(record.site).inserted else { return nil }
+      return SpectrumPlots.Entry(site: record.site, spectrum: spectrum, rank: ranks[record.site])
+    }
+    func key(_ entry: SpectrumPlots.Entry) -> Double {
+      entry.rank == nil ? .infinity : gains[entry.site] ?? 0
+    }
+    let ordered = entries.enumerated().sorted { a, b in
+      let (x, y) = (key(a.element), key(b.element))
+      return x == y ? a.offset < b.offset : x < y
+    }
+    let plots = SpectrumPlots(ordered.map(\.element))
+    guard !plots.isEmpty else { return [] }
+    let what = outcome.settings.base == nil ? "of the matrices" : "of the differences to the base"
+    var parts = [
+      section(
+        "Singular values",
+        note:
+          "Singular values \(what), from the largest to the smallest, on a logarithmic scale that is the same in every panel "
+          + "(\(plots.span)). The dashed line is the edge of noise by Marchenko and Pastur; what is shaded is kept.",
+        plots.panels)
+    ]
+    if !plots.lines.isEmpty {
+      parts.append(
+        section(
+          "Effective rank by layer",
+          note:
+            "exp of the entropy of the singular values' shares (Roy and Vetterli, 2007), in % of the full rank: the mean over "
+            + "experts, and their range. Low where a few directions carry the matrix.",
+          [plots.lines.markup]))
+    }
+    return parts
+  }
+
+  private static func routing(_ outcome: SearchOutcome) -> [Markup] {
+    let names = distinctNames(outcome.routing.map(\.text))
+    let map = RoutingMap(
+      zip(names, outcome.routing).map { name, routing in
+        RoutingMap.Text(
+          name: name, tokens: routing.statistics.tokens,
+          layers: routing.statistics.layers.map { layer in
+            zip(layer.experts, layer.shares).map { RoutingMap.Expert(share: $1, meanWeight: $0.meanWeight) }
+          })
+      })
+    return map.isEmpty ? [] : [map.markup]
+  }
+
+  private static func footer(_ outcome: SearchOutcome) -> Markup {
+    element(
+      "footer", [:], .text("Written by \(outcome.settings.program). LASER: Sharma, Ash and Misra, "),
+      element("a", ["href": "https://arxiv.org/abs/2312.13558"], "arXiv 2312.13558"), ".")
+  }
+}
+
+/// "1 matrix", "46 matrices"
+func matrices(_ count: Int) -> String { "\(Numbers.grouped(count)) \(count == 1 ? "matrix" : "matrices")" }

@@ -1,0 +1,139 @@
+internal import Checkpoints
+internal import FoundationEssentials
+internal import Glibc
+internal import Inference
+package import RankReduction
+
+/// README.md of a lasered checkpoint: what was done to it, as a section between two marks, and what Hugging Face reads in the
+/// front matter. Whatever else a README says stays as it is.
+package struct ModelCard {
+  private let model: String
+  private let fingerprint: String
+  private let plan: Plan
+  private let report: JSONReport?
+
+  private static let begin = "<!-- laser: begin -->"
+  private static let end = "<!-- laser: end -->"
+
+  /// - Parameters:
+  ///   - modelFolder: Of the original.
+  ///   - fingerprint: Of the original, which need not be the model that the plan was found on.
+  ///   - planFile: Scores come from report.json beside it, if that is of the same plan.
+  package init(modelFolder: String, fingerprint: String, planFile: String) throws {
+    let plan = try Plan(file: planFile)
+    let folder = planFile.lastIndex(of: "/").map { String(planFile[..<$0]) } ?? "."
+    let report = FileManager.default.contents(atPath: folder + "/report.json")
+      .flatMap { try? JSONDecoder().decode(JSONReport.self, from: $0) }
+    self.init(model: Self.name(ofFolder: modelFolder), fingerprint: fingerprint, plan: plan, report: report)
+  }
+
+  package init(model: String, fingerprint: String, plan: Plan, report: JSONReport?) {
+    self.model = model
+    self.fingerprint = fingerprint
+    self.plan = plan
+    self.report = report.flatMap { fingerprint == plan.model && $0.describes(plan) ? $0 : nil }
+  }
+
+  /// The name that others know a model by: of a folder in Hugging Face's cache, its repository.
+  static func name(ofFolder path: String) -> String {
+    var parts = path.split(separator: "/").filter { $0 != "." }
+    if parts.isEmpty || parts.last == "..", let resolved = realpath(path, nil) {
+      defer { free(resolved) }
+      parts = String(cString: resolved).split(separator: "/").map { $0[...] }
+      return name(ofFolder: parts.joined(separator: "/"))
+    }
+    if let cached = parts.last(where: { $0.hasPrefix("models--") }) {
+      return String(cached.dropFirst("models--".count).replacing("--", with: "/"))
+    }
+    return parts.last.map(String.init) ?? "model"
+  }
+
+  // MARK: Text
+
+  /// The README of the copy, given that of the original.
+  package func readme(existing: String?) -> String {
+    let (front, body) = FrontMatter.split(existing ?? "# \(Table.escaped(model)), lasered\n")
+    var merged = front ?? FrontMatter()
+    merged.merge(
+      values: [("base_model_relation", "finetune"), ("library_name", "transformers")],
+      lists: [("base_model", model), ("tags", "laser")])
+    return merged.text + (front == nil ? "\n" : "") + Self.replacingSection(of: body, by: section)
+  }
+
+  /// The README of a copy of a folder; nil where the folder's own is not text, and is better left alone.
+  package func readme(ofFolder folder: String) -> String? {
+    guard let bytes = FileManager.default.contents(atPath: folder + "/README.md") else { return readme(existing: nil) }
+    return String(validating: bytes, as: UTF8.self).map { readme(existing: $0) }
+  }
+
+  private static func replacingSection(of body: Substring, by section: String) -> String {
+    let marked = "\(begin)\n\(section)\n\(end)"
+    if let (before, after) = around(body) { return before + marked + after }
+    var text = String(body)
+    while text.last?.isWhitespace == true { text.removeLast() }
+    return text + (text.isEmpty ? "" : "\n\n") + marked + "\n"
+  }
+
+  /// What stands before and after a section of ours.
+  private static func around(_ body: Substring) -> (before: Substring, after: Substring)? {
+    guard let start = body.firstRange(of: begin), let stop = body[start.upperBound...].firstRange(of: end) else {
+      return nil
+    }
+    return (body[..<start.lowerBound], body[stop.upperBound...])
+  }
+
+  /// Whether a file is a README that `laser` wrote and nobody added to: nothing but front matter, a title and our section.
+  package static func isOwn(_ path: String) -> Bool {
+    guard path.split(separator: "/").last == "README.md", let bytes = FileManager.default.contents(atPath: path),
+      let (before, after) = around(FrontMatter.split(String(decoding: bytes, as: UTF8.self)).body)
+    else { return false }
+    let lines = (before + after).split(whereSeparator: \.isNewline).filter { !$0.allSatisfy(\.isWhitespace) }
+    return lines.count <= 1 && lines.allSatisfy { $0.hasPrefix("# ") && $0.hasSuffix(", lasered") }
+  }
+
+  /// The section itself, Markdown.
+  var section: String {
+    let name = Table.escaped(model)
+    let base = plan.base.map { Table.escaped(Self.name(ofFolder: $0.path)) }
+    let count = plan.reductions.count
+    let what =
+      count == 0
+      ? "no matrix of it is reduced."
+      : "\(matrices(count)) \(count == 1 ? "has" : "have") "
+        + (base.map { "\(count == 1 ? "its" : "their") difference to \($0) reduced in rank." }
+          ?? "\(count == 1 ? "its" : "their") rank reduced.")
+    var parts = [
+      "## Lasered",
+      "This is \(name) after layer-selective rank reduction ([LASER](https://arxiv.org/abs/2312.13558)) with `laser`: \(what)",
+    ]
+    if let report {
+      parts += [
+        "Perplexity before and after; the change is that of the mean negative log-likelihood, paired by window, ± one standard "
+          + "error (\(report.conventionText)). The search saw the search text only.",
+        report.perplexities.markdown,
+      ]
+    }
+    if count > 0 { parts += ["What is left of each matrix's rank, of its full rank:", ranks] }
+    var origin = "The original has the fingerprint `\(fingerprint)`"
+    if let base, let fingerprint = plan.base?.fingerprint { origin += ", \(base) `\(fingerprint)`" }
+    parts += [
+      "The same bytes again, from the original and the plan\(fingerprint == plan.model ? "" : " (found on another model)"):",
+      "```\nlaser apply MODEL --plan plan.yaml --out FOLDER\n```", origin + ".",
+    ]
+    return parts.joined(separator: "\n\n")
+  }
+
+  /// One item a layer: "layer 0, expert 0: w1 4/128, w2 13/128; expert 1: w3 32/128"
+  private var ranks: String {
+    let items = Set(plan.reductions.map(\.layer)).sorted().map { layer in
+      let entries = plan.reductions.filter { $0.layer == layer }
+      let groups = Set(entries.map { $0.expert ?? -1 }).sorted().map { expert in
+        let ranks = entries.filter { ($0.expert ?? -1) == expert }.sorted { $0.role.rawValue < $1.role.rawValue }
+          .map { "\($0.role.rawValue) \($0.rank)/\($0.fullRank)" }
+        return (expert < 0 ? "" : "expert \(expert): ") + ranks.joined(separator: ", ")
+      }
+      return "- layer \(layer), " + groups.joined(separator: "; ")
+    }
+    return items.joined(separator: "\n")
+  }
+}

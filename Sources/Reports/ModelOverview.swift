@@ -1,0 +1,185 @@
+internal import Checkpoints
+package import Inference
+internal import RankReduction
+internal import Tensors
+
+/// What a model is made of, on one screen.
+package struct ModelOverview: Encodable {
+  private let model: String
+  private let architecture: String
+  private let layers: Int
+  private let experts: Int?
+  private let activeExperts: Int?
+  private let hiddenSize: Int
+  /// Of an expert, or of a dense model's one feed-forward layer.
+  private let intermediateSize: Int
+  private let sharedIntermediateSize: Int?
+  private let heads: Int
+  private let keyValueHeads: Int
+  private let headDimension: Int
+  private let vocabulary: Int
+  private let tiedEmbeddings: Bool
+  private let context: Int?
+  private let slidingWindow: Int?
+  private let ropeBase: Double
+  private let ropeScaling: String?
+  private let parameters: Int
+  private let activeParameters: Int
+  private let types: [String: Int]
+  private let bytes: Int
+  private let shards: Int
+  private let fingerprint: String
+  private let tokenizer: String
+  private let sites: [Row]
+  package let routing: RoutingTables?
+
+  private struct Row: Encodable {
+    let tensor: String
+    let layer: Int
+    let expert: Int?
+    let role: String
+    let rows: Int
+    let columns: Int
+    let type: String
+  }
+
+  /// - Parameter tokenizer: A few words on it.
+  package init(_ loaded: Model, tokenizer: String, routing: RoutingTables?) throws {
+    let configuration = loaded.configuration
+    let checkpoint = loaded.checkpoint
+    model = checkpoint.folder
+    architecture =
+      checkpoint.configuration["architectures"]?.array?.first?.string
+      ?? checkpoint.configuration["model_type"]?.string ?? "unknown"
+    layers = configuration.layerCount
+    experts = configuration.mixture?.expertCount
+    activeExperts = configuration.mixture?.expertsPerToken
+    hiddenSize = configuration.hiddenSize
+    intermediateSize = configuration.mixture?.intermediateSize ?? configuration.intermediateSize
+    sharedIntermediateSize = configuration.mixture?.sharedIntermediateSize
+    heads = configuration.headCount
+    keyValueHeads = configuration.keyValueHeadCount
+    headDimension = configuration.headDimension
+    vocabulary = configuration.vocabularySize
+    tiedEmbeddings = configuration.tiesEmbeddings
+    context = checkpoint.configuration["max_position_embeddings"]?.integer
+    slidingWindow = loaded.layout.layers.compactMap(\.slidingWindow).min()
+    ropeBase = configuration.rotary.base
+    ropeScaling = Self.name(configuration.rotary.scaling)
+    parameters = checkpoint.parameterCount
+    activeParameters = parameters - Self.idleParameters(loaded)
+    bytes = checkpoint.byteCount
+    shards = checkpoint.fileCount
+    fingerprint = checkpoint.fingerprint.description
+    self.tokenizer = tokenizer
+    self.routing = routing
+    sites = try loaded.sites.map { site in
+      let stored = try loaded.stored(loaded.reference(of: site))
+      return Row(
+        tensor: loaded.reference(of: site).name, layer: site.layer, expert: site.expert, role: site.role.rawValue,
+        rows: stored.rows, columns: stored.columns, type: stored.type.rawValue)
+    }
+    types = sites.reduce(into: [:]) { $0[$1.type, default: 0] += 1 }
+  }
+
+  /// Of the experts that a token does not go to.
+  private static func idleParameters(_ loaded: Model) -> Int {
+    guard let mixture = loaded.configuration.mixture else { return 0 }
+    return loaded.layout.layers.reduce(0) { sum, layer in
+      guard layer.router != nil, let expert = layer.experts.first else { return sum }
+      let count = [expert.gate, expert.up, expert.down].reduce(0) { $0 + $1.rows * $1.columns }
+      return sum + count * (layer.experts.count - mixture.expertsPerToken)
+    }
+  }
+
+  private static func name(_ scaling: RotaryConfiguration.Scaling) -> String? {
+    switch scaling {
+    case .none: nil
+    case .linear(let factor): "linear, factor \(factor)"
+    case .llama3(let factor, _, _, _): "llama3, factor \(factor)"
+    case .yarn(let factor, _, _, _): "yarn, factor \(factor)"
+    }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case model, architecture, layers, experts, heads, vocabulary, context, parameters, types, bytes, shards, fingerprint
+    case tokenizer, sites, routing
+    case activeExperts = "active_experts"
+    case hiddenSize = "hidden_size"
+    case intermediateSize = "intermediate_size"
+    case keyValueHeads = "key_value_heads"
+    case headDimension = "head_dimension"
+    case tiedEmbeddings = "tied_embeddings"
+    case slidingWindow = "sliding_window"
+    case ropeBase = "rope_base"
+    case ropeScaling = "rope_scaling"
+    case sharedIntermediateSize = "shared_intermediate_size"
+    case activeParameters = "active_parameters"
+  }
+
+  // MARK: Text
+
+  package var plain: String {
+    let mixture = experts.map { "\(Numbers.grouped($0)), \(activeExperts ?? $0) of them work on a token" }
+    let width =
+      "\(Numbers.grouped(hiddenSize)), \(Numbers.grouped(intermediateSize)) within \(mixture == nil ? "a layer" : "an expert")"
+      + (sharedIntermediateSize.map { ", \(Numbers.grouped($0)) within the shared one" } ?? "")
+    let entries: [(String, String?)] = [
+      ("model", model), ("architecture", architecture), ("fingerprint", fingerprint), ("layers", "\(layers)"),
+      ("experts", mixture ?? "none, a dense model"),
+      ("hidden size", width),
+      (
+        "attention", "\(heads) heads of \(headDimension), \(keyValueHeads) for keys and values"
+      ),
+      (
+        "context",
+        [
+          context.map { "\(Numbers.grouped($0)) tokens" },
+          slidingWindow.map { "sliding window of \(Numbers.grouped($0))" },
+        ]
+        .compactMap(\.self).joined(separator: ", ")
+      ), ("rope", "base \(Numbers.significant(ropeBase, 6))\(ropeScaling.map { ", scaling \($0)" } ?? "")"),
+      ("vocabulary", "\(Numbers.grouped(vocabulary))\(tiedEmbeddings ? ", embedding and head are one matrix" : "")"),
+      ("tokenizer", tokenizer),
+      (
+        "parameters",
+        Self.count(parameters)
+          + (activeParameters < parameters ? ", \(Self.count(activeParameters)) active for a token" : "")
+      ),
+      (
+        "weights",
+        "\(types.keys.sorted().joined(separator: ", ")), \(Numbers.bytes(bytes)) in \(shards) \(shards == 1 ? "file" : "files")"
+      ), ("matrices", siteSummary),
+    ]
+    return entries.compactMap { name, value in
+      value.flatMap { $0.isEmpty ? nil : "  " + name + String(repeating: " ", count: 14 - name.count) + $0 + "\n" }
+    }.joined()
+  }
+
+  /// "96 can be reduced: 6 layers × (q_proj, k_proj, v_proj, o_proj + 4 experts × (w1, w2, w3))"
+  private var siteSummary: String {
+    let shared = Role.allCases.filter { role in sites.contains { $0.role == role.rawValue && $0.expert == nil } }
+    let own = Role.allCases.filter { role in sites.contains { $0.role == role.rawValue && $0.expert != nil } }
+    func names(_ roles: [Role]) -> String { roles.map(\.rawValue).joined(separator: ", ") }
+    return "\(Numbers.grouped(sites.count)) can be reduced; in each layer \(names(shared))"
+      + (own.isEmpty ? "" : "\n                and \(names(own)) of each expert")
+  }
+
+  package var siteTable: String {
+    var table = Table(["tensor", "layer", "expert", "role", "rows", "columns", "type"])
+    for site in sites {
+      table.append([
+        site.tensor, "\(site.layer)", site.expert.map(String.init) ?? "–", site.role, "\(site.rows)", "\(site.columns)",
+        site.type,
+      ])
+    }
+    return table.plain + "\n"
+  }
+
+  /// 4.1 M, 46.7 B: parameters are counted in these.
+  private static func count(_ value: Int) -> String {
+    let units = [(1e9, "B"), (1e6, "M"), (1e3, "k")]
+    for (size, name) in units where Double(value) >= size { return "\(Numbers.fixed(Double(value) / size, 1)) \(name)" }
+    return "\(value)"
+  }
+}

@@ -1,0 +1,112 @@
+import Evaluation
+import Foundation
+import Inference
+import RankReduction
+import Search
+
+/// A finished search of a made-up model, with changes that follow from the sites alone.
+struct SampleOutcome {
+  var model = "runs/posy/model"
+  var base: String? = "runs/posy/base"
+  var searchTexts = ["a.search.txt", "b.search.txt"]
+  var heldOutTexts = ["a.heldout.txt", "b.heldout.txt"]
+  var layers = 3
+  /// Nil for a dense model.
+  var experts: Int? = 2
+  var roles: [Role] = [.w1, .w2]
+  var ranks = [32, 8]
+  var fullRank = 64
+  /// Every so many-th site is kept; 0 for none.
+  var keepsEvery = 2
+  var heldOutGain = 0.02
+  var hasSpectra = true
+  var hasRouting = true
+  var isControl = false
+  var strategy = "sweep"
+  var tolerance: Double?
+
+  private static let windows = 6
+
+  private var sites: [Site] {
+    (0..<layers).reversed().flatMap { layer in
+      (experts.map { Array(0..<$0) as [Int?] } ?? [nil]).flatMap { expert in
+        roles.map { Site(layer: layer, expert: $0.part == .expert ? expert : nil, role: $0) }
+      }
+    }
+  }
+
+  var outcome: SearchOutcome {
+    get throws {
+      let lines = [settings] + trials + [result]
+      let records = try lines.map {
+        try JSONDecoder().decode(SearchRecord.self, from: JSONSerialization.data(withJSONObject: $0))
+      }
+      return try SearchOutcome(records, spectra: spectra)
+    }
+  }
+
+  private var settings: [String: Any] {
+    func texts(_ paths: [String]) -> [[String: Any]] {
+      paths.map { ["path": $0, "fingerprint": "0123456789abcdef", "windows": Self.windows] }
+    }
+    var settings: [String: Any] = [
+      "record": "settings", "version": 1, "program": "laser 0.0.0", "tokenizer": "fedcba9876543210",
+      "model": ["path": model, "fingerprint": "00000000000000aa"], "text": texts(searchTexts),
+      "heldOut": texts(heldOutTexts), "convention": "windows", "context": 256, "layers": "all", "experts": "all",
+      "roles": roles.map(\.rawValue), "ranks": ["0.5", "0.125"], "confidence": 0.95, "falseDiscoveryRate": 0.1,
+      "isExhaustive": false, "strategy": strategy, "objective": tolerance == nil ? "perplexity" : "size",
+      "isControl": isControl,
+    ]
+    if let base { settings["base"] = ["path": base, "fingerprint": "00000000000000bb"] }
+    if let tolerance { settings["tolerance"] = tolerance }
+    return settings
+  }
+
+  private var trials: [[String: Any]] {
+    let count = Self.windows * searchTexts.count
+    return sites.enumerated().flatMap { index, site in
+      ranks.enumerated().map { step, rank -> [String: Any] in
+        let isKept = keepsEvery > 0 && index % keepsEvery == 0 && step == 0
+        var trial: [String: Any] = [
+          "record": "trial", "number": index * ranks.count + step + 1, "phase": "sweep", "tensor": "\(site)",
+          "layer": site.layer, "role": site.role.rawValue, "kind": base == nil ? "weights" : "delta", "rank": rank,
+          "fullRank": fullRank, "windowsUsed": step == 0 ? count : count / 4, "nll": 3.5,
+          "delta": (isKept ? -0.001 : 0.002) * Double(1 + index % 3), "standardError": 0.0003, "level": 0.05,
+          "kept": isKept, "seconds": 1.5,
+        ]
+        if let expert = site.expert { trial["expert"] = expert }
+        return trial
+      }
+    }
+  }
+
+  private var result: [String: Any] {
+    func scores(_ texts: [String], gain: Double) -> [[String: Any]] {
+      (0..<Self.windows * texts.count).map { ["nll": 900 + Double($0) - gain * (255 + Double($0 % 3)), "tokens": 255] }
+    }
+    let keeps = keepsEvery > 0 && !ranks.isEmpty
+    var result: [String: Any] = [
+      "record": "result", "searchBaseline": scores(searchTexts, gain: 0),
+      "search": scores(searchTexts, gain: keeps ? 0.03 : 0), "heldOutBaseline": scores(heldOutTexts, gain: 0),
+      "heldOut": scores(heldOutTexts, gain: keeps ? heldOutGain : 0), "spentBudget": false, "seconds": 83.2,
+    ]
+    if hasRouting, let experts {
+      let layer: [String: Any] = [
+        "experts": (0..<experts).map { ["tokens": 100 + 10 * $0, "weight": 50.5] as [String: Any] },
+        "gateSingularValues": (0..<experts).map { 2 - 0.1 * Double($0) },
+      ]
+      let text: [String: Any] = ["tokens": 200, "layers": Array(repeating: layer, count: layers)]
+      result["routing"] = Array(repeating: text, count: searchTexts.count + heldOutTexts.count)
+    }
+    return result
+  }
+
+  private var spectra: [SiteSpectrum] {
+    guard hasSpectra else { return [] }
+    return sites.enumerated().map { index, site in
+      let values = (0..<fullRank).map { 3 / (1 + 0.1 * Double($0 + index % 5)) }
+      return SiteSpectrum(
+        site, kind: base == nil ? .weights : .delta, Spectrum(singularValues: values, rows: fullRank, columns: 96))
+    }
+  }
+}
