@@ -98,6 +98,7 @@ package struct ModelOverview: Encodable {
     case .linear(let factor): "linear, factor \(factor)"
     case .llama3(let factor, _, _, _): "llama3, factor \(factor)"
     case .yarn(let factor, _, _, _): "yarn, factor \(factor)"
+    case .divided: "a factor for each frequency"
     }
   }
 
@@ -161,7 +162,7 @@ package struct ModelOverview: Encodable {
     let shared = Role.allCases.filter { role in sites.contains { $0.role == role.rawValue && $0.expert == nil } }
     let own = Role.allCases.filter { role in sites.contains { $0.role == role.rawValue && $0.expert != nil } }
     func names(_ roles: [Role]) -> String { roles.map(\.rawValue).joined(separator: ", ") }
-    return "\(Numbers.grouped(sites.count)) can be reduced; in each layer \(names(shared))"
+    return "\(Numbers.grouped(sites.count)) can be reduced: in each layer\n                \(names(shared))"
       + (own.isEmpty ? "" : "\n                and \(names(own)) of each expert")
   }
 

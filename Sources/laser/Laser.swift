@@ -16,7 +16,8 @@ struct Laser: ParsableCommand {
     version: Version.number,
     subcommands: [
       RunCommand.self, SearchCommand.self, ApplyCommand.self, PerplexityCommand.self, CompareCommand.self,
-      TokenizeCommand.self, ReportCommand.self, GenerateCommand.self, MergeCommand.self,
+      TokenizeCommand.self, InspectCommand.self, SpectrumCommand.self, ReportCommand.self, GenerateCommand.self,
+      MergeCommand.self,
     ])
 }
 

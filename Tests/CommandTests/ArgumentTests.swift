@@ -45,7 +45,9 @@ struct ArgumentTests {
     #expect(run.error.isEmpty)
   }
 
-  @Test(arguments: ["", "perplexity", "search", "run", "apply", "report", "merge"]) func help(_ command: String)
+  @Test(arguments: ["", "perplexity", "search", "run", "apply", "report", "inspect", "spectrum", "merge"]) func help(
+    _ command: String
+  )
     async throws
   {
     let run = try await laserSucceeds((command.isEmpty ? [] : [command]) + ["--help"])

@@ -1,0 +1,85 @@
+internal import ArgumentParser
+internal import Checkpoints
+internal import Inference
+internal import RankReduction
+internal import Reports
+internal import Search
+
+struct SpectrumCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "spectrum",
+    abstract: "Show the singular values of a model's matrices, and what rank they suggest.",
+    discussion: """
+      Per matrix: the largest singular value, the edge of noise (Marchenko and Pastur) and the rank above it, the effective \
+      rank (exp of the entropy of the singular values' shares; Roy and Vetterli, 2007), and the ranks that keep 50, 90 and \
+      99 % of the energy (the sum of squares). The bars are the singular values from the first to the last. With --base, all of this for the differences to the base.
+
+      Example: laser spectrum model --layers 0,5 --roles w1,w2
+      Example: laser spectrum model --base base --svg spectrum.svg
+      """)
+
+  @Argument(help: ArgumentHelp("The folder of a checkpoint.", valueName: "model"))
+  var model: String
+
+  @Option(
+    help: ArgumentHelp("Decompose the differences to this checkpoint instead of the weights.", valueName: "folder"))
+  var base: String?
+
+  @Option(help: ArgumentHelp("Layers, as in 0-5,7; or all.", valueName: "list"))
+  var layers = "all"
+
+  @Option(help: ArgumentHelp("Experts, as in 0,2; or all.", valueName: "list"))
+  var experts = "all"
+
+  @Option(
+    help: ArgumentHelp(
+      "Roles of matrices: w1 (or gate_proj), w2 (down_proj), w3 (up_proj); shared_w1, shared_w2, shared_w3; q_proj, k_proj, "
+        + "v_proj, o_proj.",
+      valueName: "list"))
+  var roles = SearchSettings.defaultRoles
+
+  @Option(help: ArgumentHelp("Also draw them into a file.", valueName: "file"))
+  var svg: String?
+
+  @Flag(help: "Print one JSON object, with all singular values.")
+  var json = false
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws { _ = try selection }
+
+  private var selection: SiteSelection {
+    get throws {
+      func list(_ text: String, _ option: String) throws -> IndexList {
+        guard let list = IndexList(text) else {
+          throw ValidationError("'--\(option) \(text)' is not a list of numbers such as 0-5,7 nor 'all'.")
+        }
+        return list
+      }
+      do {
+        return try SiteSelection(
+          layers: list(layers, "layers"), experts: list(experts, "experts"), roles: SearchSettings.roles(roles))
+      } catch let error as SearchError {
+        throw ValidationError("\(error)")
+      }
+    }
+  }
+
+  func run() throws {
+    let console = common.begin()
+    let reducer = try Reducer(Model(folder: model), base: base.map { try Model(folder: $0) })
+    // As a model is read: from the first layer up.
+    let sites = try selection.sites(of: reducer.model).enumerated().sorted {
+      ($0.element.layer, $0.offset) < ($1.element.layer, $1.offset)
+    }.map(\.element)
+    var spectra: [SiteSpectrum] = []
+    for decomposition in reducer.decompositions(of: sites) {
+      let decomposition = try decomposition.get()
+      spectra.append(SiteSpectrum(decomposition.site, kind: reducer.kind, decomposition.spectrum))
+      console.progress("Decomposing", Double(spectra.count) / Double(sites.count), detail: "\(decomposition.site)")
+    }
+    let tables = SpectrumTables(model: model, base: base, spectra)
+    if let svg { try AtomicFile.write(tables.drawing, to: svg) }
+    print(json ? try jsonText(tables) : tables.plain, terminator: "")
+  }
+}
