@@ -189,7 +189,9 @@ package struct Merge {
         try writer.append(rounded, of: name)
       } catch is StoredMatrix.NotFinite {
         throw model.checkpoint.error(
-          .notFinite, tensor: reference.tensor, "it holds a number that \(type.configurationName ?? type.rawValue) cannot hold")
+          .notFinite, tensor: reference.tensor,
+          "it holds a number that "
+            + "\(type.configurationName ?? type.rawValue) cannot hold")
       }
     }
   }

@@ -3,12 +3,13 @@ internal import Tensors
 /// The windows of a search text in a fixed shuffled order, divided into rounds: after each round a trial that cannot be
 /// accepted any more is stopped.
 ///
-/// Rounds end at an eighth, a quarter, a half, three quarters and all of the windows. Shuffling spreads every corpus over all rounds.
+/// Rounds end at a sixteenth, an eighth, a quarter, a half, three quarters and all of the windows. Shuffling spreads every
+/// corpus over all rounds.
 package struct WindowRounds: Sendable {
   /// Indices of windows, each once; ascending within a round.
   package let rounds: [[Int]]
 
-  static let fewestWindows = 8
+  static let fewestWindows = 6
 
   /// - Parameter exhaustive: One round of all windows.
   package init(count: Int, exhaustive: Bool) {
@@ -19,8 +20,10 @@ package struct WindowRounds: Sendable {
     var order = Array(0..<count)
     var generator = SplitMix64(seed: 0x1A5E_12)
     order.shuffle(using: &generator)
-    let ends = Set([count / 8, count / 4, count / 2, count * 3 / 4].filter { $0 >= Self.fewestWindows } + [count])
-      .sorted()
+    let ends = Set(
+      [count / 16, count / 8, count / 4, count / 2, count * 3 / 4].filter { $0 >= Self.fewestWindows } + [count]
+    )
+    .sorted()
     rounds = zip([0] + ends, ends).map { order[$0..<$1].sorted() }
   }
 }

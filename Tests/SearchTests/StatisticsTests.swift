@@ -127,7 +127,7 @@ import Testing
     for count in [1, 5, 15, 16, 31, 64, 105, 1000] {
       let rounds = WindowRounds(count: count, exhaustive: false).rounds
       #expect(rounds.joined().sorted() == Array(0..<count))
-      #expect(count >= 16 ? rounds.count > 1 : rounds.count == 1)
+      #expect(count >= 12 ? rounds.count > 1 : rounds.count == 1)
       #expect(WindowRounds(count: count, exhaustive: true).rounds == [Array(0..<count)])
     }
   }
