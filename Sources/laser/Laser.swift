@@ -8,16 +8,26 @@ struct Laser: ParsableCommand {
       A search truncates chosen matrices (LASER, arXiv 2312.13558) or their differences to a base model, measures \
       perplexity on a text, keeps what improves it by more than its noise, and confirms the result on held-out text.
 
-      Laser a model as a recipe says:   laser run recipe.yaml
-      Search, then write a checkpoint:  laser search MODEL --text A.txt --held-out B.txt --out RUN
-                                        laser apply MODEL --plan RUN/plan.yaml --out FOLDER
-      Measure a model:                  laser perplexity MODEL --text A.txt
+      Laser a model as a recipe says:
+
+        laser run recipe.yaml
+
+      Search first, then write a checkpoint:
+
+        laser search MODEL --text A.txt --held-out B.txt --out RUN
+        laser apply MODEL --plan RUN/plan.yaml --out FOLDER
+
+      MODEL is a Hugging Face folder or a GGUF file.
       """,
     version: Version.number,
-    subcommands: [
-      RunCommand.self, SearchCommand.self, ApplyCommand.self, PerplexityCommand.self, CompareCommand.self,
-      TokenizeCommand.self, InspectCommand.self, SpectrumCommand.self, ReportCommand.self, GenerateCommand.self,
-      MergeCommand.self,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Laser:", subcommands: [RunCommand.self, SearchCommand.self, ApplyCommand.self, ReportCommand.self]),
+      CommandGroup(
+        name: "Measure:", subcommands: [PerplexityCommand.self, CompareCommand.self, GenerateCommand.self]),
+      CommandGroup(
+        name: "Look inside:", subcommands: [InspectCommand.self, SpectrumCommand.self, TokenizeCommand.self]),
+      CommandGroup(name: "Build:", subcommands: [MergeCommand.self]),
     ])
 }
 

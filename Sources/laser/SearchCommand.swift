@@ -38,21 +38,7 @@ struct SearchCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The run folder.", valueName: "folder"))
   var out: String
 
-  @Option(help: ArgumentHelp("Layers, as in 0-5,7; or all.", valueName: "list"))
-  var layers = "all"
-
-  @Option(
-    help: ArgumentHelp(
-      "Experts, as in 0,2; or all, which takes the layers without experts too. A shared expert is selected by its roles.",
-      valueName: "list"))
-  var experts = "all"
-
-  @Option(
-    help: ArgumentHelp(
-      "Roles of matrices: w1 (or gate_proj), w2 (down_proj), w3 (up_proj); shared_w1, shared_w2, shared_w3; q_proj, k_proj, "
-        + "v_proj, o_proj.",
-      valueName: "list"))
-  var roles = SearchSettings.defaultRoles
+  @OptionGroup var sites: SiteOptions
 
   @Option(
     help: ArgumentHelp(
@@ -117,19 +103,12 @@ struct SearchCommand: ParsableCommand {
 
   private var settings: SearchSettings {
     get throws {
-      func list(_ text: String, _ option: String) throws -> IndexList {
-        guard let list = IndexList(text) else {
-          throw ValidationError("'--\(option) \(text)' is not a list of numbers such as 0-5,7 nor 'all'.")
-        }
-        return list
-      }
       do {
         let strategy = try SearchSettings.strategy(strategy)
         let settings = SearchSettings(
           model: model, base: base, text: text, heldOut: heldOut, convention: windows.resolved,
           context: windows.context, expertsPerToken: expertsPerToken,
-          selection: try SiteSelection(
-            layers: list(layers, "layers"), experts: list(experts, "experts"), roles: SearchSettings.roles(roles)),
+          selection: try sites.selection,
           ranks: try SearchSettings.ranks(ranks ?? SearchSettings.defaultRanks(strategy)), confidence: confidence,
           falseDiscoveryRate: fdr, isExhaustive: exhaustive, strategy: strategy,
           objective: try Objective(name: objective, tolerance: tolerance),

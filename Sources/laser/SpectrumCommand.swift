@@ -25,18 +25,7 @@ struct SpectrumCommand: ParsableCommand {
     help: ArgumentHelp("Decompose the differences to this checkpoint instead of the weights.", valueName: "folder"))
   var base: String?
 
-  @Option(help: ArgumentHelp("Layers, as in 0-5,7; or all.", valueName: "list"))
-  var layers = "all"
-
-  @Option(help: ArgumentHelp("Experts, as in 0,2; or all.", valueName: "list"))
-  var experts = "all"
-
-  @Option(
-    help: ArgumentHelp(
-      "Roles of matrices: w1 (or gate_proj), w2 (down_proj), w3 (up_proj); shared_w1, shared_w2, shared_w3; q_proj, k_proj, "
-        + "v_proj, o_proj.",
-      valueName: "list"))
-  var roles = SearchSettings.defaultRoles
+  @OptionGroup var sites: SiteOptions
 
   @Option(help: ArgumentHelp("Also draw them into a file.", valueName: "file"))
   var svg: String?
@@ -46,30 +35,11 @@ struct SpectrumCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
-  func validate() throws { _ = try selection }
-
-  private var selection: SiteSelection {
-    get throws {
-      func list(_ text: String, _ option: String) throws -> IndexList {
-        guard let list = IndexList(text) else {
-          throw ValidationError("'--\(option) \(text)' is not a list of numbers such as 0-5,7 nor 'all'.")
-        }
-        return list
-      }
-      do {
-        return try SiteSelection(
-          layers: list(layers, "layers"), experts: list(experts, "experts"), roles: SearchSettings.roles(roles))
-      } catch let error as SearchError {
-        throw ValidationError("\(error)")
-      }
-    }
-  }
-
   func run() throws {
     let console = common.begin()
     let reducer = try Reducer(Model(folder: model), base: base.map { try Model(folder: $0) })
     // As a model is read: from the first layer up.
-    let sites = try selection.sites(of: reducer.model).enumerated().sorted {
+    let sites = try sites.selection.sites(of: reducer.model).enumerated().sorted {
       ($0.element.layer, $0.offset) < ($1.element.layer, $1.offset)
     }.map(\.element)
     var spectra: [SiteSpectrum] = []
