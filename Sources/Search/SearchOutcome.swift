@@ -1,4 +1,5 @@
 package import Evaluation
+internal import Inference
 package import RankReduction
 
 /// What a finished search found: all that reports are made from.
@@ -107,11 +108,7 @@ package struct SearchOutcome: Sendable {
   }
 
   /// The trials that make the plan: for each site the last one kept, in the order in which they were kept.
-  package var kept: [SearchRecord.Trial] {
-    trials.enumerated().filter { index, trial in
-      trial.kept && !trials[(index + 1)...].contains { $0.kept && $0.site == trial.site }
-    }.map(\.element)
-  }
+  package let kept: [SearchRecord.Trial]
 
   /// What a run folder holds.
   ///
@@ -141,6 +138,9 @@ package struct SearchOutcome: Sendable {
     }
     self.settings = settings
     self.trials = trials
+    var lastKept: [Site: Int] = [:]
+    for (index, trial) in trials.enumerated() where trial.kept { lastKept[trial.site] = index }
+    kept = lastKept.values.sorted().map { trials[$0] }
     search = try Comparison(texts: settings.text, baseline: result.searchBaseline, result: result.search)
     heldOut = try Comparison(texts: settings.heldOut, baseline: result.heldOutBaseline, result: result.heldOut)
     spentBudget = result.spentBudget
