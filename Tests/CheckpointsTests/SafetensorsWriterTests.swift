@@ -18,7 +18,10 @@ struct SafetensorsWriterTests {
   }
 
   /// Appends each tensor in pieces of so many bytes.
-  private func write(_ model: TinyModel, shardSize: Int = .max, piece: Int = .max) throws -> [String] {
+  private func write(
+    _ model: TinyModel, to other: TemporaryFolder? = nil, shardSize: Int = .max, piece: Int = .max
+  ) throws -> [String] {
+    let folder = other ?? self.folder
     try Data(model.configurationText.utf8).write(to: folder["config.json"])
     let writer = SafetensorsWriter(try tensors(model), to: folder.url.path, shardSize: shardSize)
     for tensor in writer.tensors {
@@ -33,8 +36,8 @@ struct SafetensorsWriterTests {
     return writer.fileNames
   }
 
-  private func expectRereadEqual(_ model: TinyModel) throws {
-    let checkpoint = try Checkpoint(folder: folder.url.path)
+  private func expectRereadEqual(_ model: TinyModel, in other: TemporaryFolder? = nil) throws {
+    let checkpoint = try Checkpoint(folder: (other ?? folder).url.path)
     #expect(checkpoint.tensorNames == model.tensors.map(\.name).sorted())
     for tensor in model.tensors {
       let columns = try #require(tensor.shape.last)
@@ -64,6 +67,33 @@ struct SafetensorsWriterTests {
     }
     let index = try Configuration(path: folder.path("model.safetensors.index.json"))
     #expect(index["metadata"]?["total_size"]?.integer == model.tensors.reduce(0) { $0 + $1.bytes.count })
+  }
+
+  /// Names, types, shapes, shards and pieces as they come, written and read again many times over: what the writer keeps
+  /// from one call to the next stays what it is.
+  @Test func layoutsAsTheyCome() throws {
+    var generator = SeededGenerator(seed: 11)
+    let letters = Array("abcxyz.0123_\"\\é✓ ")
+    for round in 0..<200 {
+      let folder = try TemporaryFolder()
+      var model = TinyModel()
+      model.tensors = (0..<Int.random(in: 1...12, using: &generator)).map { number in
+        let (type, width) = [("F32", 4), ("BF16", 2), ("F16", 2)].randomElement(using: &generator) ?? ("F32", 4)
+        let shape = (0..<Int.random(in: 1...2, using: &generator)).map { _ in Int.random(in: 1...40, using: &generator)
+        }
+        // Short names lie in the string itself, long ones on the heap.
+        let name = (0..<Int.random(in: 0...60, using: &generator)).map { _ in
+          letters.randomElement(using: &generator) ?? "a"
+        }
+        return TinyTensor(
+          name: String(name) + "\(number)", type: type, shape: shape,
+          bytes: (0..<shape.reduce(width, *)).map { _ in UInt8.random(in: 0...255, using: &generator) })
+      }
+      let size = [Int.max, 1, 500, 3000].randomElement(using: &generator) ?? 1
+      let names = try write(model, to: folder, shardSize: size, piece: Int.random(in: 1...700, using: &generator))
+      #expect(names == SafetensorsWriter.fileNames(shardCount: names.count), "round \(round)")
+      try expectRereadEqual(model, in: folder)
+    }
   }
 
   @Test func namesThatJSONEscapes() throws {
