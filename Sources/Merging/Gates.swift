@@ -6,8 +6,16 @@ internal import Tokenization
 /// The routers of a merge: for every layer a matrix (experts, hidden) whose rows are directions of the layer's states.
 ///
 /// A router's logits are the products of these rows with the normed state that enters the feed-forward layer, so a row
-/// that points where an expert's prompts lie sends similar text to that expert.
+/// that points where an expert's prompts lie sends similar text to that expert. A shared expert's gate is a row made the
+/// same way, of which the sigmoid is taken.
 struct Gates {
+  struct Layer {
+    /// (experts, hidden)
+    let router: DoubleMatrix
+    /// (1, hidden); nil without a shared expert.
+    let shared: DoubleMatrix?
+  }
+
   private let configuration: MergeConfiguration
   private let base: Model
   private let tokenizer: Tokenizer?
@@ -20,7 +28,7 @@ struct Gates {
   }
 
   /// By layer.
-  func matrices(progress: (Double) throws -> Void) throws -> [DoubleMatrix] {
+  func layers(progress: (Double) throws -> Void) throws -> [Layer] {
     switch configuration.gateMode {
     case .hidden: try fromStates(progress)
     case .cheapEmbed: Array(repeating: try fromEmbeddings(), count: base.configuration.layerCount)
@@ -41,12 +49,12 @@ struct Gates {
 
   private func prompts() throws -> [Prompt] {
     guard let tokenizer else { throw MergeError("\(base.checkpoint.folder): prompts need its tokenizer.json") }
-    return try configuration.experts.enumerated().flatMap { number, expert in
+    return try configuration.contributors.enumerated().flatMap { number, expert in
       try [(expert.positivePrompts, true), (expert.negativePrompts, false)].flatMap { texts, isPositive in
         try texts.map { text in
           let tokens = try tokenizer.encode(text)
           guard !tokens.isEmpty else {
-            throw MergeError("\(MergeConfiguration.place(number)): the prompt \"\(text)\" has no tokens")
+            throw MergeError("\(configuration.place(number)): the prompt \"\(text)\" has no tokens")
           }
           return Prompt(expert: number, isPositive: isPositive, tokens: tokens)
         }
@@ -60,16 +68,16 @@ struct Gates {
 
   /// For every layer the states that enter it: the mean over an expert's positive prompts of the last token's, less that
   /// of its negative ones, scaled to length 1. All prompts pass the layers as one batch.
-  private func fromStates(_ progress: (Double) throws -> Void) throws -> [DoubleMatrix] {
+  private func fromStates(_ progress: (Double) throws -> Void) throws -> [Layer] {
     let prompts = try prompts()
     let batch = batch(of: prompts)
     let forward = try ForwardPass(base, batch)
     let states = try forward.embeddings()
     let layerCount = base.configuration.layerCount
-    var result: [DoubleMatrix] = []
+    var result: [Layer] = []
     for layer in 0..<layerCount {
       result.append(
-        try matrix(prompts) { prompt in
+        try self.layer(of: prompts) { prompt in
           states.row(batch.rows[prompt].upperBound - 1).map(Double.init)
         })
       try progress(Double(layer + 1) / Double(layerCount))
@@ -82,7 +90,7 @@ struct Gates {
 
   /// The same for all layers: the mean of the embeddings of all tokens of an expert's positive prompts scaled to length 1,
   /// less that of its negative ones, scaled to length 1 again.
-  private func fromEmbeddings() throws -> DoubleMatrix {
+  private func fromEmbeddings() throws -> Layer {
     let prompts = try prompts()
     let batch = batch(of: prompts)
     let embeddings = try ForwardPass(base, batch).embeddings()
@@ -92,16 +100,15 @@ struct Gates {
       }
     }
     base.checkpoint.releaseAll()
-    return try matrix(prompts, normalizesParts: true) { sums[$0] }
+    return try self.layer(of: prompts, normalizesParts: true) { sums[$0] }
   }
 
   /// - Parameter vector: Of a prompt, by its number.
-  private func matrix(
-    _ prompts: [Prompt], normalizesParts: Bool = false, _ vector: (Int) -> [Double]
-  ) throws -> DoubleMatrix {
+  private func layer(
+    of prompts: [Prompt], normalizesParts: Bool = false, _ vector: (Int) -> [Double]
+  ) throws -> Layer {
     let hidden = base.configuration.hiddenSize
-    var elements: [Double] = []
-    for expert in configuration.experts.indices {
+    func row(_ expert: Int) throws -> [Double] {
       func mean(positive: Bool) -> [Double] {
         let numbers = prompts.indices.filter { prompts[$0].expert == expert && prompts[$0].isPositive == positive }
         let sum = numbers.reduce(Array(repeating: 0.0, count: hidden)) { zip($0, vector($1)).map(+) }
@@ -110,12 +117,23 @@ struct Gates {
       }
       let row = normalized(zip(mean(positive: true), mean(positive: false)).map(-))
       guard row.contains(where: { $0 != 0 }) else {
-        throw MergeError(
-          "\(MergeConfiguration.place(expert)): its positive and negative prompts cancel out; give others")
+        throw MergeError("\(configuration.place(expert)): its positive and negative prompts cancel out; give others")
       }
-      elements += row
+      return row
     }
-    return DoubleMatrix(rows: configuration.experts.count, columns: hidden, elements: elements)
+    let count = configuration.experts.count
+    return Layer(
+      router: DoubleMatrix(rows: count, columns: hidden, elements: try (0..<count).flatMap(row)),
+      shared: try configuration.shared.map { shared in
+        guard !shared.positivePrompts.isEmpty else { return undecided }
+        return DoubleMatrix(rows: 1, columns: hidden, elements: try row(count))
+      })
+  }
+
+  /// The gate of a shared expert that nothing is said of: every token takes half of what it adds.
+  private var undecided: DoubleMatrix {
+    let hidden = base.configuration.hiddenSize
+    return DoubleMatrix(rows: 1, columns: hidden, elements: Array(repeating: 0, count: hidden))
   }
 
   /// Scaled to length 1; zero stays zero.
@@ -126,12 +144,14 @@ struct Gates {
 
   // MARK: From a seed
 
-  private func random(_ draw: (inout SeededNumbers) -> Double) -> [DoubleMatrix] {
+  private func random(_ draw: (inout SeededNumbers) -> Double) -> [Layer] {
     let (experts, hidden) = (configuration.experts.count, base.configuration.hiddenSize)
     return (0..<base.configuration.layerCount).map { layer in
       var numbers = SeededNumbers(seed: configuration.seed, name: "gate \(layer)")
-      return DoubleMatrix(
-        rows: experts, columns: hidden, elements: (0..<experts * hidden).map { _ in draw(&numbers) })
+      return Layer(
+        router: DoubleMatrix(
+          rows: experts, columns: hidden, elements: (0..<experts * hidden).map { _ in draw(&numbers) }),
+        shared: configuration.shared.map { _ in undecided })
     }
   }
 }

@@ -11,10 +11,11 @@ internal import Tokenization
 package struct Merge {
   private let configuration: MergeConfiguration
   private let base: Model
-  /// By expert.
+  /// By expert, the shared one last.
   private let parents: [Model]
   private let tokenizer: Tokenizer?
   private let type: ElementType
+  package let family: MergedMixture.Family
   package let mixture: MergedMixture
 
   /// From here on routers are said to be ill-conditioned, as mergekit does.
@@ -37,19 +38,29 @@ package struct Merge {
     var opened: [String: Model] = [:]
     func open(_ parent: MergeConfiguration.Parent, _ place: String) throws -> Model {
       if let model = opened[parent.folder] { return model }
-      guard FileManager.default.fileExists(atPath: parent.folder) else {
+      var isFolder = false
+      guard FileManager.default.fileExists(atPath: parent.folder, isDirectory: &isFolder), isFolder else {
         throw MergeError(
           "\(place): \(parent.folder): no such folder; give a checkpoint's folder, relative to the configuration file")
       }
       let checkpoint = try Checkpoint(folder: parent.folder)
-      try MergedMixture.refuseUnmergeable(checkpoint)
+      _ = try MergedMixture.family(of: checkpoint)
       let model = try Model(checkpoint)
       opened[parent.folder] = model
       return model
     }
     base = try open(configuration.base, "base_model")
-    parents = try configuration.experts.enumerated().map { try open($1.parent, MergeConfiguration.place($0)) }
-    for parent in parents { try Self.refuseOtherShape(parent, base: base) }
+    family = try MergedMixture.family(of: base.checkpoint)
+    try Self.refuseOtherFamily(configuration, family, base: base)
+    parents = try configuration.contributors.enumerated().map { try open($1.parent, configuration.place($0)) }
+    for parent in parents {
+      guard try MergedMixture.family(of: parent.checkpoint) == family else {
+        throw MergeError(
+          "\(parent.checkpoint.folder): qwen2 models do not merge with others, and the base is \(base.checkpoint.folder)"
+        )
+      }
+      try Self.refuseOtherShape(parent, base: base)
+    }
     guard configuration.experts.count <= 100_000 / base.configuration.layerCount else {
       throw MergeError("\(configuration.experts.count) experts in each layer are too many")
     }
@@ -64,7 +75,31 @@ package struct Merge {
     let embedding = base.layout.embedding
     type = try configuration.type ?? base.stored(embedding).type
     mixture = try MergedMixture(
-      base: base, expertCount: parents.count, expertsPerToken: configuration.expertsPerToken, type: type)
+      base: base, expertCount: configuration.experts.count, expertsPerToken: configuration.expertsPerToken, type: type)
+  }
+
+  /// What the base makes must be what the configuration asks for.
+  private static func refuseOtherFamily(
+    _ configuration: MergeConfiguration, _ family: MergedMixture.Family, base: Model
+  ) throws(MergeError) {
+    let folder = base.checkpoint.folder
+    switch (family, configuration.family) {
+    case (.mixtral, .qwen2MoE):
+      throw MergeError("\(folder): llama and mistral models make a mixtral; leave out \"architecture\"")
+    case (.qwen2MoE, .mixtral):
+      throw MergeError("\(folder): the biases of qwen2 models have no place in a mixtral; leave out \"architecture\"")
+    default: break
+    }
+    switch (family.hasSharedExpert, configuration.shared != nil) {
+    case (true, false):
+      throw MergeError(
+        "\"shared_experts\" is missing: qwen2 models (\(folder)) make a Qwen2-MoE, which has one expert that every token "
+          + "goes to; list one, with a source_model, positive_prompts and a residual_scale of, say, 0.1")
+    case (false, true):
+      throw MergeError(
+        "\"shared_experts\" is for qwen2 models; \(folder) makes a Mixtral, which has no shared expert: leave it out")
+    default: break
+    }
   }
 
   private static func refuseOtherShape(_ parent: Model, base: Model) throws(MergeError) {
@@ -117,9 +152,9 @@ package struct Merge {
     let folder = try MergedFolder(
       target, replacesExisting: replacesExisting, parents: folders, precious: precious,
       tokenizerFrom: base.checkpoint.folder)
-    let gates = try Gates(configuration, base: base, tokenizer: tokenizer).matrices { try progress("Routers", $0) }
-    let conditions = try gates.map { matrix in
-      let values = try SingularValueDecomposition(matrix).singularValues
+    let gates = try Gates(configuration, base: base, tokenizer: tokenizer).layers { try progress("Routers", $0) }
+    let conditions = try gates.map { layer in
+      let values = try SingularValueDecomposition(layer.router).singularValues
       return (values.first ?? 1) / max(values.last ?? 1, .leastNormalMagnitude)
     }
     var outcome: Outcome?
@@ -138,7 +173,7 @@ package struct Merge {
       try writer.finish()
       try AtomicFile.write(mixture.configuration.indented + "\n", to: temporary + "/config.json")
       try AtomicFile.write(
-        ModelCard.text(configuration, program: program), to: temporary + "/README.md")
+        ModelCard.text(configuration, family, program: program), to: temporary + "/README.md")
       outcome = Outcome(
         files: writer.fileNames, byteCount: writer.byteCount,
         parameterCount: writer.byteCount / type.blockByteCount, gateConditions: conditions)
@@ -148,15 +183,18 @@ package struct Merge {
   }
 
   private func append(
-    _ name: String, _ origin: MergedMixture.Origin, _ gates: [DoubleMatrix], to writer: SafetensorsWriter
+    _ name: String, _ origin: MergedMixture.Origin, _ gates: [Gates.Layer], to writer: SafetensorsWriter
   ) throws {
     switch origin {
     case .router(let layer):
-      try writer.append(StoredMatrix(rounding: gates[layer], to: type), of: name)
+      try writer.append(StoredMatrix(rounding: gates[layer].router, to: type), of: name)
+    case .sharedGate(let layer):
+      guard let gate = gates[layer].shared else { preconditionFailure("a shared expert without a gate") }
+      try writer.append(StoredMatrix(rounding: gate, to: type), of: name)
     case .base(let reference):
       try append(reference, of: base, as: name, to: writer) { $0 }
     case .expert(let number, let reference, let isOutput):
-      let expert = configuration.experts[number]
+      let expert = configuration.contributors[number]
       let scale = isOutput ? expert.residualScale ?? 1 : 1
       let noise = expert.noiseScale ?? 0
       guard scale != 1 || noise != 0 else {
@@ -190,8 +228,7 @@ package struct Merge {
       } catch is StoredMatrix.NotFinite {
         throw model.checkpoint.error(
           .notFinite, tensor: reference.tensor,
-          "it holds a number that "
-            + "\(type.configurationName ?? type.rawValue) cannot hold")
+          "it holds a number that \(type.configurationName ?? type.rawValue) cannot hold")
       }
     }
   }

@@ -1,5 +1,5 @@
 internal import Checkpoints
-internal import Inference
+package import Inference
 package import Tensors
 internal import Yams
 
@@ -31,7 +31,12 @@ package struct MergeConfiguration: Sendable {
   }
 
   package let base: Parent
+  /// Those that the router chooses from.
   package let experts: [Expert]
+  /// The one that every token goes to, where the mixture has one.
+  package let shared: Expert?
+  /// What the file asks for; nil if it leaves that to the parents.
+  package let family: MergedMixture.Family?
   package let gateMode: GateMode
   /// Nil for the base's.
   package let type: ElementType?
@@ -62,11 +67,10 @@ package struct MergeConfiguration: Sendable {
     guard let root else { throw MergeError("the file is empty") }
     let section = try Section(root, place: "")
     try section.allowOnly(
-      ["base_model", "gate_mode", "dtype", "experts_per_token", "experts", "seed", "architecture"],
-      unsupported: Self.unsupportedKeys)
-    if let architecture = try section.string("architecture"), architecture.lowercased() != "mixtral" {
-      throw MergeError("\"architecture\": only mixtral is made, not \(architecture)")
-    }
+      [
+        "base_model", "gate_mode", "dtype", "experts_per_token", "experts", "shared_experts", "seed", "architecture",
+      ], unsupported: Self.unsupportedKeys)
+    family = try section.choice("architecture", { Self.families[$0.lowercased()] }, ["mixtral", "qwen"])
     func parent(_ name: String) -> Parent { Parent(name: name, folder: name.hasPrefix("/") ? name : folder + name) }
     base = parent(try section.required("base_model", section.string("base_model")))
     gateMode = try section.choice("gate_mode", GateMode.init, GateMode.allCases.map(\.rawValue)) ?? .hidden
@@ -77,9 +81,7 @@ package struct MergeConfiguration: Sendable {
     self.seed = seed ?? fileSeed ?? 0
     self.text = text
 
-    let entries = try section.required("experts", section.sections("experts"))
-    guard !entries.isEmpty else { throw MergeError("\"experts\" is empty; list the models that become experts") }
-    experts = try entries.map { entry in
+    func expert(_ entry: Section) throws(MergeError) -> Expert {
       try entry.allowOnly(["source_model", "positive_prompts", "negative_prompts", "noise_scale", "residual_scale"])
       return Expert(
         parent: parent(try entry.required("source_model", entry.string("source_model"))),
@@ -87,6 +89,14 @@ package struct MergeConfiguration: Sendable {
         noiseScale: try entry.number("noise_scale", { Double($0) }, where: { $0 >= 0 && $0.isFinite }, "0 or more"),
         residualScale: try entry.number("residual_scale", { Double($0) }, where: \.isFinite, "a number"))
     }
+    let entries = try section.required("experts", section.sections("experts"))
+    guard !entries.isEmpty else { throw MergeError("\"experts\" is empty; list the models that become experts") }
+    experts = try entries.map(expert)
+    let sharedEntries = try section.sections("shared_experts") ?? []
+    guard sharedEntries.count <= 1 else {
+      throw MergeError("\"shared_experts\" lists \(sharedEntries.count); a mixture has at most one shared expert")
+    }
+    shared = try sharedEntries.first.map(expert)
     guard expertsPerToken <= experts.count else {
       throw MergeError("\"experts_per_token\" is \(expertsPerToken) but there are \(experts.count) experts")
     }
@@ -108,12 +118,21 @@ package struct MergeConfiguration: Sendable {
     }
   }
 
-  /// As messages name an expert.
-  static func place(_ expert: Int) -> String { "experts[\(expert)]" }
+  /// All that feed-forward layers are taken from: the experts, and after them the shared one.
+  var contributors: [Expert] { experts + (shared.map { [$0] } ?? []) }
+
+  /// As messages name a contributor.
+  func place(_ number: Int) -> String { number < experts.count ? Self.place(number) : "shared_experts[0]" }
+
+  private static func place(_ expert: Int) -> String { "experts[\(expert)]" }
+
+  /// What "architecture" can be: mergekit's names of them and what these begin with.
+  private static let families: [String: MergedMixture.Family] = [
+    "mixtral": .mixtral, "qwen": .qwen2MoE, "qwen moe": .qwen2MoE,
+  ]
 
   /// What mergekit has and this program does not.
   private static let unsupportedKeys = [
-    "shared_experts": "a Mixtral has none",
     "tokenizer_source": "the base's tokenizer is taken", "tokenizer": "the base's tokenizer is taken",
     "chat_template": "the base's is taken", "out_dtype": "use dtype",
     "merge_method": "this makes mixtures of experts only", "slices": "this makes mixtures of experts only",

@@ -1,8 +1,12 @@
+internal import Inference
+
 /// README.md of a merged model: what it is made of, in the form that Hugging Face reads.
 enum ModelCard {
-  static func text(_ configuration: MergeConfiguration, program: String) -> String {
+  static func text(
+    _ configuration: MergeConfiguration, _ family: MergedMixture.Family, program: String
+  ) -> String {
     var names: [String] = []
-    for parent in [configuration.base] + configuration.experts.map(\.parent) {
+    for parent in [configuration.base] + configuration.contributors.map(\.parent) {
       let name = shownName(parent.name)
       if !names.contains(name) { names.append(name) }
     }
@@ -10,15 +14,15 @@ enum ModelCard {
     lines += names.map { "- \(quoted($0))" }
     lines += ["library_name: transformers", "tags:", "- moe", "- merge", "- frankenmoe", "- laser", "---", ""]
     lines += [
-      "A mixture of \(configuration.experts.count) experts (Mixtral), \(configuration.expertsPerToken) active for each "
-        + "token, merged by \(program). Attention, norms, embeddings and tokenizer are those of "
+      "A mixture of \(configuration.experts.count) experts (\(family == .mixtral ? "Mixtral" : "Qwen2-MoE")), "
+        + "\(configuration.expertsPerToken) active for each token, merged by \(program). Attention, norms, embeddings and tokenizer are those of "
         + "\(shownName(configuration.base.name)); each expert is the feed-forward layers of one model. Nothing was "
         + "trained after merging.", "", "| expert | from | positive prompts | negative prompts |",
       "| ---: | --- | ---: | ---: |",
     ]
-    for (number, expert) in configuration.experts.enumerated() {
+    for (number, expert) in configuration.contributors.enumerated() {
       lines.append(
-        "| \(number) | \(shownName(expert.parent.name)) | \(expert.positivePrompts.count) "
+        "| \(number < configuration.experts.count ? "\(number)" : "shared") | \(shownName(expert.parent.name)) | \(expert.positivePrompts.count) "
           + "| \(expert.negativePrompts.count) |")
     }
     lines += ["", routers(configuration), "", "## Configuration", ""]

@@ -21,6 +21,19 @@ extension TinyModel {
       tensor.name = "model.layers.\(parts[2]).mlp.\(name).weight"
       return tensor
     }
+    if type == "qwen2" { model.addProjectionBiases(seed: seed) }
     return model
+  }
+
+  /// As Qwen2 has them: of queries, keys and values, and large enough to matter.
+  private mutating func addProjectionBiases(seed: UInt64) {
+    var generator = SeededGenerator(seed: seed &+ 1000)
+    let projections = tensors.filter { tensor in
+      ["q_proj.weight", "k_proj.weight", "v_proj.weight"].contains { tensor.name.hasSuffix($0) }
+    }
+    tensors += projections.map { tensor in
+      TinyTensor(
+        name: tensor.name.replacing(".weight", with: ".bias"), shape: [tensor.shape[0]], scale: 1, from: &generator)
+    }
   }
 }

@@ -58,10 +58,15 @@ struct MergeConfigurationTests {
     ("base_model: base\nexperts: a", ["experts", "not a list"]),
     ("base_model: base\nexperts: [a]", ["experts[0]", "not a mapping"]),
     ("base_model: base\nwisdom: 3\n" + experts, ["unknown key", "wisdom"]),
-    ("base_model: base\nshared_experts: []\n" + experts, ["shared_experts", "not supported"]),
+    (
+      "base_model: base\nshared_experts: [{source_model: a}, {source_model: b}]\n" + experts,
+      ["shared_experts", "lists 2"]
+    ),
+    ("base_model: base\nshared_experts: [{model: a}]\n" + experts, ["shared_experts[0]", "model"]),
+    ("base_model: base\nshared_experts: a\n" + experts, ["shared_experts", "not a list"]),
     ("base_model: base\ntokenizer_source: union\n" + experts, ["tokenizer_source", "not supported"]),
     ("base_model: base\nmerge_method: slerp\n" + experts, ["merge_method", "not supported"]),
-    ("base_model: base\narchitecture: deepseek\n" + experts, ["architecture", "deepseek", "mixtral"]),
+    ("base_model: base\narchitecture: deepseek\n" + experts, ["architecture", "deepseek", "mixtral", "qwen"]),
     ("base_model: base\ngate_mode: hiden\n" + experts, ["gate_mode", "hiden", "hidden, cheap_embed, random"]),
     ("base_model: base\ndtype: int8\n" + experts, ["dtype", "int8", "bfloat16"]),
     ("base_model: base\nexperts_per_token: 0\n" + experts, ["experts_per_token", "0"]),
@@ -159,8 +164,8 @@ struct MergeConfigurationTests {
 
   @Test func parentsThatAreNoDenseLlamaOrMistral() throws {
     try expectRefusal(Bench(b: TinyModel(vocabularySize: 2048)), naming: "mixtral", "cannot be merged")
-    var qwen = Bench.dense(3)
-    qwen.configuration["model_type"] = #""qwen2""#
-    try expectRefusal(Bench(b: qwen), naming: "qwen2", "cannot be merged")
+    var phi = Bench.dense(3)
+    phi.configuration["model_type"] = #""phi3""#
+    try expectRefusal(Bench(b: phi), naming: "phi3", "cannot be merged")
   }
 }
