@@ -94,6 +94,20 @@ package enum AtomicFile {
     try syncAndClose(descriptor, path: path)
   }
 
+  /// Makes a folder and those that it lies in, as far as they are not there.
+  package static func makeFolder(_ path: String) throws(CheckpointError) {
+    if mkdir(path, 0o777) == 0 { return }
+    if errno == ENOENT, parentFolder(of: path) != path {
+      try makeFolder(parentFolder(of: path))
+      if mkdir(path, 0o777) == 0 { return }
+    }
+    let message = systemMessage()
+    var isFolder = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder else {
+      throw CheckpointError(.unwritable, file: path, message)
+    }
+  }
+
   static func parentFolder(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])

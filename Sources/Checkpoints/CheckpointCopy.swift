@@ -89,7 +89,7 @@ package struct CheckpointCopy {
       guard manager.fileExists(atPath: from, isDirectory: &isFolder) else { continue }  // a dangling link
       if isFolder {
         if (try? manager.destinationOfSymbolicLink(atPath: from)) != nil { continue }
-        try manager.createDirectory(atPath: to, withIntermediateDirectories: true)
+        try AtomicFile.makeFolder(to)
         try copyFolder(from, to: to, skipping: [])
         try AtomicFile.syncFolder(to)
       } else {

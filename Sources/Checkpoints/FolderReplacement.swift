@@ -76,9 +76,9 @@ struct FolderReplacement {
   func perform(_ fill: (_ folder: String) throws -> Void) throws {
     let temporary = "\(AtomicFile.parentFolder(of: target))/.\(fileName(target)).partial"
     let manager = FileManager.default
-    if manager.fileExists(atPath: temporary) { try manager.removeItem(atPath: temporary) }
+    try removeIfThere(temporary)
     do {
-      try manager.createDirectory(atPath: temporary, withIntermediateDirectories: true)
+      try AtomicFile.makeFolder(temporary)
       try fill(temporary)
       try AtomicFile.syncFolder(temporary)
       try putInPlace(temporary)
@@ -95,7 +95,7 @@ struct FolderReplacement {
     let manager = FileManager.default
     let replaces = replacesExisting && manager.fileExists(atPath: target)
     if replaces {
-      if manager.fileExists(atPath: aside) { try manager.removeItem(atPath: aside) }
+      try removeIfThere(aside)
       try rename(target, to: aside)
     }
     do {
@@ -105,7 +105,14 @@ struct FolderReplacement {
       throw error
     }
     try AtomicFile.syncFolder(AtomicFile.parentFolder(of: target))
-    if replaces { try manager.removeItem(atPath: aside) }
+    if replaces { try removeIfThere(aside) }
+  }
+
+  private func removeIfThere(_ path: String) throws(CheckpointError) {
+    let manager = FileManager.default
+    do { if manager.fileExists(atPath: path) { try manager.removeItem(atPath: path) } } catch {
+      throw CheckpointError(.unwritable, file: path, "it is in the way and cannot be removed; see who may write there")
+    }
   }
 
   private var asidePath: String { "\(AtomicFile.parentFolder(of: target))/.\(fileName(target)).replaced" }

@@ -62,7 +62,9 @@ package struct MergeConfiguration: Sendable {
   package init(yaml text: String, folder: String, seed: UInt64? = nil) throws {
     let root: Node?
     do { root = try Yams.compose(yaml: text) } catch {
-      throw MergeError("not YAML: \("\(error)".split(whereSeparator: \.isNewline).joined(separator: " "))")
+      // What Yams says ends with the text that it stumbled over, which may be the whole file.
+      let problem = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
+      throw MergeError("not YAML: \(problem.count > 200 ? problem.prefix(200) + " …" : problem)")
     }
     guard let root else { throw MergeError("the file is empty") }
     let section = try Section(root, place: "")

@@ -52,6 +52,7 @@ struct MergeConfigurationTests {
     ("", ["empty"]),
     ("- a", ["key: value"]),
     ("base_model: [", ["not YAML"]),
+    ("base_model: base\nbase_model: base\n" + experts, ["not YAML", "base_model"]),
     (experts, ["base_model", "missing"]),
     ("base_model: base", ["experts", "missing"]),
     ("base_model: base\nexperts: []", ["experts", "empty"]),
@@ -91,8 +92,14 @@ struct MergeConfigurationTests {
       try parse(yaml)
     } throws: { error in
       let text = "\(error)"
-      return error is MergeError && !text.contains("\n") && words.allSatisfy { text.contains($0) }
+      return error is MergeError && !text.contains("\n") && text.count < 300 && words.allSatisfy { text.contains($0) }
     }
+  }
+
+  /// Errors stay short however large what they are about.
+  @Test func deepNestingIsRefusedInAFewWords() {
+    let yaml = "base_model: " + String(repeating: "[", count: 20_000) + String(repeating: "]", count: 20_000)
+    #expect { try parse(yaml) } throws: { "\($0)".count < 300 && "\($0)".contains("not YAML") }
   }
 
   // MARK: Parents
@@ -111,6 +118,8 @@ struct MergeConfigurationTests {
   @Test func aMissingParent() throws {
     let bench = try Bench()
     try FileManager.default.removeItem(at: bench.folder["b"])
+    try expectRefusal(bench, naming: "experts[1]", bench.folder.path("b"), "no such folder")
+    try Data("text".utf8).write(to: bench.folder["b"])
     try expectRefusal(bench, naming: "experts[1]", bench.folder.path("b"), "no such folder")
   }
 

@@ -225,6 +225,18 @@ struct MergeTests {
     #expect(!card.contains(bench.folder.url.path))
   }
 
+  @Test func foldersAreMadeWhereTheyCanBe() throws {
+    let bench = try Bench()
+    try bench.merge(bench.configuration(), to: bench.folder.path("new/and/deep"))
+    #expect(try Model(folder: bench.folder.path("new/and/deep")).configuration.layerCount == 2)
+    try Data("mine".utf8).write(to: bench.folder["file"])
+    #expect {
+      try bench.merge(bench.configuration(), to: bench.folder.path("file/below"))
+    } throws: { error in
+      (error as? CheckpointError)?.code == .unwritable && "\(error)".contains(bench.folder.path("file/"))
+    }
+  }
+
   @Test func anExistingFolderIsReplacedOnlyIfItIsAMerge() throws {
     let bench = try Bench()
     let configuration = try bench.configuration()
