@@ -120,6 +120,8 @@ package func yamlProblem(_ error: any Error) -> String {
   case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
     DecodingError.dataCorrupted(let context):
     "a value of another kind than expected\(place(context))"
-  default: String(describing: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+  default:
+    // What Yams quotes may be as long as the file.
+    String(String(describing: error).split(whereSeparator: \.isNewline).joined(separator: " ").prefix(200))
   }
 }

@@ -1,6 +1,5 @@
 internal import Checkpoints
 internal import Evaluation
-internal import FoundationEssentials
 package import Inference
 package import RankReduction
 internal import Tokenization
@@ -93,7 +92,7 @@ package struct Search: Sendable {
   package func run(
     in folder: String, memory: Int, report: @escaping (Event) throws -> Void
   ) throws -> SearchOutcome {
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try AtomicFile.makeFolder(folder)
     let journal = try Journal(in: folder)
     let past = PastRecords(journal.records)
     if let settings = past.settings {

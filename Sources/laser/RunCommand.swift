@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Checkpoints
-internal import FoundationEssentials
 internal import Inference
 internal import RankReduction
 internal import Reports
@@ -69,7 +68,7 @@ struct RunCommand: ParsableCommand {
       }
       if members.count > 1 {
         let summary = BatchSummary(members)
-        try FileManager.default.createDirectory(atPath: file.contents.out, withIntermediateDirectories: true)
+        try AtomicFile.makeFolder(file.contents.out)
         try AtomicFile.write(summary.markdown, to: file.contents.out + "/summary.md")
         try AtomicFile.write(jsonText(summary.json), to: file.contents.out + "/summary.json")
       }

@@ -9,11 +9,15 @@ struct SearchCommand: ParsableCommand {
     commandName: "search",
     abstract: "Find the reductions that lower a model's perplexity.",
     discussion: """
-      Goes from the last layer down. For each site (a layer's and expert's matrix) it tries each rank and keeps it if the \
+      For each site (a layer's and expert's matrix), from the last layer down, it tries each rank and keeps it if the \
       perplexity on --text falls by more than its noise; at the end it measures --held-out. The run folder receives the \
       journal, plan.yaml and the reports. The same command on the same folder continues an interrupted search.
 
-      Example: laser search model --base base --text search.txt --held-out heldout.txt --out runs/first
+      Examples:
+
+        laser search MODEL --text A.txt --held-out B.txt --out runs/first
+        laser search MODEL --base BASE --ranks 0.25,0.1,0.03 --text A.txt --out RUN
+        laser search MODEL --strategy greedy --budget 2h --text A.txt --out RUN
       """)
 
   @Argument(help: ArgumentHelp("The folder of a checkpoint.", valueName: "model"))
