@@ -29,6 +29,11 @@ package struct Checkpoint: Sendable {
     }
   }
 
+  package static func isFolder(_ path: String) -> Bool {
+    var isFolder = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder
+  }
+
   /// - Parameter folder: A folder, or a GGUF file. A folder without config.json may hold one model in GGUF.
   package init(folder: String) throws(CheckpointError) {
     var isFolder = false

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Tensors
 
 /// A model in GGUF: one file, or all parts of a split one seen together.
 ///
@@ -44,6 +45,16 @@ package struct GGUFParts: Sendable {
   package var metadata: [GGUFFile.Member] { files[0].metadata }
 
   package subscript(key: String) -> GGUFValue? { files[0][key] }
+
+  /// Of the metadata whose keys begin so.
+  package func fingerprint(ofKeys prefix: String) -> Fingerprint {
+    var result = Fingerprint()
+    for member in metadata where member.key.hasPrefix(prefix) {
+      result.take("\(member.key) \(member.value.type.rawValue) \(member.value.encoded.byteCount)")
+      member.value.encoded.withBytes { result.take($0) }
+    }
+    return result
+  }
 
   package func tensor(_ name: String) -> (file: GGUFFile, tensor: GGUFFile.Tensor)? {
     places[name].map { (files[$0.part], files[$0.part].tensors[$0.index]) }

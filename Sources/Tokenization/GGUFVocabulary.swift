@@ -1,6 +1,6 @@
-internal import Checkpoints
+package import Checkpoints
 
-/// A vocabulary as a GGUF file carries it: the values of its keys `tokenizer.ggml.…`, read by whoever reads the file.
+/// A vocabulary as a GGUF file carries it: the values of its keys `tokenizer.ggml.…`.
 ///
 /// Nil stands for a key that the file lacks.
 package struct GGUFVocabulary: Sendable {
@@ -43,6 +43,26 @@ package struct GGUFVocabulary: Sendable {
     self.addsBeginning = addsBeginning
     self.addsEnd = addsEnd
     self.addsSpacePrefix = addsSpacePrefix
+  }
+}
+
+extension GGUFVocabulary {
+  package init(_ parts: GGUFParts) throws(TokenizerError) {
+    func read<Value>(_ key: String, _ convert: (GGUFValue) -> Value?) throws(TokenizerError) -> Value? {
+      guard let value = parts["tokenizer.ggml.\(key)"] else { return nil }
+      guard let result = convert(value) else { throw .malformed("is of another kind", at: "tokenizer.ggml.\(key)") }
+      return result
+    }
+    guard let model = try read("model", \.string) else { throw .malformed("is missing", at: "tokenizer.ggml.model") }
+    guard let tokens = try read("tokens", \.strings) else {
+      throw .malformed("is missing", at: "tokenizer.ggml.tokens")
+    }
+    self.init(
+      model: model, preTokenizer: try read("pre", \.string), tokens: tokens,
+      scores: try read("scores", \.numbers)?.map { Float($0) }, tokenTypes: try read("token_type", \.integers),
+      merges: try read("merges", \.strings), beginningToken: try read("bos_token_id", \.integer),
+      endToken: try read("eos_token_id", \.integer), addsBeginning: try read("add_bos_token", \.boolean),
+      addsEnd: try read("add_eos_token", \.boolean), addsSpacePrefix: try read("add_space_prefix", \.boolean))
   }
 }
 

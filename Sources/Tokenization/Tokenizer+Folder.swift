@@ -2,17 +2,33 @@ package import Checkpoints
 
 extension Tokenizer {
   /// The tokenizer of a Hugging Face folder: from its tokenizer.json, or else its tokenizer.model, or else GPT-2's
-  /// vocab.json and merges.txt.
+  /// vocab.json and merges.txt. Of a GGUF file, or a folder that holds one and none of these: its vocabulary.
   package init(folder: String) throws {
-    self = try TokenizerFolder(folder).tokenizer()
+    guard let parts = try ggufModel(folder) else {
+      self = try TokenizerFolder(folder).tokenizer()
+      return
+    }
+    do throws(TokenizerError) {
+      self = try Tokenizer(GGUFVocabulary(parts))
+    } catch {
+      throw CheckpointError(.unsupported, file: folder, "\(error)")
+    }
   }
 
-  /// Of the files that `init(folder:)` reads.
+  /// Of the files, or the metadata, that `init(folder:)` reads.
   package static func fingerprint(folder: String) throws -> Fingerprint {
+    if let parts = try ggufModel(folder) { return parts.fingerprint(ofKeys: "tokenizer.ggml.") }
     var fingerprint = Fingerprint()
     for file in try TokenizerFolder(folder).files { file.withBytes { fingerprint.take($0) } }
     return fingerprint
   }
+}
+
+/// The model whose metadata has the tokenizer; nil for a folder with files that describe one.
+private func ggufModel(_ path: String) throws(CheckpointError) -> GGUFParts? {
+  guard Checkpoint.isFolder(path) else { return try Checkpoint(folder: path).gguf }
+  guard try !TokenizerFolder.describesTokenizer(path) else { return nil }
+  return (try? Checkpoint(folder: path))?.gguf
 }
 
 /// The files of a folder that describe its tokenizer.
@@ -41,6 +57,11 @@ private struct TokenizerFolder {
     for name in [Self.settingsName, Self.addedTokensName] {
       if let file = try Self.file(folder, name) { files.append(file) }
     }
+  }
+
+  static func describesTokenizer(_ folder: String) throws(CheckpointError) -> Bool {
+    for name in ["tokenizer.json", "tokenizer.model", "vocab.json"] where try file(folder, name) != nil { return true }
+    return false
   }
 
   private static let settingsName = "tokenizer_config.json"

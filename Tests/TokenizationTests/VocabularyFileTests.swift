@@ -209,6 +209,41 @@ struct VocabularyFileTests {
     }
   }
 
+  /// A GGUF file, or a folder that holds one and no tokenizer of its own.
+  @Test func ggufFile() throws {
+    let vocabulary = try pieceVocabulary()
+    func metadata(_ end: UInt32) throws -> [GGUFFile.Member] {
+      let types = try #require(vocabulary.tokenTypes).map { Int32($0) }
+      let members: [(String, GGUFValue)] = [
+        ("model", .string("llama")), ("pre", .string("default")), ("tokens", .strings(vocabulary.tokens)),
+        ("scores", .float32s(try #require(vocabulary.scores))), ("token_type", .int32s(types)),
+        ("add_eos_token", .boolean(true)), ("eos_token_id", .uint32(end)),
+      ]
+      return members.map { GGUFFile.Member(key: "tokenizer.ggml.\($0)", value: $1) }
+    }
+    try withFolder([:]) { folder in
+      let path = folder + "/model.gguf"
+      func write(_ metadata: [GGUFFile.Member]) throws {
+        try GGUFWriter(metadata: metadata, tensors: []).write(to: path) { _ in preconditionFailure("no tensors") }
+      }
+      try write(metadata(2))
+      let ids = try Tokenizer(vocabulary).encode("a few words") + [2]
+      #expect(try Tokenizer(folder: path).encode("a few words") == ids)
+      #expect(try Tokenizer(folder: folder).encode("a few words") == ids)
+      let fingerprint = try Tokenizer.fingerprint(folder: path)
+      #expect(try Tokenizer.fingerprint(folder: folder) == fingerprint)
+      try write(metadata(3))
+      #expect(try Tokenizer(folder: path).encode("a few words").last == 3)
+      #expect(try Tokenizer.fingerprint(folder: path) != fingerprint)
+      // The folder's own files come first.
+      try Data(try fixtureBytes("pieces.model")).write(to: URL(filePath: folder + "/tokenizer.model"))
+      #expect(try Tokenizer(folder: folder).encode("a few words") == ids.dropLast())
+      try write(metadata(3).map { $0.key.hasSuffix("scores") ? .init(key: $0.key, value: .strings(["x"])) : $0 })
+      let error = #expect(throws: CheckpointError.self) { try Tokenizer(folder: path) }
+      #expect(error?.description.contains("model.gguf: tokenizer tokenizer.ggml.scores: is of another kind") == true)
+    }
+  }
+
   @Test func folderOfGPT2() throws {
     let vocabulary = #"{"a": 0, "b": 1, "ab": 2, "Ġ": 3, "Ġab": 4, "<|endoftext|>": 5}"#
     let merges = "#version: 0.2\na b\nĠ ab\n"
