@@ -54,7 +54,10 @@ package struct CheckpointCopy {
         ($0.key.tensor, $0.key.storedRows.lowerBound) < ($1.key.tensor, $1.key.storedRows.lowerBound)
       }
       try copy.write(
-        replacing: ordered.map { .init(tensor: $0.key.tensor, rows: $0.key.storedRows, matrix: $0.value) },
+        replacing: ordered.map { reference, matrix in
+          let isWhole = reference.rows == reference.shape.dropLast().reduce(1, *)
+          return .init(tensor: reference.tensor, rows: isWhole ? nil : reference.storedRows, matrix: matrix)
+        },
         progress: progress)
     case .folder(let replacement):
       try replacement.perform { folder in

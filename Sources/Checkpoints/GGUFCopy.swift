@@ -23,7 +23,6 @@ package struct GGUFCopy {
 
   private let model: GGUFParts
   private let targets: [String]
-  private let replacesExisting: Bool
 
   /// Checks, before any work, that the targets may be written.
   ///
@@ -36,24 +35,30 @@ package struct GGUFCopy {
     of model: GGUFParts, to target: String, replacesExisting: Bool, sparing precious: [String] = []
   ) throws(CheckpointError) {
     self.model = model
-    self.replacesExisting = replacesExisting
     targets = Self.names(target, count: model.files.count)
-    let sources = Set(model.files.map { resolvedPath($0.file.path) })
     for path in targets {
-      guard path.hasSuffix(".gguf") else {
-        throw CheckpointError(.unwritable, file: path, "the name of a GGUF file must end with .gguf")
-      }
-      guard !sources.contains(resolvedPath(path)) else {
-        throw CheckpointError(.exists, file: path, "the original lies there; give another name")
-      }
-      guard !precious.map(resolvedPath).contains(resolvedPath(path)) else {
-        throw CheckpointError(.exists, file: path, "this file is still needed; give another name")
-      }
-      var isFolder = false
-      guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { continue }
-      guard replacesExisting, !isFolder else {
-        throw CheckpointError(.exists, file: path, "exists already; give another name, or --force to replace it")
-      }
+      try Self.refuseUnsafe(
+        path, sources: model.files.map(\.file.path), precious: precious, replacesExisting: replacesExisting)
+    }
+  }
+
+  /// - Throws: `CheckpointError` if a GGUF file may not be written there.
+  package static func refuseUnsafe(
+    _ path: String, sources: [String], precious: [String], replacesExisting: Bool
+  ) throws(CheckpointError) {
+    guard path.hasSuffix(".gguf") else {
+      throw CheckpointError(.unwritable, file: path, "the name of a GGUF file must end with .gguf")
+    }
+    guard !sources.map(resolvedPath).contains(resolvedPath(path)) else {
+      throw CheckpointError(.exists, file: path, "the original lies there; give another name")
+    }
+    guard !precious.map(resolvedPath).contains(resolvedPath(path)) else {
+      throw CheckpointError(.exists, file: path, "this file is still needed; give another name")
+    }
+    var isFolder = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return }
+    guard replacesExisting, !isFolder else {
+      throw CheckpointError(.exists, file: path, "exists already; give another name, or --force to replace it")
     }
   }
 

@@ -96,8 +96,9 @@ package struct Reducer: Sendable {
     return result
   }
 
+  /// - Parameter type: What the matrices are rounded to; nil for the types that the checkpoint stores.
   package func reduced(
-    _ reductions: [Reduction], progress: (Int) -> Void = { _ in }
+    _ reductions: [Reduction], type: ElementType? = nil, progress: (Int) -> Void = { _ in }
   ) throws -> [(site: Site, matrix: StoredMatrix)] {
     for reduction in reductions {
       guard reduction.kind == kind else {
@@ -115,7 +116,7 @@ package struct Reducer: Sendable {
     }
     var result: [(site: Site, matrix: StoredMatrix)] = []
     for (reduction, decomposition) in zip(reductions, decompositions(of: reductions.map(\.site))) {
-      result.append((reduction.site, try decomposition.get().reduced(to: reduction.rank)))
+      result.append((reduction.site, try decomposition.get().reduced(to: reduction.rank, type: type)))
       progress(result.count)
     }
     return result
@@ -160,12 +161,17 @@ package struct SiteDecomposition: Sendable {
 
   package var fullRank: Int { decomposition.fullRank }
 
-  /// W_r, or W_base + (W − W_base)_r, rounded to the type that the checkpoint stores. At full rank, the very bytes of W.
-  package func reduced(to rank: Int) throws -> StoredMatrix {
+  /// W_r, or W_base + (W − W_base)_r, rounded to a type, or to the one that the checkpoint stores: then, at full rank, the
+  /// very bytes of W.
+  package func reduced(to rank: Int, type: ElementType? = nil) throws -> StoredMatrix {
     let original = try stored.matrix
-    if rank == fullRank { return original }
+    let type = type ?? original.type
+    if rank == fullRank, type == original.type { return original }
+    guard original.columns.isMultiple(of: type.blockSize) else {
+      throw ReductionError("\(site): its rows of \(original.columns) numbers are no whole blocks of \(type.rawValue)")
+    }
     return try StoredMatrix(
-      type: original.type, rows: original.rows, columns: original.columns,
+      type: type, rows: original.rows, columns: original.columns,
       parts: SingularValueDecomposition.parts(rows: original.rows, columns: original.columns)
     ) { part in
       let weights = try stored.part(part)

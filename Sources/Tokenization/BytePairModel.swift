@@ -9,6 +9,7 @@ struct BytePairModel: Sendable {
   private let characterIDs: [Unicode.Scalar: Int32]
   /// Ids of `<0x00>` to `<0xFF>`, when `byte_fallback` is on.
   private let byteIDs: [Int32?]?
+  var fallsBackToBytes: Bool { byteIDs != nil }
   private let unknownToken: String?
   private let unknownID: Int32?
   private let fusesUnknown: Bool

@@ -2,7 +2,7 @@
 ///
 /// Any number of `Digits` and `Split` followed by at most one of `ByteLevel` and `Metaspace`.
 struct PreTokenizer: Sendable {
-  enum Cut: Sendable {
+  enum Cut: Sendable, Equatable {
     case digits(individually: Bool)
     case pattern(WordPattern)
   }
@@ -22,6 +22,20 @@ struct PreTokenizer: Sendable {
   /// Whether words depend on standing at the start of the text.
   var dependsOnTextStart: Bool {
     if case .metaspace(let metaspace) = words { metaspace.prepends == .first } else { false }
+  }
+
+  /// What llama.cpp calls this way of cutting a text; nil where it has no name for it.
+  func ggufName(ignoresMerges: Bool) -> String? {
+    guard case .byteLevel(false, let usesPattern) = words else { return nil }
+    let cuts = usesPattern ? cuts + [.pattern(.gpt2)] : cuts
+    return switch (cuts, ignoresMerges) {
+    case ([.pattern(.gpt2)], false): "gpt-2"
+    case ([.digits(individually: true), .pattern(.gpt2)], false): "smollm"
+    case ([.pattern(.llama3)], true): "llama-bpe"
+    case ([.pattern(.llama3)], false): "smaug-bpe"
+    case ([.pattern(.qwen2)], false): "qwen2"
+    default: nil
+    }
   }
 
   /// The text as one word.

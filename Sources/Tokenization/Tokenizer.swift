@@ -10,10 +10,10 @@ package import Checkpoints
 /// and special tokens are put around the whole.
 package struct Tokenizer: Sendable {
   private let addedTokens: AddedTokens
-  private let normalizer: Normalizer
-  private let preTokenizer: PreTokenizer
-  private let model: BytePairModel
-  private let postProcessor: PostProcessor
+  let normalizer: Normalizer
+  let preTokenizer: PreTokenizer
+  let model: BytePairModel
+  let postProcessor: PostProcessor
   private let decoder: TokenDecoder
 
   package init(parsing json: JSON) throws(TokenizerError) {

@@ -11,19 +11,32 @@ struct ApplyCommand: ParsableCommand {
     abstract: "Write the lasered checkpoint that a plan describes.",
     discussion: """
       Copies the checkpoint, with the plan's matrices replaced by their reductions in the same type and place. Every other \
-      byte of every file is the original's, but for README.md, which gains a section that says what was done.
+      byte of every file is the original's, but for README.md, which gains a section that says what was done. '--to gguf' \
+      writes a GGUF file instead, whatever the original is.
 
       Example: laser apply model --plan runs/first/plan.yaml --out model-lasered
+               laser apply model --plan runs/first/plan.yaml --out lasered.gguf --to gguf --type q8_0
       """)
 
-  @Argument(help: ArgumentHelp("The folder of the original checkpoint.", valueName: "model"))
+  @Argument(help: ArgumentHelp("The original checkpoint: its folder, or a GGUF file.", valueName: "model"))
   var model: String
 
   @Option(help: ArgumentHelp("A plan that a search wrote.", valueName: "file"))
   var plan: String
 
-  @Option(help: ArgumentHelp("The folder to write.", valueName: "folder"))
+  @Option(help: ArgumentHelp("The folder to write; of GGUF, the file.", valueName: "path"))
   var out: String
+
+  @Option(help: ArgumentHelp("The format to write, if not the original's: gguf.", valueName: "format"))
+  var to: WrittenFormat?
+
+  @OptionGroup var gguf: GGUFOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "For a model in GGUF: what the reduced matrices are stored as, f32, f16, bf16 or q8_0, if not as they were.",
+      valueName: "type"))
+  var reducedType: GGUFTypeName?
 
   @Option(help: ArgumentHelp("The base checkpoint, if not where the plan says.", valueName: "folder"))
   var base: String?
@@ -36,6 +49,16 @@ struct ApplyCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    guard to == nil else {
+      if reducedType != nil {
+        throw ValidationError("'--reduced-type' does not go with '--to': all tensors get '--type'.")
+      }
+      return
+    }
+    if gguf.type != nil { throw ValidationError("'--type' goes with '--to gguf'.") }
+  }
+
   func run() throws {
     let console = common.begin()
     let plan = try Plan(file: plan)
@@ -43,9 +66,16 @@ struct ApplyCommand: ParsableCommand {
     let loaded = try Model(checkpoint)
     try refuseOther(checkpoint, expected: plan.model, what: "model")
     let basePath = base ?? plan.base.map { resolved($0.path) }
-    let copy = try CheckpointCopy(
-      of: checkpoint, to: out, replacesExisting: force, sparing: [self.plan] + (basePath.map { [$0] } ?? []),
-      recognizing: ModelCard.isOwn)
+    if reducedType != nil, checkpoint.gguf == nil {
+      throw ReductionError("\(model): '--reduced-type' is for models in GGUF; for others there is '--to gguf --type'")
+    }
+    let precious = [self.plan] + (basePath.map { [$0] } ?? [])
+    let file = try to.map { _ in try GGUFOutput(loaded, type: gguf.type, to: out, force: force, sparing: precious) }
+    let copy =
+      try file == nil
+      ? CheckpointCopy(
+        of: checkpoint, to: out, replacesExisting: force, sparing: precious, recognizing: ModelCard.isOwn)
+      : nil
     let baseModel = try basePath.map { try Model(folder: $0) }
     if let baseModel, let expected = plan.base?.fingerprint {
       try refuseOther(baseModel.checkpoint, expected: expected, what: "base")
@@ -53,7 +83,12 @@ struct ApplyCommand: ParsableCommand {
     let reducer = try Reducer(loaded, base: baseModel)
     let card = try ModelCard(
       modelFolder: model, fingerprint: checkpoint.fingerprint.description, planFile: self.plan)
-    try writeLasered(copy, reducer, try plan.reductions(for: loaded), card, console)
+    let reductions = try plan.reductions(for: loaded)
+    if let file {
+      try file.write(reducer.applying(reductions), console)
+    } else if let copy {
+      try writeLasered(copy, reducer, reductions, card, as: reducedType?.elementType, console)
+    }
     print("  \(plan.reductions.count) of \(loaded.sites.count) matrices reduced. Checkpoint: \(out)")
   }
 
@@ -73,9 +108,10 @@ struct ApplyCommand: ParsableCommand {
 
 /// Makes a plan's reductions and writes the copy that has them, with a README.md that says so.
 func writeLasered(
-  _ copy: CheckpointCopy, _ reducer: Reducer, _ reductions: [Reduction], _ card: ModelCard, _ console: Console
+  _ copy: CheckpointCopy, _ reducer: Reducer, _ reductions: [Reduction], _ card: ModelCard,
+  as type: ElementType? = nil, _ console: Console
 ) throws {
-  let matrices = try reducer.reduced(reductions) {
+  let matrices = try reducer.reduced(reductions, type: type) {
     console.progress("Reducing", Double($0) / Double(reductions.count))
   }
   var replacements: [TensorReference: StoredMatrix] = [:]

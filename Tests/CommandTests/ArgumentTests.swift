@@ -25,6 +25,10 @@ struct ArgumentTests {
     search + ["--fdr", "0"], search + ["--fdr", "1.1"], ["search", "model", "--out", "run"],
     ["search", "model", "--held-out", "a.txt", "--out", "run"], ["search", "model", "--text", "a", "--held-out", "b"],
     ["apply", "model"], ["apply", "model", "--plan", "p"], ["apply", "--plan", "p", "--out", "o"], ["run"], ["report"],
+    ["convert", "model"], ["convert", "model", "--out", "o.gguf", "--type", "q3"],
+    ["apply", "m", "--plan", "p", "--out", "o", "--to", "safetensors"],
+    ["apply", "m", "--plan", "p", "--out", "o", "--type", "f16"],
+    ["apply", "m", "--plan", "p", "--out", "o.gguf", "--to", "gguf", "--reduced-type", "f16"],
     ["merge"], ["merge", "m.yaml"], ["merge", "m.yaml", "--out", "o", "--shard-size", "0"],
     ["merge", "m.yaml", "--out", "o", "--shard-size", "5X"], ["merge", "m.yaml", "--out", "o", "--seed", "-1"],
     ["perplexity", "model", "--text", "a.txt", "--experts-per-token", "0"],
@@ -45,7 +49,8 @@ struct ArgumentTests {
     #expect(run.error.isEmpty)
   }
 
-  @Test(arguments: ["", "perplexity", "search", "run", "apply", "report", "inspect", "spectrum", "merge"]) func help(
+  @Test(arguments: ["", "perplexity", "search", "run", "apply", "report", "inspect", "spectrum", "merge", "convert"])
+  func help(
     _ command: String
   )
     async throws

@@ -31,6 +31,30 @@ struct GGUFModelTests {
     #expect(try largestDifference(logits, fixture.recorded.floats("logits")) < 5e-5)
   }
 
+  /// What the program writes itself.
+  @Test(arguments: [
+    "llama", "llama-linear-tied", "llama-llama3", "qwen2", "qwen3_moe-stacked", "qwen3-bias", "qwen2_moe", "olmoe",
+    "mixtral",
+    "phi3-partial", "olmoe-normalized",
+  ])
+  func whatIsExportedIsReadAgain(_ name: String) throws {
+    let fixture = ArchitectureFixture(name: name)
+    let model = try fixture.model
+    let refused = [
+      "phi3-partial": "phi3", "qwen3-bias": "attention_bias", "olmoe-normalized": "norm_topk_prob", "mixtral": "window",
+      "qwen2_moe": "dense layers", "qwen3_moe-stacked": "dense layers",
+    ]
+    if let word = refused[name] {
+      let error = #expect(throws: CheckpointError.self) { try GGUFExport(model, type: nil) }
+      #expect(error?.problem.contains(word) == true, "\(error.map(\.description) ?? "")")
+      return
+    }
+    try GGUFExport(model, type: .float32).write(to: path, tokenizer: [], replacesExisting: false)
+    let (mine, theirs) = (try fixture.run(Model(folder: path)).logits, try fixture.run(model).logits)
+    #expect(try largestDifference(mine, theirs) < 5e-5)
+    #expect(try Checkpoint(folder: path).gguf?["general.file_type"]?.integer == 0)
+  }
+
   /// GGUF has no window for Mixtral, so it is compared without one.
   @Test(arguments: [true, false]) func mixtralIsLlamaWithExperts(_ stacks: Bool) throws {
     let fixture = try convert("mixtral", "llama", stacks: stacks)

@@ -1,0 +1,114 @@
+import CheckpointFixtures
+import Checkpoints
+import Foundation
+import Testing
+
+/// GGUF files written by convert and apply, and read again.
+struct ConvertTests {
+  private let workshop: Workshop
+
+  init() throws { workshop = try Workshop() }
+
+  private func path(_ name: String) -> String { workshop.folder.path(name) }
+
+  private func perplexity(_ name: String) async throws -> Double {
+    let run = try await laserSucceeds(workshop.perplexity(name, [workshop.searchTexts[0]]))
+    return try #require(try run.json["corpora"]?.array?.first?["perplexity"]?.number)
+  }
+
+  /// Every stored type holds the numbers of bf16 but F16 and Q8_0, which round.
+  @Test(arguments: [("f32", 1e-6), ("bf16", 1e-6), ("f16", 1e-3), ("q8_0", 1e-2)])
+  func aConvertedModelScoresAsItsOriginal(_ type: String, _ tolerance: Double) async throws {
+    let run = try await laserSucceeds(["convert", workshop.model, "--out", path("a.gguf"), "--type", type])
+    #expect(run.output.contains("parameters") && run.output.contains("a.gguf"))
+    let (original, converted) = (try await perplexity("model"), try await perplexity("a.gguf"))
+    #expect(abs(converted / original - 1) < tolerance)
+    let file = try GGUFFile(path: path("a.gguf"))
+    let types = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.type.name) })
+    // Rows of 16 and 24 numbers are no whole blocks of Q8_0.
+    let expected = type == "q8_0" ? "F16" : type.uppercased()
+    #expect(types["blk.0.ffn_gate_exps.weight"] == expected && types["blk.0.ffn_gate_inp.weight"] == "F32")
+    #expect(types["output_norm.weight"] == "F32")
+    #expect(file["tokenizer.ggml.tokens"]?.count == 2048 && file["llama.expert_used_count"]?.integer == 2)
+    #expect(file["tokenizer.ggml.model"]?.string == "llama" && file["tokenizer.ggml.add_bos_token"]?.boolean == true)
+  }
+
+  @Test func posysWordsStayWhatTheyAre() async throws {
+    try await laserSucceeds(["convert", Posy.model, "--out", path("posy.gguf")])
+    func ids(_ model: String) async throws -> String {
+      try await laserSucceeds(["tokenize", model, "--ids", "--text", Posy.text("tales.search")]).output
+    }
+    let mine = try await ids(path("posy.gguf"))
+    #expect(try await ids(Posy.model) == mine)
+    // From one GGUF file to another.
+    try await laserSucceeds(["convert", path("posy.gguf"), "--out", path("small.gguf"), "--type", "q8_0"])
+    #expect(try await ids(path("small.gguf")) == mine)
+    let file = try GGUFFile(path: path("small.gguf"))
+    #expect(file.tensors.first { $0.name == "blk.0.attn_q.weight" }?.type.name == "Q8_0")
+    #expect(file["general.file_type"]?.integer == 7)
+  }
+
+  @Test func lasered() async throws {
+    let plan = try workshop.writePlan(
+      "plan.yaml",
+      entries: [
+        Workshop.entry(rank: 3), Workshop.entry(layer: 1, expert: nil, role: "q_proj", rank: 4),
+      ])
+    let apply = ["apply", workshop.model, "--plan", plan, "--out"]
+    try await laserSucceeds(apply + [path("folder")])
+    try await laserSucceeds(apply + [path("a.gguf"), "--to", "gguf", "--type", "f32"])
+    let (folder, file) = (try await perplexity("folder"), try await perplexity("a.gguf"))
+    #expect(abs(file / folder - 1) < 1e-6)
+    let original = try await perplexity("model")
+    #expect(abs(file / original - 1) > 1e-6)
+    try await expectFailure(apply + [path("b"), "--to", "gguf"], naming: [".gguf"])
+    try await expectFailure(apply + [path("b"), "--reduced-type", "f16"], naming: ["--reduced-type", "GGUF"])
+  }
+
+  /// In a GGUF file, only the reduced tensors change, and only they get another type.
+  @Test func aReducedGGUFFile() async throws {
+    try await laserSucceeds(["convert", workshop.model, "--out", path("a.gguf")])
+    let plan = try workshop.writePlan(
+      "plan.yaml", of: workshop.fingerprint("a.gguf"),
+      entries: [Workshop.entry(expert: nil, role: "q_proj", rank: 4)])
+    let apply = ["apply", path("a.gguf"), "--plan", plan, "--out"]
+    try await laserSucceeds(apply + [path("b.gguf")])
+    try await laserSucceeds(apply + [path("c.gguf"), "--reduced-type", "f32"])
+    let (before, same, wider) = (
+      try GGUFFile(path: path("a.gguf")), try GGUFFile(path: path("b.gguf")), try GGUFFile(path: path("c.gguf"))
+    )
+    #expect(same.file.byteCount == before.file.byteCount)
+    #expect(wider.file.byteCount == before.file.byteCount + 2 * 16 * 16)
+    for (index, tensor) in before.tensors.enumerated() {
+      let isReduced = tensor.name == "blk.0.attn_q.weight"
+      #expect(same.tensors[index].type == tensor.type)
+      #expect(wider.tensors[index].type.name == (isReduced ? "F32" : tensor.type.name))
+      func bytes(_ file: GGUFFile) -> [UInt8] {
+        file.file.withBytes { Array($0[file.tensors[index].bytes]) }
+      }
+      #expect((bytes(same) == bytes(before)) == !isReduced, "\(tensor.name)")
+      #expect((bytes(wider) == bytes(before)) == !isReduced, "\(tensor.name)")
+    }
+    let original = try await perplexity("a.gguf")
+    for name in ["b.gguf", "c.gguf"] {
+      let perplexity = try await perplexity(name)
+      #expect(perplexity != original)
+    }
+  }
+
+  @Test func whatIsRefused() async throws {
+    let out = path("a.gguf")
+    try await expectFailure(["convert", workshop.model, "--out", path("a")], naming: [path("a"), ".gguf"])
+    try Data("x".utf8).write(to: workshop.folder["a.gguf"])
+    try await expectFailure(["convert", workshop.model, "--out", out], naming: [out, "--force"])
+    try await laserSucceeds(["convert", workshop.model, "--out", out, "--force"])
+    try await expectFailure(["convert", out, "--out", out, "--force"], naming: ["original"])
+    var other = Workshop.tinyModel()
+    other.configuration["sliding_window"] = "64"
+    try workshop.addModel(other, named: "window")
+    try await expectFailure(["convert", path("window"), "--out", path("b.gguf")], naming: ["sliding window", "64"])
+    try Workshop.tinyModel().write(to: workshop.folder["mute"])
+    try await expectFailure(["convert", path("mute"), "--out", path("b.gguf")], naming: ["tokenizer.json"])
+    #expect(!FileManager.default.fileExists(atPath: path("b.gguf")))
+  }
+}
