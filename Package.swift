@@ -58,7 +58,9 @@ let package = Package(
     // MARK: Tests, to be run in release: debug numerics are 50 times slower
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .target(name: "CheckpointFixtures", path: "Tests/CheckpointFixtures"),
-    .target(name: "Fuzzing", dependencies: ["CheckpointFixtures", "Checkpoints", "Tensors"], path: "Tests/Fuzzing"),
+    .target(
+      name: "Fuzzing", dependencies: ["CheckpointFixtures", "Tokenization", "Checkpoints", "Tensors"],
+      path: "Tests/Fuzzing"),
     .executableTarget(name: "fuzz", dependencies: ["Fuzzing"], path: "Tests/FuzzDriver"),
     .testTarget(
       name: "CheckpointsTests",

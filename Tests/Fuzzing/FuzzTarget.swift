@@ -1,4 +1,5 @@
 import Checkpoints
+import Tokenization
 
 /// A parser to be fed with damaged files: where to begin, and what to do with a file.
 package struct FuzzTarget: Sendable {
@@ -19,7 +20,7 @@ package struct FuzzTarget: Sendable {
   }
 
   /// Every parser of the project. A parser that is not here is not fuzzed.
-  package static let all = [json, safetensors, gguf]
+  package static let all = [json, safetensors, gguf, tokenizer, sentencePiece, vocabulary]
 
   package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 }
@@ -29,6 +30,8 @@ func ending(_ body: () throws -> String) -> FuzzTarget.Ending {
   do {
     return .taken(try body())
   } catch let error as CheckpointError {
+    return .refused(error.problem)
+  } catch let error as TokenizerError {
     return .refused(error.problem)
   } catch let error as JSON.SyntaxError {
     return .refused(error.problem)

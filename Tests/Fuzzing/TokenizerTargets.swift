@@ -1,0 +1,102 @@
+import Checkpoints
+import Foundation
+import Tokenization
+
+extension FuzzTarget {
+  private static let bytePairs = """
+    {"version": "1.0", "added_tokens": [{"id": 5, "content": "<s>", "single_word": true, "lstrip": true, "rstrip": true,
+     "normalized": true, "special": true}], "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend",
+     "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}, {"type": "NFC"}]},
+     "pre_tokenizer": null, "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>",
+     "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "special_tokens": {"<s>": {"id": "<s>", "ids": [5],
+     "tokens": ["<s>"]}}}, "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"},
+     "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1,
+     "stop": 0}]}, "model": {"type": "BPE", "dropout": null, "unk_token": "<unk>", "fuse_unk": true,
+     "byte_fallback": true, "vocab": {"<unk>": 0, "a": 1, "b": 2, "ab": 3, "▁": 4, "<s>": 5, "<0x0A>": 6},
+     "merges": ["a b"]}}
+    """
+
+  private static let byteLevel = """
+    {"added_tokens": [{"id": 3, "content": "<e>", "normalized": false, "special": true}], "normalizer": {"type": "NFKC"},
+     "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true},
+     {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}]},
+     "post_processor": {"type": "ByteLevel"}, "decoder": {"type": "ByteLevel"}, "model": {"type": "BPE",
+     "ignore_merges": true, "vocab": {"a": 0, "Ġ": 1, "Ġa": 2}, "merges": [["Ġ", "a"]]}}
+    """
+
+  static let tokenizer = FuzzTarget(
+    name: "tokenizer",
+    seeds: [bytePairs, byteLevel].map { Array($0.utf8) },
+    pieces: [
+      "{\"type\": \"Metaspace\", \"replacement\": \"▁\", \"prepend_scheme\": \"first\", \"split\": true}",
+      "{\"type\": \"RobertaProcessing\", \"sep\": [\"b\", 2], \"cls\": [\"a\", 1]}", "null", "\"NFD\"", "\"NFKD\"",
+      "true",
+      "2097151", "-1", "\"\"", "\"normalizer\": ", "\"vocab\": ", "{\"id\": 7, \"content\": \"x\"}", "[", "]", "{", "}",
+    ].map { Array($0.utf8) }
+  ) { bytes, _ in
+    ending { try use(Tokenizer(parsing: JSON(parsing: bytes))) }
+  }
+
+  private static func message(_ field: UInt8, _ content: [UInt8]) -> [UInt8] {
+    [field << 3 | 2, UInt8(content.count)] + content
+  }
+
+  private static func piece(_ text: String, _ more: [UInt8] = []) -> [UInt8] {
+    message(1, message(1, Array(text.utf8)) + more)
+  }
+
+  static let sentencePiece = FuzzTarget(
+    name: "sentencepiece",
+    seeds: [
+      piece("<unk>", [0x18, 2]) + piece("<s>", [0x18, 3]) + piece("▁") + piece("a")
+        + piece("▁a", [0x15, 0, 0, 0x80, 0x3F])
+        + piece("<0x41>", [0x18, 6]) + piece("ab", [0x18, 4]) + [0x12, 2, 0x18, 2, 0x1A, 2, 0x20, 0]
+    ],
+    pieces: [
+      piece("b"), piece("ab"), piece("", [0x18, 4]), [0x12, 2, 0x18, 2], [0x1A, 2, 0x20, 0], [0x18, 6],
+      [0x15, 0, 0, 0xC0, 0x7F], [0xFF, 0xFF, 0xFF, 0xFF, 0x0F],
+    ]
+  ) { bytes, _ in
+    ending { try use(Tokenizer(sentencePiece: bytes)) }
+  }
+
+  private static let pieceMetadata: [(String, GGUFValue)] = [
+    ("model", .string("llama")), ("tokens", .strings(["<unk>", "<s>", "</s>", "▁", "a", "▁a", "<0x0A>", "<x>"])),
+    ("scores", .float32s([0, 0, 0, -1, -2, -3, 0, 0])), ("token_type", .int32s([2, 3, 3, 1, 1, 1, 6, 4])),
+    ("add_bos_token", .boolean(true)), ("bos_token_id", .uint32(1)), ("add_space_prefix", .boolean(true)),
+  ]
+  private static let byteMetadata: [(String, GGUFValue)] = [
+    ("model", .string("gpt2")), ("pre", .string("llama-bpe")), ("tokens", .strings(["a", "Ġ", "Ġa", "<e>"])),
+    ("token_type", .int32s([1, 1, 1, 3])), ("merges", .strings(["Ġ a"])), ("bos_token_id", .uint32(3)),
+    ("eos_token_id", .uint32(3)), ("add_eos_token", .boolean(true)),
+  ]
+
+  private static func file(_ metadata: [(String, GGUFValue)]) -> [UInt8] {
+    let path = FileManager.default.temporaryDirectory.appending(path: "seed-\(UUID().uuidString).gguf")
+    defer { try? FileManager.default.removeItem(at: path) }
+    let writer = GGUFWriter(
+      metadata: metadata.map { .init(key: "tokenizer.ggml.\($0)", value: $1) }, tensors: [])
+    guard (try? writer.write(to: path.path, contents: { _ in preconditionFailure("no tensors") })) != nil,
+      let bytes = try? Data(contentsOf: path)
+    else { fatalError("cannot write \(path.path)") }
+    return Array(bytes)
+  }
+
+  static let vocabulary = FuzzTarget(
+    name: "vocabulary",
+    seeds: [file(pieceMetadata), file(byteMetadata)],
+    pieces: ["llama", "gpt2", "smollm", "qwen2", "tokenizer.ggml.pre", "▁", "Ġ", "<0x41>", "\0\0\0\0\0\0\0\u{1}"].map {
+      Array($0.utf8)
+    }
+  ) { _, path in
+    ending { try use(Tokenizer(GGUFVocabulary(try GGUFParts(path: path)))) }
+  }
+
+  /// Encodes and decodes a text with everything in it.
+  private static func use(_ tokenizer: Tokenizer) throws -> String {
+    let ids = try tokenizer.encode("a b\nab<s>  12 é \u{1F600}'s<e>")
+    let text = tokenizer.decode(ids)
+    _ = (tokenizer.vocabularySize, tokenizer.beginningToken, text.utf8.count)
+    return "\(Set(ids).count) \(ids.isEmpty)"
+  }
+}
