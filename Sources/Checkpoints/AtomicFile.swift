@@ -64,9 +64,13 @@ package enum AtomicFile {
     for start in stride(from: 0, to: file.byteCount, by: 1 << 26) {
       let block = file.region(start..<min(file.byteCount, start + 1 << 26))
       try write(block, to: descriptor, at: start, path: path)
+      block.release(0..<block.byteCount)
       progress(block.byteCount)
     }
-    for patch in patches { try write(patch.bytes, to: descriptor, at: patch.offset, path: path) }
+    for patch in patches {
+      try write(patch.bytes, to: descriptor, at: patch.offset, path: path)
+      patch.bytes.release(0..<patch.bytes.byteCount)
+    }
   }
 
   static func write(

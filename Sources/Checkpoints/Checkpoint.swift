@@ -240,6 +240,7 @@ package struct Checkpoint: Sendable {
     }
     for name in tensorNames {
       guard let place = places[name] else { continue }
+      defer { release(name) }
       result.take("\(name) \(place.type) \(place.shape)")
       shards[place.shard].withBytes { bytes in
         let tensor = bytes[place.bytes]

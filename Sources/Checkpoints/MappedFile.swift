@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Glibc
 internal import Tensors
 
@@ -31,6 +32,25 @@ package final class MappedFile: Sendable {
     base = UnsafeRawPointer(mapped)
   }
 
+  /// Bytes put aside on disk, in a file without a name that is gone with the last holder.
+  package init(bytes: UnsafeRawBufferPointer, asideIn folder: String) throws(CheckpointError) {
+    path = "\(folder)/.aside.\(getpid())"
+    byteCount = bytes.count
+    let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw CheckpointError(.unwritable, file: path, systemMessage()) }
+    unlink(path)
+    defer { close(descriptor) }
+    try AtomicFile.write(bytes, to: descriptor, at: 0, path: path)
+    guard byteCount > 0 else {
+      base = nil
+      return
+    }
+    guard let mapped = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
+      throw CheckpointError(.unreadable, file: path, "cannot map it into memory: \(systemMessage())")
+    }
+    base = UnsafeRawPointer(mapped)
+  }
+
   deinit {
     if let base { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
   }
@@ -46,6 +66,23 @@ package final class MappedFile: Sendable {
     let start = range.lowerBound / page * page
     madvise(UnsafeMutableRawPointer(mutating: base + start), range.upperBound - start, MADV_DONTNEED)
   }
+
+  /// Asks for a part to be read into the system's cache; returns at once.
+  package func readAhead(_ range: Range<Int>) {
+    guard base != nil, !range.isEmpty else { return }
+    Self.readers.async {
+      guard let base = self.base else { return }
+      // The kernel reads no more than its window for one request, however much is asked for.
+      let first = range.lowerBound / Self.readWindow * Self.readWindow
+      for start in stride(from: first, to: range.upperBound, by: Self.readWindow) {
+        madvise(
+          UnsafeMutableRawPointer(mutating: base + start), min(Self.readWindow, self.byteCount - start), MADV_WILLNEED)
+      }
+    }
+  }
+
+  private static let readers = DispatchQueue(label: "read ahead")
+  private static let readWindow = 1 << 17
 
   /// A part of the file, which keeps the file mapped.
   package func region(_ range: Range<Int>) -> MappedRegion {
@@ -63,6 +100,13 @@ package struct MappedRegion: ByteRegion {
   package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     try file.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
   }
+
+  package func release(_ part: Range<Int>) {
+    precondition(part.lowerBound >= 0 && part.upperBound <= range.count, "bytes \(part) outside the region")
+    file.release(range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
+  }
+
+  package func readAhead() { file.readAhead(range) }
 }
 
 /// What the last system call that failed says.

@@ -4,7 +4,7 @@ internal import FoundationEssentials
 /// an earlier one of the kind: weights, configuration, card and tokenizer, and no other file.
 package struct MergedFolder {
   private let place: FolderReplacement
-  private let source: String
+  private let source: String?
 
   /// What a tokenizer and its defaults for generation consist of.
   private static let copied = [
@@ -13,8 +13,10 @@ package struct MergedFolder {
   ]
 
   /// Checks, before any work, that the target may be written.
+  ///
+  /// - Parameter source: The folder of a tokenizer, if there is to be one.
   package init(
-    _ target: String, replacesExisting: Bool, parents: [String], precious: [String], tokenizerFrom source: String
+    _ target: String, replacesExisting: Bool, parents: [String], precious: [String], tokenizerFrom source: String?
   ) throws(CheckpointError) {
     self.source = source
     let known = Set(Self.copied + ["config.json", "README.md", SafetensorsWriter.indexName])
@@ -30,9 +32,11 @@ package struct MergedFolder {
   /// Copies the tokenizer, lets the body write the rest, and puts the folder in its place.
   package func write(_ body: (_ folder: String) throws -> Void) throws {
     try place.perform { folder in
-      for name in Self.copied where FileManager.default.fileExists(atPath: source + "/" + name) {
-        let bytes = try MappedFile(path: source + "/" + name).withBytes { Array($0) }
-        try AtomicFile.write(bytes, to: folder + "/" + name)
+      if let source {
+        for name in Self.copied where FileManager.default.fileExists(atPath: source + "/" + name) {
+          let bytes = try MappedFile(path: source + "/" + name).withBytes { Array($0) }
+          try AtomicFile.write(bytes, to: folder + "/" + name)
+        }
       }
       try body(folder)
     }

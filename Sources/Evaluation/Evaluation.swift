@@ -57,42 +57,52 @@ package struct Evaluation: Sendable {
     )
   }
 
-  /// Numbers of states that may be in memory at once, beside a few more of the same order.
-  private static let stateBudget = 1 << 25
-
-  /// Scores every window, in groups that bound the memory of states; the model passes once for each group.
+  /// Scores every window, in groups whose states fit the memory; the model passes once for each group.
   ///
-  /// A group never spans two corpora: a text scores the same, to the last bit, alone and among others.
+  /// What is computed beside a window changes no bit of its score: a text scores the same alone and among others, in much
+  /// memory and in little.
   ///
-  /// - Parameter progress: Called with the share done, from 0 to 1.
-  package func score(_ model: Model, progress: (Double) throws -> Void = { _ in }) throws -> Score {
-    try score(model, observing: nil, progress: progress)
+  /// - Parameters:
+  ///   - memory: Bytes that the whole may take, the weights in use among them: see `MemoryPlan`.
+  ///   - progress: Called with the share done, from 0 to 1.
+  /// - Throws: `MemoryPlan.TooSmall` if that is not enough for one window.
+  package func score(
+    _ model: Model, memory: Int = .max, progress: (Double) throws -> Void = { _ in }
+  ) throws -> Score {
+    try score(model, memory: memory, observing: nil, progress: progress)
   }
 
   /// The same score, and where the model's router sent the tokens of each corpus.
   ///
   /// - Throws: `EvaluationError` for a dense model.
   package func scoreAndRouting(
-    _ model: Model, progress: (Double) throws -> Void = { _ in }
+    _ model: Model, memory: Int = .max, progress: (Double) throws -> Void = { _ in }
   ) throws -> (score: Score, routing: [RoutingStatistics]) {
     var statistics = Array(repeating: try RoutingStatistics(of: model), count: corpora.count)
     var previous: Routing?
     let score = try score(
-      model,
-      observing: { group, layer, routing in
-        guard let corpus = ranges.firstIndex(where: { $0.contains(group.lowerBound) }) else { return }
-        statistics[corpus].count(routing, layer: layer, after: layer == 0 ? nil : previous)
+      model, memory: memory,
+      observing: { group, batch, layer, routing in
+        for (corpus, range) in ranges.enumerated() {
+          let part = range.clamped(to: group)
+          guard !part.isEmpty else { continue }
+          let first = batch.rows[part.lowerBound - group.lowerBound].lowerBound
+          let end = batch.rows[part.upperBound - 1 - group.lowerBound].upperBound
+          statistics[corpus].count(routing, tokens: first..<end, layer: layer, after: layer == 0 ? nil : previous)
+        }
         previous = routing
       }, progress: progress)
     return (score, statistics)
   }
 
-  /// - Parameter observing: Called with the windows of a group, a layer and its routing, layer by layer.
+  /// - Parameter observing: Called with the windows of a group, their batch, a layer and its routing, layer by layer.
   private func score(
-    _ model: Model, observing: ((Range<Int>, Int, Routing) -> Void)?, progress: (Double) throws -> Void
+    _ model: Model, memory: Int, observing: ((Range<Int>, WindowBatch, Int, Routing) -> Void)?,
+    progress: (Double) throws -> Void
   ) throws -> Score {
     let configuration = model.configuration
-    let groups = groups(for: [model])
+    let (groups, plan) = try groups(for: [model], memory: memory)
+    let model = model.within(plan)
     let steps = Double(groups.count * (configuration.layerCount + 1))
     var step = 0.0
     func advance() throws {
@@ -106,7 +116,7 @@ package struct Evaluation: Sendable {
       let states = try forward.embeddings()
       for layer in 0..<configuration.layerCount {
         let routing = try forward.run(layer: layer, states)
-        observing?(group, layer, routing)
+        observing?(group, batch, layer, routing)
         try advance()
       }
       scores += try batch.scores(forward.negativeLogLikelihoods(states))
@@ -118,27 +128,39 @@ package struct Evaluation: Sendable {
   /// The score of one corpus, out of the score of all.
   package func part(_ score: Score, corpus: Int) -> Score { Score(Array(score.windows[ranges[corpus]])) }
 
-  /// Windows whose states of all these models may be in memory at once.
-  func groups(for models: [Model]) -> [Range<Int>] {
-    let perToken = models.reduce(0) { $0 + $1.configuration.hiddenSize * (2 + $1.configuration.expertsPerToken) }
-    return groups(ofTokens: max(1, Self.stateBudget / perToken))
+  /// Tokens of the longest window.
+  package var longestWindow: Int { windows.map(\.tokens.count).max() ?? 0 }
+
+  /// Bytes of states that a group may take where all weights fit beside them: larger groups gain nothing then.
+  private static let enoughForStates = 1 << 30
+
+  /// Windows whose states of all these models fit the memory at once, and how it is divided.
+  ///
+  /// - Parameter others: Bytes that are taken beside states and weights.
+  func groups(
+    for models: [Model], memory: Int, others: Int = 0
+  ) throws(MemoryPlan.TooSmall) -> ([Range<Int>], MemoryPlan) {
+    let states = models.reduce(0) { $0 + $1.configuration.hiddenSize * MemoryLayout<Float>.stride }
+    let bytesPerToken = states + (models.map(\.bytesOfStep).max() ?? 0)
+    let plan = try MemoryPlan(
+      bytes: memory, models: models, window: longestWindow, bytesPerToken: bytesPerToken, others: others)
+    let limit = plan.tokens(bytesEach: bytesPerToken)
+    return (groups(ofTokens: plan.streams ? limit : min(limit, Self.enoughForStates / bytesPerToken)), plan)
   }
 
   private func groups(ofTokens limit: Int) -> [Range<Int>] {
-    ranges.flatMap { range -> [Range<Int>] in
-      var result: [Range<Int>] = []
-      var start = range.lowerBound
-      var tokens = 0
-      for index in range {
-        let count = windows[index].tokens.count
-        if tokens > 0, tokens + count > limit {
-          result.append(start..<index)
-          (start, tokens) = (index, 0)
-        }
-        tokens += count
+    var result: [Range<Int>] = []
+    var start = 0
+    var tokens = 0
+    for index in windows.indices {
+      let count = windows[index].tokens.count
+      if tokens > 0, tokens + count > limit {
+        result.append(start..<index)
+        (start, tokens) = (index, 0)
       }
-      return result + [start..<range.upperBound]
+      tokens += count
     }
+    return result + [start..<windows.count]
   }
 }
 

@@ -21,25 +21,25 @@ package struct ModelComparison: Sendable {
 }
 
 extension Evaluation {
-  /// Runs both models over every window, in the groups that bound the memory of their states.
+  /// Runs both models over every window, in groups whose states fit the memory.
   ///
-  /// - Throws: `EvaluationError` if they do not have the same vocabulary size.
+  /// - Throws: `EvaluationError` if they do not have the same vocabulary size, `MemoryPlan.TooSmall`.
   package func compare(
-    _ first: Model, _ second: Model, progress: (Double) throws -> Void = { _ in }
+    _ first: Model, _ second: Model, memory: Int = .max, progress: (Double) throws -> Void = { _ in }
   ) throws -> ModelComparison {
     guard first.configuration.vocabularySize == second.configuration.vocabularySize else {
       throw EvaluationError(
         "\(second.checkpoint.folder): its vocabulary has \(second.configuration.vocabularySize) tokens, the other model's "
           + "\(first.configuration.vocabularySize); only models of one tokenizer compare")
     }
-    let groups = groups(for: [first, second])
+    let (groups, plan) = try groups(for: [first, second], memory: memory, others: first.bytesOfDivergences)
     var scores: [[WindowScore]] = [[], []]
     var divergences: [Double] = []
     var divergenceSums: [WindowScore] = []
     var same = 0
     for (number, group) in groups.enumerated() {
       let batch = WindowBatch(Array(windows[group]))
-      let passes = try [first, second].map { try ForwardPass($0, batch) }
+      let passes = try [first, second].map { try ForwardPass($0.within(plan), batch) }
       let states = try passes.map { pass in
         let states = try pass.embeddings()
         for layer in 0..<pass.model.configuration.layerCount { try pass.run(layer: layer, states) }

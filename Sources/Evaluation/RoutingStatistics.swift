@@ -118,19 +118,22 @@ extension RoutingStatistics {
     }
   }
 
-  /// Counts the choices of some tokens in one layer, given those of the same tokens in the layer before.
-  mutating func count(_ routing: Routing, layer: Int, after previous: Routing?) {
-    if layer == 0 { tokens += routing.experts.count / routing.expertsPerToken }
+  /// Counts the choices of some of the tokens in one layer, given those of the same tokens in the layer before.
+  mutating func count(_ routing: Routing, tokens part: Range<Int>, layer: Int, after previous: Routing?) {
+    if layer == 0 { tokens += part.count }
+    let perToken = routing.expertsPerToken
+    let range = part.lowerBound * perToken..<part.upperBound * perToken
     // A shared expert, which no router chooses, stands after the others.
     let expertCount = layers[layer].experts.count
-    for (expert, slots) in routing.slots.prefix(expertCount).enumerated() {
-      layers[layer].experts[expert].tokens += slots.count
-      layers[layer].experts[expert].weight += slots.reduce(0) { $0 + Double(routing.weights[Int($1)]) }
+    for slot in range where routing.experts[slot] < expertCount {
+      let expert = Int(routing.experts[slot])
+      layers[layer].experts[expert].tokens += 1
+      layers[layer].experts[expert].weight += Double(routing.weights[slot])
     }
     guard let previous, layers[layer].repeated != nil else { return }
-    let perToken = routing.expertsPerToken
     var repeated = 0
-    for (slot, expert) in routing.experts.enumerated() where expert < expertCount {
+    for slot in range where routing.experts[slot] < expertCount {
+      let expert = routing.experts[slot]
       let start = slot / perToken * perToken
       if previous.experts[start..<start + perToken].contains(expert) { repeated += 1 }
     }

@@ -4,31 +4,37 @@ package import Tensors
 /// One layer's mixture of SwiGLU experts: w2(silu(w1 x) ⊙ w3 x), x the normed state.
 ///
 /// A dense layer is the same with one expert and no router; a shared expert is one more that every token goes to, with a
-/// weight of its own. Each expert's weights are expanded once, for all tokens that
-/// go to it, one expert at a time. What an expert adds for a token, times its weight, stands in the row of the token's
-/// slot until the rows are summed, so that a change of one expert needs the rows of that expert alone.
+/// weight of its own. Each expert's weights are packed once, for all tokens that go to it, one expert at a time, or one block
+/// of its hidden channels where memory is short. For trials, what an expert adds for a token, times its weight, stands in the
+/// row of the token's slot until the rows are summed, so that a change of one expert needs the rows of that expert alone.
 package struct FeedForward: Sendable {
   private let model: Model
+  private let number: Int
   private let layer: TensorLayout.Layer
   private let norm: Matrix
 
   /// Tokens that a worker takes at once.
-  private static let block = 512
+  static let block = 512
 
   package init(_ model: Model, layer: Int) throws(CheckpointError) {
     self.model = model
+    number = layer
     self.layer = model.layout.layers[layer]
     norm = try model.weights(self.layer.feedForwardNorm)
   }
 
   /// states += the whole layer; returns where its tokens went.
+  ///
+  /// Each token's contributions are summed as they come, by ascending number of the expert, as they are from their slots.
   func apply(to states: Matrix) throws(CheckpointError) -> Routing {
     let routing = try route(states)
-    let contributions = Matrix(rows: states.rows * routing.expertsPerToken, columns: states.columns)
-    for expert in routing.slots.indices {
-      try run(expert: expert, on: states, routing: routing, into: contributions)
+    let sums = Matrix(rows: states.rows, columns: states.columns)
+    for expert in routing.slots.indices where !routing.slots[expert].isEmpty {
+      try run(expert: expert, on: states, routing: routing) { outputs, slots, tokens, weights in
+        addRows(outputs, tokens, weights: weights, to: sums)
+      }
     }
-    Self.add(contributions, routing: routing, to: states)
+    Self.add(sums, perToken: 1, to: states)
     return routing
   }
 
@@ -53,49 +59,92 @@ package struct FeedForward: Sendable {
         }
       }
     }
-    return Profile.measure(.router) {
-      Routing(
-        logits: logits, expertsPerToken: mixture.expertsPerToken, normalizes: mixture.normalizesWeights,
-        shared: sharedGate == nil ? nil : sharedLogits.row(0))
-    }
+    return Routing(
+      logits: logits, expertsPerToken: mixture.expertsPerToken, normalizes: mixture.normalizesWeights,
+      shared: sharedGate == nil ? nil : sharedLogits.row(0))
   }
 
   /// Fills the rows of the slots of one expert, as `routing` counts them, in `contributions` (tokens · experts per token, hidden).
   package func run(
     expert: Int, on states: Matrix, routing: Routing, into contributions: Matrix
   ) throws(CheckpointError) {
+    try run(expert: expert, on: states, routing: routing) { outputs, slots, tokens, weights in
+      scatterRows(outputs, slots, weights: weights, into: contributions)
+    }
+  }
+
+  /// Runs one expert on its tokens and hands over what it makes of them, not yet weighted, block by block: the outputs, the
+  /// slots, the tokens and the weights.
+  private func run(
+    expert: Int, on states: Matrix, routing: Routing,
+    _ take: @Sendable (Matrix, ArraySlice<Int32>, ArraySlice<Int32>, [Float]) -> Void
+  ) throws(CheckpointError) {
     let slots = routing.slots[expert]
     guard !slots.isEmpty else { return }
-    guard let layout = expert < layer.experts.count ? layer.experts[expert] : layer.shared?.expert else {
-      preconditionFailure("the layer has no expert \(expert)")
-    }
-    let gate = try model.weightsForProducts(layout.gate)
-    let up = try model.weightsForProducts(layout.up)
-    let down = try model.weightsForProducts(layout.down)
+    guard let layout = self.layout(of: expert) else { preconditionFailure("the layer has no expert \(expert)") }
+    readAhead(after: expert, routing)
     let epsilon = model.configuration.normEpsilon
+    let perToken = Int32(routing.expertsPerToken)
+    let inputs = Matrix(rows: slots.count, columns: states.columns)
+    let outputs = Matrix(rows: slots.count, columns: states.columns)
     let blocks = Parallelism.blocks(of: slots.count, size: Self.block)
-    Parallelism.forEach(blocks.count) { index in
-      let block = slots[blocks[index]]
-      let perToken = Int32(routing.expertsPerToken)
-      let gathered = Matrix(rows: block.count, columns: states.columns)
-      gatherRows(states, block.map { $0 / perToken }[...], into: gathered)
-      normalize(gathered, weight: norm, epsilon: epsilon, into: gathered)
-      let hidden = Matrix(rows: block.count, columns: gate.rows)
-      let gated = Matrix(rows: block.count, columns: gate.rows)
-      Profile.measure(.experts) {
-        multiply(gathered, transposed: gate, into: gated)
-        multiply(gathered, transposed: up, into: hidden)
-        swiglu(gate: gated, up: hidden)
-        multiply(gated, transposed: down, into: gathered)
+    for channels in model.plan.blocks(ofChannels: layout.gate.rows) {
+      let weights = try weights(of: layout, channels: channels)
+      Parallelism.forEach(blocks.count) { index in
+        let block = slots[blocks[index]]
+        let (input, output) = (inputs[rows: blocks[index]], outputs[rows: blocks[index]])
+        if channels.lowerBound == 0 {
+          gatherRows(states, block.map { $0 / perToken }[...], into: input)
+          normalize(input, weight: norm, epsilon: epsilon, into: input)
+        }
+        let hidden = Matrix(rows: block.count, columns: channels.count)
+        let gated = Matrix(rows: block.count, columns: channels.count)
+        Profile.measure(.experts) {
+          multiply(input, transposed: weights.gate, into: gated)
+          multiply(input, transposed: weights.up, into: hidden)
+          swiglu(gate: gated, up: hidden)
+          multiply(gated, transposed: weights.down, adding: channels.lowerBound > 0, into: output)
+        }
+        if channels.upperBound == layout.gate.rows {
+          take(output, block, block.map { $0 / perToken }[...], block.map { routing.weights[Int($0)] })
+        }
       }
-      scatterRows(gathered, block, weights: block.map { routing.weights[Int($0)] }, into: contributions)
+    }
+    model.release(layout.down)
+  }
+
+  /// Of some hidden channels: rows of gate and up, columns of down.
+  private func weights(
+    of layout: TensorLayout.Expert, channels: Range<Int>
+  ) throws(CheckpointError) -> (gate: ProductWeights, up: ProductWeights, down: ProductWeights) {
+    if channels.count == layout.gate.rows {
+      return (
+        try model.weightsForProducts(layout.gate), try model.weightsForProducts(layout.up),
+        try model.weightsForProducts(layout.down)
+      )
+    }
+    return (
+      .packed(try model.packed(layout.gate, rows: channels)), .packed(try model.packed(layout.up, rows: channels)),
+      .packed(try model.packed(layout.down, columns: channels))
+    )
+  }
+
+  private func layout(of expert: Int) -> TensorLayout.Expert? {
+    expert < layer.experts.count ? layer.experts[expert] : layer.shared?.expert
+  }
+
+  /// Has the next expert that tokens go to read while this one works, after the last one the next layer.
+  private func readAhead(after expert: Int, _ routing: Routing) {
+    if let next = routing.slots.indices.first(where: { $0 > expert && !routing.slots[$0].isEmpty }) {
+      model.readAhead(layout(of: next)?.all ?? [])
+    } else {
+      model.readAhead(layer: number + 1)
     }
   }
 
   /// states += the sum of each token's contributions.
-  package static func add(_ contributions: Matrix, routing: Routing, to states: Matrix) {
+  package static func add(_ contributions: Matrix, perToken: Int, to states: Matrix) {
     let blocks = Parallelism.blocks(of: states.rows, size: block)
-    let perToken = routing.expertsPerToken
     Parallelism.forEach(blocks.count) { index in
       let block = blocks[index]
       addGroupedRows(

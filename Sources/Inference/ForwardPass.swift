@@ -10,7 +10,7 @@ package struct ForwardPass: Sendable {
   private let rotary: RotaryEmbedding
 
   /// Tokens that a worker takes at once through attention.
-  private static let groupTokens = 512
+  static let groupTokens = 512
 
   /// A token that the model has no embedding for.
   package struct UnknownToken: Error, CustomStringConvertible {
@@ -40,7 +40,10 @@ package struct ForwardPass: Sendable {
   /// The same windows through another version of the model.
   package func with(_ model: Model) -> ForwardPass { ForwardPass(model, self) }
 
-  package func embeddings() throws(CheckpointError) -> Matrix { try model.embeddings(of: batch.tokens) }
+  package func embeddings() throws(CheckpointError) -> Matrix {
+    model.readAhead(layer: 0)
+    return try model.embeddings(of: batch.tokens)
+  }
 
   /// states += attention, in place.
   package func attend(layer: Int, _ states: Matrix) throws(CheckpointError) {

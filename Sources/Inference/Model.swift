@@ -12,6 +12,8 @@ package struct Model: Sendable {
   package private(set) var replacements: [TensorReference: StoredMatrix] = [:]
   /// What matrix products take. Routers always take float32.
   package var precision: Precision = .float32
+  /// How much memory the model's use may take.
+  private(set) var plan = MemoryPlan.unbounded
   /// Whether weights are read as they are stored rather than packed: right for a few tokens at a time.
   var usesStoredWeights = false
 
@@ -23,6 +25,13 @@ package struct Model: Sendable {
 
   package init(folder: String) throws(CheckpointError) {
     try self.init(Checkpoint(folder: folder))
+  }
+
+  /// The same model, used within some memory.
+  package func within(_ plan: MemoryPlan) -> Model {
+    var result = self
+    result.plan = plan
+    return result
   }
 
   // MARK: Experts per token
@@ -128,13 +137,16 @@ package struct Model: Sendable {
     usesStoredWeights ? .stored(try stored(reference)) : .packed(try packed(reference))
   }
 
-  /// Some rows of a weight matrix, or all, ready for products of the model's precision.
+  /// Some rows or columns of a weight matrix, or all, ready for products of the model's precision. Of some columns, the
+  /// pages stay: the other columns are in them too.
   func packed(
-    _ reference: TensorReference, rows: Range<Int>? = nil, precision: Precision? = nil
+    _ reference: TensorReference, rows: Range<Int>? = nil, columns: Range<Int>? = nil, precision: Precision? = nil
   ) throws(CheckpointError) -> PackedMatrix {
     let stored = try stored(reference)
+    defer { if columns == nil { release(reference, rows: rows) } }
     do throws(StoredMatrix.NotFinite) {
-      return try PackedMatrix(stored, rows: rows ?? 0..<reference.rows, precision: precision ?? self.precision)
+      return try PackedMatrix(
+        stored, rows: rows ?? 0..<reference.rows, columns: columns, precision: precision ?? self.precision)
     } catch {
       throw notFinite(reference)
     }
@@ -142,6 +154,7 @@ package struct Model: Sendable {
 
   func decode(_ reference: TensorReference, rows: Range<Int>, into target: Matrix) throws(CheckpointError) {
     let stored = try stored(reference)
+    defer { release(reference, rows: rows) }
     do throws(StoredMatrix.NotFinite) { try stored.decode(rows: rows, into: target) } catch {
       throw notFinite(reference)
     }
@@ -159,11 +172,31 @@ package struct Model: Sendable {
 
   func embeddings(of tokens: [Int32]) throws(CheckpointError) -> Matrix {
     let stored = try stored(layout.embedding)
+    defer { release(layout.embedding) }
     do throws(StoredMatrix.NotFinite) {
       return try stored.decoded(rowsAt: tokens)
     } catch {
       throw notFinite(layout.embedding)
     }
+  }
+
+  /// Gives back the memory of a tensor's pages, if not all weights fit into memory.
+  func release(_ reference: TensorReference, rows: Range<Int>? = nil) {
+    guard plan.streams, let stored = try? stored(reference) else { return }
+    stored.release(rows: rows ?? 0..<reference.rows)
+  }
+
+  /// Asks for weights to be read from disk, if not all fit into memory.
+  func readAhead(_ references: [TensorReference]) {
+    guard plan.streams else { return }
+    for reference in references { (try? stored(reference))?.region.readAhead() }
+  }
+
+  /// Asks for the first weights that a layer needs; after the last layer, for the vocabulary's.
+  func readAhead(layer: Int) {
+    guard layer < layout.layers.count else { return readAhead([layout.head]) }
+    let layer = layout.layers[layer]
+    readAhead([layer.query, layer.key, layer.value, layer.output] + layer.experts.prefix(1).flatMap(\.all))
   }
 
   private func notFinite(_ reference: TensorReference) -> CheckpointError {

@@ -31,31 +31,49 @@ package struct Routing: Sendable {
   ///   - shared: The logit of the shared expert for each token, whose sigmoid is its weight; nil without one.
   init(logits: Matrix, expertsPerToken count: Int, normalizes: Bool, shared: [Float]?) {
     let perToken = count + (shared == nil ? 0 : 1)
-    var experts: [Int32] = []
-    var weights: [Float] = []
-    experts.reserveCapacity(logits.rows * perToken)
-    weights.reserveCapacity(logits.rows * perToken)
-    var slots = Array(repeating: [Int32](), count: logits.columns + perToken - count)
-    func add(_ expert: Int, _ weight: Float) {
-      slots[expert].append(Int32(experts.count))
-      experts.append(Int32(expert))
-      weights.append(weight)
+    let blocks = Parallelism.map(Parallelism.blocks(of: logits.rows, size: Self.block)) { tokens in
+      Profile.measure(.router) {
+        var choices: [Choice] = []
+        choices.reserveCapacity(tokens.count * perToken)
+        for token in tokens {
+          Self.choose(count, by: logits.row(token), normalizes: normalizes, into: &choices)
+          if let shared {
+            choices.append(Choice(expert: Int32(logits.columns), weight: 1 / (1 + expf(-shared[token]))))
+          }
+        }
+        return choices
+      }
     }
-    for token in 0..<logits.rows {
-      let row = logits.row(token)
-      let maximum = row.max() ?? 0
-      let exponentials = row.map { expf($0 - maximum) }
-      let sum = exponentials.reduce(0, +)
-      let probabilities = exponentials.map { $0 / sum }
-      let chosen = Self.largest(count, of: probabilities).sorted()
-      let divisor = normalizes ? chosen.reduce(0) { $0 + probabilities[$1] } : 1
-      for expert in chosen { add(expert, probabilities[expert] / divisor) }
-      if let shared { add(logits.columns, 1 / (1 + expf(-shared[token]))) }
-    }
+    let choices = blocks.flatMap(\.self)
     expertsPerToken = perToken
-    self.experts = experts
-    self.weights = weights
+    experts = choices.map(\.expert)
+    weights = choices.map(\.weight)
+    var slots = Array(repeating: [Int32](), count: logits.columns + perToken - count)
+    for (slot, expert) in experts.enumerated() { slots[Int(expert)].append(Int32(slot)) }
     self.slots = slots
+  }
+
+  /// Tokens that a worker takes at once.
+  private static let block = 1024
+
+  private struct Choice {
+    let expert: Int32
+    let weight: Float
+  }
+
+  /// Adds a token's experts, by ascending number.
+  private static func choose(_ count: Int, by logits: [Float], normalizes: Bool, into choices: inout [Choice]) {
+    let maximum = logits.max() ?? 0
+    var probabilities = logits
+    var sum: Float = 0
+    for index in probabilities.indices {
+      probabilities[index] = expf(probabilities[index] - maximum)
+      sum += probabilities[index]
+    }
+    for index in probabilities.indices { probabilities[index] /= sum }
+    let chosen = largest(count, of: probabilities).sorted()
+    let divisor = normalizes ? chosen.reduce(0) { $0 + probabilities[$1] } : 1
+    for expert in chosen { choices.append(Choice(expert: Int32(expert), weight: probabilities[expert] / divisor)) }
   }
 
   /// The number of the expert that a feed-forward site belongs to, among those of `slots`.

@@ -10,8 +10,10 @@ struct VocabularyHead: Sendable {
   private let model: Model
   private let norm: Matrix
 
-  private static let rowBlock = 240
-  private static let vocabularyBlock = 1024
+  static let rowBlock = 240
+  static let vocabularyBlock = 1024
+  /// Numbers of one model's logits that are compared at once: 64 MB.
+  static let divergenceLogits = 1 << 24
 
   init(_ model: Model) throws(CheckpointError) {
     self.model = model
@@ -50,23 +52,40 @@ struct VocabularyHead: Sendable {
   func divergences(
     _ states: Matrix, from other: VocabularyHead, _ otherStates: Matrix, rows: [Int32]
   ) throws(CheckpointError) -> [(nats: Double, sameTop: Bool)] {
-    let heads = [
-      (self, states, try model.packed(model.layout.head)),
-      (other, otherStates, try other.model.packed(other.model.layout.head)),
-    ]
-    let blocks = Parallelism.blocks(of: rows.count, size: 48)
-    return Parallelism.map(blocks) { block in
-      let logits = heads.map { head, states, weights in
-        let normed = Matrix(rows: block.count, columns: states.columns)
-        gatherRows(states, rows[block], into: normed)
-        normalize(normed, weight: head.norm, epsilon: head.model.configuration.normEpsilon, into: normed)
-        let logits = Matrix(rows: block.count, columns: weights.rows)
-        multiply(normed, transposed: weights, into: logits)
-        return logits
+    let heads = [(head: self, states: states), (head: other, states: otherStates)]
+    let size = model.layout.head.rows
+    var result: [(nats: Double, sameTop: Bool)] = []
+    // Rows whose logits over the whole vocabulary exist at once, of both models.
+    for chunk in Parallelism.blocks(of: rows.count, size: max(Self.rowBlock, Self.divergenceLogits / size)) {
+      let blocks = Parallelism.blocks(of: chunk.count, size: 48)
+      let logits = try heads.map { pair throws(CheckpointError) in
+        try pair.head.logits(pair.states, rows: rows[chunk], blocks: blocks)
       }
-      let (nats, sameTop) = divergence(logits[0], logits[1])
-      return zip(nats, sameTop).map { (nats: $0, sameTop: $1) }
-    }.flatMap(\.self)
+      result += Parallelism.map(blocks) { block in
+        let (nats, sameTop) = divergence(logits[0][rows: block], logits[1][rows: block])
+        return zip(nats, sameTop).map { (nats: $0, sameTop: $1) }
+      }.flatMap(\.self)
+    }
+    return result
+  }
+
+  /// (rows, vocabulary), the vocabulary matrix packed block by block.
+  private func logits(
+    _ states: Matrix, rows: ArraySlice<Int32>, blocks: [Range<Int>]
+  ) throws(CheckpointError) -> Matrix {
+    let normed = Matrix(rows: rows.count, columns: states.columns)
+    gatherRows(states, rows, into: normed)
+    normalize(normed, weight: norm, epsilon: model.configuration.normEpsilon, into: normed)
+    let reference = model.layout.head
+    let result = Matrix(rows: rows.count, columns: reference.rows)
+    for vocabulary in Parallelism.blocks(of: reference.rows, size: Self.vocabularyBlock) {
+      let weights = try model.packed(reference, rows: vocabulary)
+      Parallelism.forEach(blocks.count) { index in
+        multiply(
+          normed[rows: blocks[index]], transposed: weights, into: result[rows: blocks[index]][columns: vocabulary])
+      }
+    }
+    return result
   }
 
   /// Logits of some rows over the whole vocabulary: (rows, vocabulary).

@@ -81,6 +81,22 @@ package struct Reducer: Sendable {
     return UInt64(site.layer) << 40 | UInt64((site.expert ?? -1) + 1) << 8 | UInt64(role)
   }
 
+  /// Bytes that decomposing and reducing these sites takes at once.
+  package func byteCount(of sites: [Site]) -> Int {
+    let double = MemoryLayout<Double>.stride
+    return sites.map { site in
+      let reference = model.reference(of: site)
+      let (side, length) = (fullRank(of: site), max(reference.rows, reference.columns))
+      let part = SingularValueDecomposition.parts(rows: reference.rows, columns: reference.columns)
+        .first.map { $0.count * side } ?? 0
+      // The Gram matrix, which becomes the vectors, and LAPACK's workspace of two more; in each worker a part, the base's,
+      // the result and coordinates; the matrix as stored, reduced, and the ones before and after it.
+      let decomposition = 4 * double * side * side
+      return (side < Self.largeRank ? 2 * Parallelism.threads : 1) * decomposition
+        + Parallelism.threads * 4 * double * part + 4 * 2 * side * length
+    }.max() ?? 0
+  }
+
   /// The decompositions of some sites, in order, as they are asked for: a few small ones ahead, large ones one at a time.
   package func decompositions(of sites: [Site]) -> some Sequence<Result<SiteDecomposition, any Error>> {
     let isLarge = sites.contains { fullRank(of: $0) >= Self.largeRank }
@@ -90,15 +106,18 @@ package struct Reducer: Sendable {
   }
 
   /// The model with every reduction of a list made, each from the model's own weights.
-  package func applying(_ reductions: [Reduction]) throws -> Model {
+  package func applying(_ reductions: [Reduction], scratchFolder: String? = nil) throws -> Model {
     var result = model
-    for (site, matrix) in try reduced(reductions) { result = result.replacing(site, by: matrix) }
+    for (site, matrix) in try reduced(reductions, scratchFolder: scratchFolder) { result = result.replacing(site, by: matrix) }
     return result
   }
 
-  /// - Parameter type: What the matrices are rounded to; nil for the types that the checkpoint stores.
+  /// - Parameters:
+  ///   - type: What the matrices are rounded to; nil for the types that the checkpoint stores.
+  ///   - scratchFolder: Where the matrices are put aside on disk until they are used; nil to have them in memory.
   package func reduced(
-    _ reductions: [Reduction], type: ElementType? = nil, progress: (Int) -> Void = { _ in }
+    _ reductions: [Reduction], type: ElementType? = nil, scratchFolder: String? = nil,
+    progress: (Int) -> Void = { _ in }
   ) throws -> [(site: Site, matrix: StoredMatrix)] {
     for reduction in reductions {
       guard reduction.kind == kind else {
@@ -116,7 +135,8 @@ package struct Reducer: Sendable {
     }
     var result: [(site: Site, matrix: StoredMatrix)] = []
     for (reduction, decomposition) in zip(reductions, decompositions(of: reductions.map(\.site))) {
-      result.append((reduction.site, try decomposition.get().reduced(to: reduction.rank, type: type)))
+      let matrix = try decomposition.get().reduced(to: reduction.rank, type: type)
+      result.append((reduction.site, try scratchFolder.map { try matrix.aside(in: $0) } ?? matrix))
       progress(result.count)
     }
     return result
@@ -140,6 +160,10 @@ package struct SiteDecomposition: Sendable {
     self.kind = kind
     self.base = base
     self.stored = stored
+    defer {
+      stored.release()
+      base?.release()
+    }
     do {
       let (rows, columns) = (stored.reference.rows, stored.reference.columns)
       let ordered = try SingularValueDecomposition(
@@ -167,6 +191,10 @@ package struct SiteDecomposition: Sendable {
     let original = try stored.matrix
     let type = type ?? original.type
     if rank == fullRank, type == original.type { return original }
+    defer {
+      stored.release()
+      base?.release()
+    }
     guard original.columns.isMultiple(of: type.blockSize) else {
       throw ReductionError("\(site): its rows of \(original.columns) numbers are no whole blocks of \(type.rawValue)")
     }
@@ -181,12 +209,23 @@ package struct SiteDecomposition: Sendable {
   }
 }
 
+extension StoredMatrix {
+  /// The same bytes on disk instead of in memory.
+  package func aside(in folder: String) throws -> StoredMatrix {
+    let file = try region.withBytes { try MappedFile(bytes: $0, asideIn: folder) }
+    return StoredMatrix(type: type, rows: rows, columns: columns, region: file.region(0..<file.byteCount))
+  }
+}
+
 /// A tensor of a model, decoded where it is needed.
 struct StoredNumbers: Sendable {
   let model: Model
   let reference: TensorReference
 
   var matrix: StoredMatrix { get throws { try model.stored(reference) } }
+
+  /// Gives back the memory of its pages: it is not needed again soon.
+  func release() { (try? matrix)?.release(rows: 0..<reference.rows) }
 
   /// Some of a tall matrix's rows, or of a wide one's columns.
   func part(_ range: Range<Int>) throws -> DoubleMatrix {

@@ -86,7 +86,8 @@ package struct Search: Sendable {
   ///
   /// - Parameters:
   ///   - folder: The run folder; made if it is not there. It receives journal.jsonl, spectra.jsonl and plan.yaml.
-  ///   - memory: Bytes that states kept for trials may take; more of them go to disk, in the run folder.
+  ///   - memory: Bytes that the search may take: see `MemoryPlan`. States kept for trials beyond it go to disk, in the run
+  ///     folder.
   ///   - report: Called as the search goes on, after what it tells is on disk. What it throws ends the search, which can
   ///     be continued later.
   package func run(
@@ -116,7 +117,10 @@ package struct Search: Sendable {
         case .greedy: try greedy(&trials)
         case .noiseEdge: try cutAtNoiseEdge(&trials)
         }
-      try trials.finish(confirm(kept, spentBudget: trials.hasSpentBudget, seconds: seconds, report: report))
+      trials.end()
+      let result = try confirm(
+        kept, memory: memory, scratchFolder: folder, spentBudget: trials.hasSpentBudget, seconds: seconds, report: report)
+      try trials.finish(result)
     }
     let outcome = try SearchOutcome(folder: folder)
     if !settings.isControl {
@@ -141,9 +145,10 @@ package struct Search: Sendable {
 
   /// The original and the lasered model on both texts.
   private func confirm(
-    _ reductions: [Reduction], spentBudget: Bool, seconds: () -> Double, report: @escaping (Event) throws -> Void
+    _ reductions: [Reduction], memory: Int, scratchFolder: String, spentBudget: Bool, seconds: () -> Double,
+    report: @escaping (Event) throws -> Void
   ) throws -> SearchRecord.Result {
-    let lasered = reductions.isEmpty ? nil : try reducer.applying(reductions)
+    let lasered = reductions.isEmpty ? nil : try reducer.applying(reductions, scratchFolder: scratchFolder)
     let steps = lasered == nil ? 2.0 : 4.0
     var finished = 0.0
     func step<Value>(_ body: ((Double) throws -> Void) throws -> Value) throws -> Value {
@@ -153,12 +158,12 @@ package struct Search: Sendable {
     var routing: [RoutingStatistics]? = model.configuration.mixture == nil ? nil : []
     func scores(_ evaluation: Evaluation) throws -> (original: [WindowScore], lasered: [WindowScore]) {
       let original = try step { progress in
-        guard routing != nil else { return try evaluation.score(model, progress: progress) }
-        let (score, statistics) = try evaluation.scoreAndRouting(model, progress: progress)
+        guard routing != nil else { return try evaluation.score(model, memory: memory, progress: progress) }
+        let (score, statistics) = try evaluation.scoreAndRouting(model, memory: memory, progress: progress)
         routing?.append(contentsOf: statistics)
         return score
       }
-      let changed = try lasered.map { lasered in try step { try evaluation.score(lasered, progress: $0) } }
+      let changed = try lasered.map { lasered in try step { try evaluation.score(lasered, memory: memory, progress: $0) } }
       return (original.windows, (changed ?? original).windows)
     }
     let searched = try scores(text)

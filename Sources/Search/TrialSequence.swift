@@ -167,13 +167,16 @@ struct TrialSequence: ~Copyable {
     if scorer == nil {
       scorer = try TrialScorer(
         search.model, search.text, rounds: rounds, firstLayer: search.sites.map(\.layer).min() ?? 0,
-        memory: memory, scratchFolder: scratchFolder
+        memory: memory, others: search.reducer.byteCount(of: search.sites), scratchFolder: scratchFolder
       ) { [report] in try report(.baseline(share: $0)) }
     }
     guard var current = scorer.take() else { preconditionFailure("the scorer was just made") }
     defer { scorer = current }
     return try body(&current)
   }
+
+  /// Gives back the memory that trials took: there will be none any more.
+  mutating func end() { scorer = nil }
 
   /// Writes down the result: the journal is then finished.
   mutating func finish(_ result: SearchRecord.Result) throws { try journal.append(.result(result)) }

@@ -3,6 +3,15 @@ package protocol ByteRegion: Sendable {
   var byteCount: Int { get }
   /// Lends the bytes for the duration of the call.
   func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result
+  /// Gives back the memory of some bytes, if they can be had again from a file.
+  func release(_ range: Range<Int>)
+  /// Asks for all bytes to be read, if they are in a file; returns at once.
+  func readAhead()
+}
+
+extension ByteRegion {
+  package func release(_ range: Range<Int>) {}
+  package func readAhead() {}
 }
 
 /// Bytes in memory.

@@ -58,6 +58,18 @@ package func scatterRows(_ source: Matrix, _ indices: ArraySlice<Int32>, weights
   }
 }
 
+/// target row indices[i] += weights[i] · source row i; no index twice. The product is rounded before it is added, so that the sum
+/// is that of the rows that `scatterRows` leaves.
+package func addRows(_ source: Matrix, _ indices: ArraySlice<Int32>, weights: [Float], to target: Matrix) {
+  precondition(source.rows == indices.count && weights.count == indices.count && target.columns == source.columns)
+  precondition(source.isContiguous && target.isContiguous)
+  precondition(indices.allSatisfy { $0 >= 0 && $0 < target.rows }, "a row outside the matrix")
+  indices.withUnsafeBufferPointer { buffer in
+    guard let list = buffer.baseAddress else { return }
+    laser_add_weighted_rows(source.base, list, weights, indices.count, source.columns, target.base)
+  }
+}
+
 /// Adds one row to every row of target.
 package func addRow(_ row: Matrix, to target: Matrix) {
   precondition(row.rows == 1 && row.columns == target.columns, "shapes differ")

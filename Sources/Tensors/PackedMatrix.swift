@@ -31,32 +31,36 @@ package struct PackedMatrix: @unchecked Sendable {
     }
   }
 
-  /// Packs some rows of a stored matrix, on all workers.
+  /// Packs some rows of a stored matrix, or of some of its columns, on all workers.
   ///
   /// - Throws: `NotFinite` if one of their numbers is a NaN or an infinity.
   package init(
-    _ stored: StoredMatrix, rows range: Range<Int>, precision: Precision
+    _ stored: StoredMatrix, rows range: Range<Int>, columns part: Range<Int>? = nil, precision: Precision
   ) throws(StoredMatrix.NotFinite) {
+    let part = part ?? 0..<stored.columns
     precondition(range.lowerBound >= 0 && range.upperBound <= stored.rows, "rows outside the matrix")
-    self.init(rows: range.count, columns: stored.columns, precision: precision)
+    precondition(part.lowerBound >= 0 && part.upperBound <= stored.columns, "columns outside the matrix")
+    self.init(rows: range.count, columns: part.count, precision: precision)
     let packed = self
     // Several panels to a worker where they are small.
     let size = max(1, (1 << 16) / max(1, Self.panelRows * columns)) * Self.panelRows
     let finite = Parallelism.map(Parallelism.blocks(of: rows, size: size)) { block in
-      Profile.measure(.packing) { packed.pack(stored, rows: range, block: block) }
+      Profile.measure(.packing) { packed.pack(stored, rows: range, from: part.lowerBound, block: block) }
     }
     guard finite.allSatisfy(\.self) else { throw StoredMatrix.NotFinite() }
   }
 
-  /// Packs a block of the rows in a range; returns whether all numbers are finite.
-  private func pack(_ stored: StoredMatrix, rows range: Range<Int>, block: Range<Int>) -> Bool {
+  /// Packs a block of the rows in a range, from a column on; returns whether all numbers are finite.
+  private func pack(
+    _ stored: StoredMatrix, rows range: Range<Int>, from firstColumn: Int, block: Range<Int>
+  ) -> Bool {
     let scratch = Matrix(rows: Self.panelRows, columns: Self.columnBlock)
     for first in stride(from: block.lowerBound, to: block.upperBound, by: Self.panelRows) {
       let count = min(Self.panelRows, block.upperBound - first)
-      for columns in Parallelism.blocks(of: stored.columns, size: Self.columnBlock) {
+      for columns in Parallelism.blocks(of: columns, size: Self.columnBlock) {
         let part = scratch[rows: 0..<count][columns: 0..<columns.count]
         for row in 0..<count {
-          let element = (range.lowerBound + first + row) * stored.columns + columns.lowerBound
+          let element = (range.lowerBound + first + row) * stored.columns + firstColumn + columns.lowerBound
           guard stored.expand(from: element, count: columns.count, into: part[rows: row..<row + 1]) else {
             return false
           }

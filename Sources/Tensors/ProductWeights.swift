@@ -16,11 +16,13 @@ package enum ProductWeights: Sendable {
   }
 }
 
-/// target = a · bᵀ; a is (m, k), b is (n, k), target is (m, n).
-package func multiply(_ a: Matrix, transposed b: ProductWeights, into target: Matrix) {
+/// target = a · bᵀ, or target += a · bᵀ; a is (m, k), b is (n, k), target is (m, n).
+package func multiply(_ a: Matrix, transposed b: ProductWeights, adding: Bool = false, into target: Matrix) {
   switch b {
-  case .packed(let matrix): multiply(a, transposed: matrix, into: target)
-  case .stored(let matrix): multiply(a, transposed: matrix, into: target)
+  case .packed(let matrix): multiply(a, transposed: matrix, adding: adding, into: target)
+  case .stored(let matrix):
+    precondition(!adding, "stored weights are used whole")
+    multiply(a, transposed: matrix, into: target)
   }
 }
 

@@ -83,6 +83,11 @@ package struct StoredMatrix: Sendable {
     }
   }
 
+  /// Gives back the memory of some rows, if they can be read again from a file.
+  package func release(rows range: Range<Int>) {
+    region.release(type.byteCount(of: range.lowerBound * columns)..<type.byteCount(of: range.upperBound * columns))
+  }
+
   /// The numbers of some rows in float32, which holds every stored type exactly.
   package func decoded(rows range: Range<Int>? = nil) throws(NotFinite) -> Matrix {
     let range = range ?? 0..<rows

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Checkpoints
+internal import FoundationEssentials
 internal import Inference
 internal import RankReduction
 internal import Reports
@@ -87,7 +88,8 @@ struct ApplyCommand: ParsableCommand {
     if let file {
       try file.write(reducer.applying(reductions), console)
     } else if let copy {
-      try writeLasered(copy, reducer, reductions, card, as: reducedType?.elementType, console)
+      try writeLasered(
+        copy, reducer, reductions, card, as: reducedType?.elementType, scratchFolder: folder(above: out), console)
     }
     print("  \(plan.reductions.count) of \(loaded.sites.count) matrices reduced. Checkpoint: \(out)")
   }
@@ -106,12 +108,23 @@ struct ApplyCommand: ParsableCommand {
   }
 }
 
-/// Makes a plan's reductions and writes the copy that has them, with a README.md that says so.
+/// The nearest folder above a path that is there.
+private func folder(above path: String) -> String {
+  var parts = path.split(separator: "/", omittingEmptySubsequences: false)[...]
+  while let last = parts.popLast() {
+    let folder = parts.count == 1 && parts[0].isEmpty ? "/" : parts.joined(separator: "/")
+    if !last.isEmpty, !folder.isEmpty, FileManager.default.fileExists(atPath: folder) { return folder }
+  }
+  return "."
+}
+
+/// Makes a plan's reductions and writes the copy that has them, with a README.md that says so. Between the two they lie on
+/// disk in the scratch folder.
 func writeLasered(
   _ copy: CheckpointCopy, _ reducer: Reducer, _ reductions: [Reduction], _ card: ModelCard,
-  as type: ElementType? = nil, _ console: Console
+  as type: ElementType? = nil, scratchFolder: String, _ console: Console
 ) throws {
-  let matrices = try reducer.reduced(reductions, type: type) {
+  let matrices = try reducer.reduced(reductions, type: type, scratchFolder: scratchFolder) {
     console.progress("Reducing", Double($0) / Double(reductions.count))
   }
   var replacements: [TensorReference: StoredMatrix] = [:]

@@ -35,6 +35,8 @@ struct CompareCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var memory: MemoryOption
+
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -60,7 +62,9 @@ struct CompareCommand: ParsableCommand {
     }
     let evaluation = try Evaluation(
       corpora, convention: windows.resolved, context: windows.context, tokenizer: tokenizers[0])
-    let comparison = try evaluation.compare(models[0], models[1]) { console.progress("Comparing", $0) }
+    let comparison = try evaluation.compare(models[0], models[1], memory: memory.bytes) {
+      console.progress("Comparing", $0)
+    }
     let result = Result(
       first: first, second: second, expertsPerToken: expertsPerToken?.counts, text: text, evaluation: evaluation,
       comparison)

@@ -27,7 +27,7 @@ struct Laser: ParsableCommand {
         name: "Measure:", subcommands: [PerplexityCommand.self, CompareCommand.self, GenerateCommand.self]),
       CommandGroup(
         name: "Look inside:", subcommands: [InspectCommand.self, SpectrumCommand.self, TokenizeCommand.self]),
-      CommandGroup(name: "Build:", subcommands: [MergeCommand.self, ConvertCommand.self]),
+      CommandGroup(name: "Build:", subcommands: [MergeCommand.self, ConvertCommand.self, SynthesizeCommand.self]),
     ])
 }
 

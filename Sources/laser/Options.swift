@@ -69,12 +69,14 @@ struct WindowOptions: ParsableArguments {
   }
 }
 
-/// How much memory a command may take for what it keeps.
+/// How much memory a command may take.
 struct MemoryOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Memory for states kept between trials, as in 8G; beyond it they go to disk. Half of the machine's by default.",
-      valueName: "size"))
+      "Memory to take, as in 8G; half of the machine's by default.",
+      discussion: """
+        Weights that do not fit are read from disk as they are needed, and states kept between trials go there.
+        """, valueName: "size"))
   var memory: ByteSize?
 
   var bytes: Int { memory?.bytes ?? ByteSize.physicalMemory / 2 }

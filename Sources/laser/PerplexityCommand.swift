@@ -37,6 +37,8 @@ struct PerplexityCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var memory: MemoryOption
+
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -60,7 +62,7 @@ struct PerplexityCommand: ParsableCommand {
       if profile { Profile.start() }
       let clock = ContinuousClock()
       let start = clock.now
-      let score = try evaluation.score(model) {
+      let score = try evaluation.score(model, memory: memory.bytes) {
         console.progress("Evaluating", (Double(index) + $0) / Double(models.count))
       }
       return Result(

@@ -100,7 +100,7 @@ struct RunCommand: ParsableCommand {
       let card = try ModelCard(
         modelFolder: recipe.settings.model, fingerprint: search.record.model.fingerprint,
         planFile: recipe.out + "/plan.yaml")
-      try writeLasered(copy, search.reducer, outcome.kept.map(\.reduction), card, console)
+      try writeLasered(copy, search.reducer, outcome.kept.map(\.reduction), card, scratchFolder: recipe.out, console)
     }
     return outcome
   }

@@ -97,7 +97,7 @@ import Tokenization
     var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
     for site in [Self.sites[0], Self.sites[2], Self.sites[3]] {
       let matrix = try reducer.decompose(site).reduced(to: 9)
-      scorer.assume(replacing: site, by: matrix)
+      try scorer.assume(replacing: site, by: matrix)
       current = current.replacing(site, by: matrix)
     }
     try scorer.enter(layer: 4)

@@ -76,6 +76,13 @@ bool laser_processor_has_avx512(void);
 // Whether they offer products of bfloat16 too.
 bool laser_processor_has_avx512_bf16(void);
 
+// MARK: synthetic.c — weights for measuring machines.
+
+// target = noise + sum over k of left[k] * right[k], a row of rank products; in bfloat16. The noise at a position is the same
+// on every machine. right is (rank, columns).
+void laser_synthetic_row(uint64_t position, float deviation, const float *left, const float *right, size_t rank,
+                         size_t columns, uint16_t *target);
+
 // MARK: pack.c — the layout in which a matrix enters products.
 // A panel holds LASER_PANEL rows of a matrix, the first number of each, then the second of each, and so on; rows that the
 // matrix does not have are zero. A unit is 32 bits: one float32, or two neighbouring bfloat16 of a row.
@@ -104,6 +111,9 @@ void laser_gather_rows(const float *source, size_t stride, const int32_t *indice
 // target row indices[i] = weights[i] * source row i.
 void laser_scatter_weighted_rows(const float *source, const int32_t *indices, const float *weights, size_t count,
                                  size_t columns, float *target);
+// target row indices[i] += weights[i] * source row i, the product rounded before it is added.
+void laser_add_weighted_rows(const float *source, const int32_t *indices, const float *weights, size_t count,
+                             size_t columns, float *target);
 // Adds one row to every row of target.
 void laser_add_row(const float *row, float *target, size_t stride, size_t rows, size_t columns);
 // target row i += the sum of source rows i * group to (i + 1) * group - 1, summed in that order.

@@ -1,0 +1,128 @@
+internal import Checkpoints
+internal import Tensors
+
+/// How the memory that a command may take is divided between weights on their way through it and states of tokens.
+///
+/// Where everything fits, weights stay in the mapped files' pages. Otherwise they stream: the pages of a matrix are given
+/// back once it is packed, the next expert's are read ahead, and an expert is packed by blocks of its hidden channels if a
+/// whole one would leave too little for states. Neither changes a bit of any result.
+///
+/// Counted are the largest matrices that exist at once, in the sizes that float32 gives them. What the program itself, its
+/// tokenizer and its texts take is a flat allowance.
+package struct MemoryPlan: Sendable {
+  /// Bytes left for states, and for what a step makes of them.
+  package let states: Int
+  /// Whether pages of weights are given back once they were read.
+  package let streams: Bool
+  /// Hidden channels of an expert that are packed at once.
+  let channels: Int
+
+  /// Less memory than the largest single step takes.
+  package struct TooSmall: Error, CustomStringConvertible {
+    package let description: String
+  }
+
+  /// No limit.
+  static let unbounded = MemoryPlan(states: .max, streams: false, channels: .max)
+
+  private init(states: Int, streams: Bool, channels: Int) {
+    (self.states, self.streams, self.channels) = (states, streams, channels)
+  }
+
+  /// The program, its tokenizer and its texts.
+  private static let program = 64 << 20
+  /// Blocks of channels are whole blocks of the inner dimension of products in every precision, so that sums are taken in
+  /// the same order.
+  private static let channelStep = 512
+
+  /// - Parameters:
+  ///   - models: Those whose weights are used, one after another.
+  ///   - window: Tokens of the longest window.
+  ///   - bytesPerToken: Of states and what a step makes of them, for each token that is run at once.
+  ///   - others: Bytes that the caller takes at the same time for something else.
+  package init(
+    bytes: Int, models: [Model], window: Int, bytesPerToken: Int, others: Int = 0
+  ) throws(TooSmall) {
+    let widest = models.map(\.widestHidden).max() ?? 0
+    func step(_ channels: Int) -> Int { models.map { $0.stepBytes(channels: channels, window: window) }.max() ?? 0 }
+    let fixed = Self.program + others
+    let least = fixed + step(Self.channelStep) + window * bytesPerToken
+    guard bytes >= least else {
+      throw TooSmall(
+        description: "memory of \(Self.megabytes(bytes)) is too small for this model with windows of \(window) tokens; "
+          + "give at least \(Self.megabytes(least))")
+    }
+    let mapped = models.reduce(0) { $0 + $1.checkpoint.byteCount }
+    let resident = fixed + step(widest) + mapped
+    if resident + max(window * bytesPerToken, bytes / 4) <= bytes {
+      self.init(states: bytes - resident, streams: false, channels: widest)
+      return
+    }
+    var channels = Self.channelStep
+    while channels < widest, fixed + step(channels + Self.channelStep) <= max(least, bytes / 2) {
+      channels += Self.channelStep
+    }
+    self.init(states: bytes - fixed - step(channels), streams: true, channels: channels)
+  }
+
+  /// As people give it: whole units of 2²⁰ bytes, rounded up.
+  private static func megabytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20)M" }
+
+  /// 0..<count in the blocks that are packed at once.
+  func blocks(ofChannels count: Int) -> [Range<Int>] { Parallelism.blocks(of: count, size: min(channels, max(count, 1))) }
+
+  /// Tokens, of so many bytes each, that a share of the memory for states holds.
+  package func tokens(bytesEach: Int, share: Int = 1) -> Int { max(1, states / share / max(1, bytesEach)) }
+}
+
+extension Model {
+  /// For each token that passes a layer, beside its states: the layer's sums, an expert's inputs and outputs, the routing.
+  package var bytesOfStep: Int {
+    let float = MemoryLayout<Float>.stride
+    return 3 * configuration.hiddenSize * float + configuration.expertCount * float + configuration.expertsPerToken * 16
+  }
+
+  /// What trials keep of the layer that they change, for each token: states after attention, every expert's contribution.
+  package var bytesOfStage: Int {
+    (1 + configuration.expertsPerToken) * configuration.hiddenSize * MemoryLayout<Float>.stride
+  }
+
+  /// Of two models' logits while they are compared.
+  package var bytesOfDivergences: Int {
+    2 * MemoryLayout<Float>.stride
+      * max(VocabularyHead.divergenceLogits, VocabularyHead.rowBlock * configuration.vocabularySize)
+  }
+
+  fileprivate var widestHidden: Int { everyExpert.map(\.gate.rows).max() ?? 0 }
+
+  private var everyExpert: [TensorLayout.Expert] {
+    layout.layers.flatMap { $0.experts + ($0.shared.map { [$0.expert] } ?? []) }
+  }
+
+  /// Of the largest step of a forward pass: the matrices packed for it, the pages they are packed from, and the workers'
+  /// scratch. States are not among them.
+  fileprivate func stepBytes(channels: Int, window: Int) -> Int {
+    let float = MemoryLayout<Float>.stride
+    let hidden = configuration.hiddenSize
+    let width = configuration.queryWidth + 2 * configuration.keyValueWidth
+    // Projections decoded, then packed; the output matrix packed.
+    let attention = float * hidden * (2 * width + configuration.queryWidth)
+    let attentionTokens = ForwardPass.groupTokens + window
+    let attentionScratch = attentionTokens * (2 * hidden + width + configuration.queryWidth)
+    let expert =
+      everyExpert.map { expert in
+        let block = min(channels, expert.gate.rows)
+        return float * 3 * block * hidden + bytes(expert.down) + bytes(expert.gate) / max(1, expert.gate.rows) * block
+      }.max() ?? 0
+    let expertScratch = FeedForward.block * 2 * min(channels, widestHidden)
+    let vocabulary = float * VocabularyHead.vocabularyBlock * hidden
+    let vocabularyScratch = VocabularyHead.rowBlock * VocabularyHead.vocabularyBlock
+    return max(attention, expert, vocabulary)
+      + Parallelism.threads * float * max(attentionScratch, expertScratch, vocabularyScratch)
+  }
+
+  /// Of a tensor as it is stored.
+  private func bytes(_ reference: TensorReference) -> Int {
+    ((try? stored(reference))?.region.byteCount) ?? 0
+  }
+}
