@@ -19,6 +19,8 @@ package struct MemoryPlan: Sendable {
 
   /// Less memory than the largest single step takes.
   package struct TooSmall: Error, CustomStringConvertible {
+    /// Bytes that are enough.
+    package let least: Int
     package let description: String
   }
 
@@ -49,6 +51,7 @@ package struct MemoryPlan: Sendable {
     let least = fixed + step(Self.channelStep) + window * bytesPerToken
     guard bytes >= least else {
       throw TooSmall(
+        least: Self.wholeMegabytes(least),
         description: "memory of \(Self.megabytes(bytes)) is too small for this model with windows of \(window) tokens; "
           + "give at least \(Self.megabytes(least))")
     }
@@ -66,10 +69,14 @@ package struct MemoryPlan: Sendable {
   }
 
   /// As people give it: whole units of 2²⁰ bytes, rounded up.
-  private static func megabytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20)M" }
+  private static func megabytes(_ bytes: Int) -> String { "\(wholeMegabytes(bytes) >> 20)M" }
+
+  private static func wholeMegabytes(_ bytes: Int) -> Int { (bytes + (1 << 20) - 1) >> 20 << 20 }
 
   /// 0..<count in the blocks that are packed at once.
-  func blocks(ofChannels count: Int) -> [Range<Int>] { Parallelism.blocks(of: count, size: min(channels, max(count, 1))) }
+  func blocks(ofChannels count: Int) -> [Range<Int>] {
+    Parallelism.blocks(of: count, size: min(channels, max(count, 1)))
+  }
 
   /// Tokens, of so many bytes each, that a share of the memory for states holds.
   package func tokens(bytesEach: Int, share: Int = 1) -> Int { max(1, states / share / max(1, bytesEach)) }

@@ -39,7 +39,8 @@ package struct Synthesis: Sendable {
       for (index, tensor) in writer.tensors.enumerated() {
         let columns = tensor.shape[tensor.shape.count - 1]
         let rows = tensor.shape.dropLast().reduce(1, *)
-        let matrix = Self.matrix(kinds[tensor.name] ?? .plain, rows, columns, seed: seed &* 0x1_0000_0001 &+ UInt64(index))
+        let matrix = Self.matrix(
+          kinds[tensor.name] ?? .plain, rows, columns, seed: seed &* 0x1_0000_0001 &+ UInt64(index))
         for block in Parallelism.blocks(of: rows, size: max(1, Self.blockSize / columns)) {
           try writer.append(matrix(block), of: tensor.name)
         }

@@ -87,7 +87,8 @@ package struct Reducer: Sendable {
     return sites.map { site in
       let reference = model.reference(of: site)
       let (side, length) = (fullRank(of: site), max(reference.rows, reference.columns))
-      let part = SingularValueDecomposition.parts(rows: reference.rows, columns: reference.columns)
+      let part =
+        SingularValueDecomposition.parts(rows: reference.rows, columns: reference.columns)
         .first.map { $0.count * side } ?? 0
       // The Gram matrix, which becomes the vectors, and LAPACK's workspace of two more; in each worker a part, the base's,
       // the result and coordinates; the matrix as stored, reduced, and the ones before and after it.
@@ -108,7 +109,9 @@ package struct Reducer: Sendable {
   /// The model with every reduction of a list made, each from the model's own weights.
   package func applying(_ reductions: [Reduction], scratchFolder: String? = nil) throws -> Model {
     var result = model
-    for (site, matrix) in try reduced(reductions, scratchFolder: scratchFolder) { result = result.replacing(site, by: matrix) }
+    for (site, matrix) in try reduced(reductions, scratchFolder: scratchFolder) {
+      result = result.replacing(site, by: matrix)
+    }
     return result
   }
 

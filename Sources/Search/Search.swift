@@ -119,7 +119,8 @@ package struct Search: Sendable {
         }
       trials.end()
       let result = try confirm(
-        kept, memory: memory, scratchFolder: folder, spentBudget: trials.hasSpentBudget, seconds: seconds, report: report)
+        kept, memory: memory, scratchFolder: folder, spentBudget: trials.hasSpentBudget, seconds: seconds,
+        report: report)
       try trials.finish(result)
     }
     let outcome = try SearchOutcome(folder: folder)
@@ -163,7 +164,9 @@ package struct Search: Sendable {
         routing?.append(contentsOf: statistics)
         return score
       }
-      let changed = try lasered.map { lasered in try step { try evaluation.score(lasered, memory: memory, progress: $0) } }
+      let changed = try lasered.map { lasered in
+        try step { try evaluation.score(lasered, memory: memory, progress: $0) }
+      }
       return (original.windows, (changed ?? original).windows)
     }
     let searched = try scores(text)

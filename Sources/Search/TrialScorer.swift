@@ -30,6 +30,13 @@ package struct TrialScorer {
   /// Where matrices that were kept lie on disk; nil where there is memory for all weights.
   private let asideFolder: String?
   private var isScoreKnown = true
+  /// Tokens that may be run at once.
+  private let limit: Int
+  /// Whether later ranks of a site are run along with the one that is tried: see `score`. Set where weights are read from
+  /// disk over and over; where they are in memory, what is run in vain costs what is gained.
+  package var runsRanksTogether: Bool
+  private static let mostRanksTogether = 4
+  private var ahead: Ahead?
   /// Layers below this one have kept inputs that are those of the current model.
   private var currentInputs: Int
   private var enteredLayer: Int?
@@ -56,6 +63,18 @@ package struct TrialScorer {
     let contributions: StateStore.Kept
   }
 
+  /// What was computed for ranks of a site that are yet to be tried.
+  private struct Ahead {
+    let site: Site
+    var variants: [Int: Variant]
+  }
+
+  private struct Variant {
+    let model: Model
+    /// By part, of whole rounds.
+    var likelihoods: [[Double]]
+  }
+
   /// A trial's outcome over the windows that it ran, with what is needed to keep it.
   package struct Outcome {
     /// The model that the scorer began with, the current one and the changed one on the same windows.
@@ -79,7 +98,8 @@ package struct TrialScorer {
   ///   - others: Bytes of it that the caller takes for something else.
   /// - Throws: `MemoryPlan.TooSmall` if that is not enough for one window.
   package init(
-    _ model: Model, _ evaluation: Evaluation, rounds: WindowRounds, firstLayer: Int, memory: Int = .max, others: Int = 0,
+    _ model: Model, _ evaluation: Evaluation, rounds: WindowRounds, firstLayer: Int, memory: Int = .max,
+    others: Int = 0,
     scratchFolder: String = "/tmp", progress: (Double) throws -> Void = { _ in }
   ) throws {
     let layerCount = model.configuration.layerCount
@@ -104,6 +124,8 @@ package struct TrialScorer {
     let steps = Double(pieces.count * (layerCount + 1))
     var step = 0.0
     self.model = model
+    self.limit = limit
+    runsRanksTogether = plan.streams
     asideFolder = plan.streams ? scratchFolder : nil
     self.inputs = inputs
     stages = StateStore(memory: stageBytes, folder: scratchFolder)
@@ -149,6 +171,7 @@ package struct TrialScorer {
   package mutating func assume(replacing site: Site, by matrix: StoredMatrix) throws {
     model = model.replacing(site, by: try aside(matrix))
     isScoreKnown = false
+    ahead = nil
     leaveLayer()
     currentInputs = min(currentInputs, site.layer + 1)
   }
@@ -217,20 +240,63 @@ package struct TrialScorer {
   /// Scores the current model with one matrix of the entered layer replaced.
   ///
   /// - Parameter stops: Asked between rounds, with what the windows so far say, whether the trial is to end there.
-  package func score(
+  package mutating func score(
     replacing site: Site, by matrix: StoredMatrix, stops: (TrialEvidence) -> Bool = { _ in false }
   ) throws -> Outcome {
-    let changed = model.replacing(site, by: matrix)
-    var likelihoods: [[Double]] = []
+    try score(site, rank: 0, before: [], matrix: { _ in matrix }, stops: stops)
+  }
+
+  /// Scores the current model with one matrix of the entered layer reduced to a rank.
+  ///
+  /// Ranks that will be tried later at the same site pass the layers above along with this one, as far as there is memory
+  /// for their states, so that weights are read and packed once for all of them; what they score is put by. Of later
+  /// rounds, only those are run ahead that would not be stopped either as things stand. This changes no outcome: the model
+  /// of another rank is the same whether or not this one is kept.
+  package mutating func score(
+    _ site: Site, rank: Int, before later: [Int], matrix: (Int) throws -> StoredMatrix,
+    stops: (TrialEvidence) -> Bool = { _ in false }
+  ) throws -> Outcome {
+    if ahead?.site != site { ahead = nil }
+    var others = ahead?.variants ?? [:]
+    func variant(_ rank: Int) throws -> Variant {
+      try others[rank] ?? Variant(model: model.replacing(site, by: matrix(rank)), likelihoods: [])
+    }
+    var trial = try variant(rank)
+    others[rank] = nil
+    defer { ahead = Ahead(site: site, variants: others) }
     for (number, round) in rounds.enumerated() {
-      for part in parts[round] { likelihoods.append(try self.likelihoods(of: changed, site: site, part)) }
+      if trial.likelihoods.count < round.upperBound {
+        let places = runsRanksTogether ? capacity(of: round, site) - 1 : 0
+        var companions: [Int] = []
+        for rank in later where companions.count < places {
+          let other = try variant(rank)
+          guard other.likelihoods.count == round.lowerBound,
+            try number == 0 || !stops(outcome(of: other.model, after: other.likelihoods).evidence)
+          else { continue }
+          others[rank] = other
+          companions.append(rank)
+        }
+        let models = [trial.model] + companions.compactMap { others[$0]?.model }
+        for part in parts[round] {
+          let results = try likelihoods(of: models, site: site, part)
+          trial.likelihoods.append(results[0])
+          for (rank, result) in zip(companions, results.dropFirst()) { others[rank]?.likelihoods.append(result) }
+        }
+      }
       guard number < rounds.count - 1 else { break }
-      let outcome = try outcome(of: changed, after: likelihoods)
+      let outcome = try outcome(of: trial.model, after: Array(trial.likelihoods[..<round.upperBound]))
       if stops(outcome.evidence) { return outcome }
     }
     return Outcome(
-      original: original, before: score, after: try Self.complete(parts, likelihoods), isComplete: true,
-      model: changed, likelihoods: likelihoods)
+      original: original, before: score, after: try Self.complete(parts, trial.likelihoods), isComplete: true,
+      model: trial.model, likelihoods: trial.likelihoods)
+  }
+
+  /// How many ranks of a site the memory lets through the layers above at once; 1 where nothing is above.
+  private func capacity(of round: Range<Int>, _ site: Site) -> Int {
+    guard site.layer < model.configuration.layerCount - 1 else { return 1 }
+    let tokens = parts[round].map(\.forward.batch.tokens.count).max() ?? 1
+    return min(Self.mostRanksTogether, max(1, limit / max(1, tokens)))
   }
 
   /// Of a trial that has run the first parts.
@@ -263,29 +329,49 @@ package struct TrialScorer {
     }
   }
 
-  /// −log p of every scored token of a part under a model that differs from the current one at one site.
-  private func likelihoods(of changed: Model, site: Site, _ part: Part) throws -> [Double] {
+  /// −log p of every scored token of a part under models that differ from the current one at one site.
+  private func likelihoods(of models: [Model], site: Site, _ part: Part) throws -> [[Double]] {
+    let layerCount = model.configuration.layerCount
+    guard models.count > 1 else {
+      let states = try states(after: site, in: models[0], part)
+      if site.layer == layerCount - 1, let stage = part.stage, site.role.part != .attention {
+        let slots = stage.routing.slots[stage.routing.expert(of: site)]
+        var likelihoods = part.likelihoods
+        try part.forward.with(models[0]).update(
+          &likelihoods, of: Set(slots.map { $0 / Int32(stage.routing.expertsPerToken) }), states)
+        return [likelihoods]
+      }
+      return [try likelihoods(part.forward.with(models[0]), above: site.layer, states)]
+    }
+    let windows = part.forward.batch.windows
+    let rows = part.forward.batch.tokens.count
+    let stacked = Matrix(rows: models.count * rows, columns: model.configuration.hiddenSize)
+    for (index, changed) in models.enumerated() {
+      stacked[rows: index * rows..<(index + 1) * rows].assign(try states(after: site, in: changed, part))
+    }
+    // Above the site's layer they are all the same model.
+    let forward = try ForwardPass(model, WindowBatch(models.flatMap { _ in windows }))
+    let all = try likelihoods(forward, above: site.layer, stacked)
+    let count = all.count / models.count
+    return models.indices.map { Array(all[$0 * count..<($0 + 1) * count]) }
+  }
+
+  private func likelihoods(_ forward: ForwardPass, above layer: Int, _ states: Matrix) throws -> [Double] {
+    for layer in (layer + 1)..<model.configuration.layerCount { try forward.run(layer: layer, states) }
+    return try forward.negativeLogLikelihoods(states)
+  }
+
+  /// The states after the entered layer, with one site changed.
+  private func states(after site: Site, in changed: Model, _ part: Part) throws -> Matrix {
     guard let stage = part.stage, stage.layer == site.layer else {
       throw SearchError("layer \(site.layer) was not entered")
     }
-    let forward = part.forward.with(changed)
-    let layerCount = changed.configuration.layerCount
-    let states: Matrix
     if site.role.part != .attention {
-      let expert = stage.routing.expert(of: site)
-      states = try self.states(of: stage, changing: expert, in: changed)
-      if site.layer == layerCount - 1 {
-        let tokens = Set(stage.routing.slots[expert].map { $0 / Int32(stage.routing.expertsPerToken) })
-        var likelihoods = part.likelihoods
-        try forward.update(&likelihoods, of: tokens, states)
-        return likelihoods
-      }
-    } else {
-      states = try inputs.load(part.inputs[site.layer])
-      try forward.run(layer: site.layer, states)
+      return try states(of: stage, changing: stage.routing.expert(of: site), in: changed)
     }
-    for layer in (site.layer + 1)..<layerCount { try forward.run(layer: layer, states) }
-    return try forward.negativeLogLikelihoods(states)
+    let states = try inputs.load(part.inputs[site.layer])
+    try part.forward.with(changed).run(layer: site.layer, states)
+    return states
   }
 
   /// The states after a layer one of whose experts is changed. The stage is left as it was.

@@ -82,19 +82,23 @@ struct TrialSequence: ~Copyable {
   // MARK: Trials
 
   /// Makes a trial, or reads it; nil when the budget is spent.
+  ///
+  /// - Parameters:
+  ///   - later: Ranks of the site that will be tried after this one, unless something stops that.
+  ///   - matrix: The site's matrix at a rank.
   mutating func trial(
-    _ site: Site, rank: Int, phase: SearchRecord.Trial.Phase, rule: inout some TrialRule,
-    matrix: () throws -> StoredMatrix
+    _ site: Site, rank: Int, before later: [Int] = [], phase: SearchRecord.Trial.Phase, rule: inout some TrialRule,
+    matrix: (Int) throws -> StoredMatrix
   ) throws -> SearchRecord.Trial? {
     let reduction = Reduction(site: site, kind: search.reducer.kind, rank: rank)
     let trial: SearchRecord.Trial
     if budget != nil, past.hasLeft(phase) { return outOfBudget() }
     if let recorded = try past.nextTrial(reduction, phase: phase, number: number + 1) {
       trial = recorded
-      if trial.kept { try withScorer { try $0.assume(replacing: site, by: matrix()) } }
+      if trial.kept { try withScorer { try $0.assume(replacing: site, by: matrix(rank)) } }
     } else {
       if let budget, !budget.allows(trials: number, seconds: seconds()) { return outOfBudget() }
-      trial = try measure(reduction, phase: phase, rule: rule, matrix: matrix())
+      trial = try measure(reduction, phase: phase, before: later, rule: rule, matrix: matrix)
     }
     number += 1
     if let delta = trial.pairedDelta { rule.record(delta, windows: trial.windowsUsed, kept: trial.kept) }
@@ -109,12 +113,13 @@ struct TrialSequence: ~Copyable {
   }
 
   private mutating func measure(
-    _ reduction: Reduction, phase: SearchRecord.Trial.Phase, rule: some TrialRule, matrix: StoredMatrix
+    _ reduction: Reduction, phase: SearchRecord.Trial.Phase, before later: [Int], rule: some TrialRule,
+    matrix: (Int) throws -> StoredMatrix
   ) throws -> SearchRecord.Trial {
     let site = reduction.site
     let (outcome, keeps) = try withScorer { scorer in
       try scorer.enter(layer: site.layer)
-      let outcome = try scorer.score(replacing: site, by: matrix) { rule.stops($0) }
+      let outcome = try scorer.score(site, rank: reduction.rank, before: later, matrix: matrix) { rule.stops($0) }
       return (outcome, outcome.isComplete && rule.keeps(outcome.evidence))
     }
     let delta = outcome.evidence.delta

@@ -187,7 +187,10 @@ struct StrategyTests {
   @Test func memoryAndCachedSpectraChangeNothing() async throws {
     try await laserSucceeds(workshop.search(out: "whole"))
     let whole = try RunFiles(folder["whole"])
-    try await laserSucceeds(workshop.search(out: "small", more: ["--memory", "1K"]))
+    let refusal = try await laser(workshop.search(out: "small", more: ["--memory", "1K"]))
+    #expect(refusal.status == 1 && refusal.output.isEmpty)
+    let advice = try #require(refusal.error.firstMatch(of: /memory of 1M is too small .*; give at least (\d+M)\n$/))
+    try await laserSucceeds(workshop.search(out: "small", more: ["--memory", String(advice.1)]))
     #expect(try RunFiles(folder["small"]) == whole)
     #expect(try contents(of: folder["small"]).keys.allSatisfy { !$0.contains("scratch") })
     // Continued with and without the spectra that the first session left, and with a torn last line.

@@ -105,8 +105,9 @@ import Tokenization
   }
 
   /// In an order that no sweep has: layers below those that were kept, and above them again.
-  @Test(arguments: [Int.max, 0]) func keepsInAnyOrderAreOfTheModelWithAllOfThem(memory: Int) throws {
+  @Test(arguments: [true, false]) func keepsInAnyOrderAreOfTheModelWithAllOfThem(inLittleMemory: Bool) throws {
     let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
+    let memory = inLittleMemory ? try leastMemory(rounds) : .max
     var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0, memory: memory)
     var current = model
     for site in [Self.sites[3], Self.sites[5], Self.sites[0], Self.sites[4], Self.sites[1]] {
@@ -119,6 +120,37 @@ import Tokenization
       #expect(outcome.original == scorer.original)
       try scorer.keep(outcome, changing: site)
     }
+  }
+
+  private func leastMemory(_ rounds: WindowRounds) throws -> Int {
+    let refusal = #expect(throws: MemoryPlan.TooSmall.self) {
+      try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0, memory: 1)
+    }
+    return try #require(refusal).least
+  }
+
+  /// Later ranks that pass the layers above along with the one tried: every outcome is the same, whatever was kept or stopped.
+  @Test(arguments: [sites[3], sites[4]], [true, false])
+  func ranksRunTogetherScoreAsOneAfterAnother(site: Site, keepsOne: Bool) throws {
+    let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
+    let decomposition = try reducer.decompose(site)
+    let ranks = [60, 2, 40, 100]
+    let outcomes = try [false, true].map { together in
+      var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
+      scorer.runsRanksTogether = together
+      try scorer.enter(layer: site.layer)
+      return try ranks.enumerated().map { index, rank in
+        let outcome = try scorer.score(
+          site, rank: rank, before: Array(ranks[(index + 1)...]), matrix: { try decomposition.reduced(to: $0) },
+          stops: { $0.delta.mean > 0.01 })
+        if keepsOne, index == 0, outcome.isComplete { try scorer.keep(outcome, changing: site) }
+        return outcome
+      }
+    }
+    #expect(outcomes[0].map(\.isComplete) == outcomes[1].map(\.isComplete))
+    #expect(outcomes[0].map(\.before) == outcomes[1].map(\.before))
+    #expect(outcomes[0].map(\.after) == outcomes[1].map(\.after))
+    #expect(outcomes[0].contains { $0.isComplete } && outcomes[0].contains { !$0.isComplete })
   }
 
   @Test func aTrialThatIsStoppedSaysOverWhichWindows() throws {

@@ -16,9 +16,12 @@ extension Search {
     var screening = ScreeningRule(level: GreedyScreening.level(record), futility: trials.futility)
     var singles: [SearchRecord.Trial] = []
     try trials.forEachSite { trials, site, spectrum, decomposition in
-      for rank in ranks(for: spectrum) {
-        let trial = try trials.trial(site, rank: rank, phase: .single, rule: &screening) {
-          try reduced(site, to: rank, decomposition)
+      let ranks = ranks(for: spectrum)
+      for (index, rank) in ranks.enumerated() {
+        let trial = try trials.trial(
+          site, rank: rank, before: Array(ranks[(index + 1)...]), phase: .single, rule: &screening
+        ) {
+          try reduced(site, to: $0, decomposition)
         }
         guard let trial else { return }
         singles.append(trial)
@@ -31,7 +34,7 @@ extension Search {
       Acceptance(confidence: settings.confidence, falseDiscoveryRate: 1), futility: trials.futility)
     for finding in findings {
       let trial = try trials.trial(finding.site, rank: finding.rank, phase: .composition, rule: &composing) {
-        try reducer.decompose(finding.site).reduced(to: finding.rank)
+        try reducer.decompose(finding.site).reduced(to: $0)
       }
       if trial == nil { break }
     }

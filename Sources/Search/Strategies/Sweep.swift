@@ -19,9 +19,11 @@ extension Search {
       Acceptance(confidence: settings.confidence, falseDiscoveryRate: settings.falseDiscoveryRate),
       futility: trials.futility)
     try trials.forEachSite { trials, site, spectrum, decomposition in
-      for rank in ranks(for: spectrum) {
-        let trial = try trials.trial(site, rank: rank, phase: .sweep, rule: &rule) {
-          try reduced(site, to: rank, decomposition)
+      let ranks = ranks(for: spectrum)
+      for (index, rank) in ranks.enumerated() {
+        let trial = try trials.trial(site, rank: rank, before: Array(ranks[(index + 1)...]), phase: .sweep, rule: &rule)
+        {
+          try reduced(site, to: $0, decomposition)
         }
         if trial == nil { return }
       }
@@ -36,9 +38,11 @@ extension Search {
     try trials.forEachSite { trials, site, spectrum, decomposition in
       number += 1
       rule.allowance = tolerance * Double(number) / Double(sites.count)
-      for rank in ranks(for: spectrum) {
-        let trial = try trials.trial(site, rank: rank, phase: .sweep, rule: &rule) {
-          try reduced(site, to: rank, decomposition)
+      let ranks = ranks(for: spectrum)
+      for (index, rank) in ranks.enumerated() {
+        let trial = try trials.trial(site, rank: rank, before: Array(ranks[(index + 1)...]), phase: .sweep, rule: &rule)
+        {
+          try reduced(site, to: $0, decomposition)
         }
         guard let trial, !trial.kept else { return }
       }
