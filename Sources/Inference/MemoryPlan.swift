@@ -71,7 +71,7 @@ package struct MemoryPlan: Sendable {
   /// As people give it: whole units of 2²⁰ bytes, rounded up.
   private static func megabytes(_ bytes: Int) -> String { "\(wholeMegabytes(bytes) >> 20)M" }
 
-  private static func wholeMegabytes(_ bytes: Int) -> Int { (bytes + (1 << 20) - 1) >> 20 << 20 }
+  private static func wholeMegabytes(_ bytes: Int) -> Int { ((bytes + (1 << 20) - 1) >> 20) << 20 }
 
   /// 0..<count in the blocks that are packed at once.
   func blocks(ofChannels count: Int) -> [Range<Int>] {
