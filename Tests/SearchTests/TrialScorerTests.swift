@@ -150,7 +150,9 @@ import Tokenization
     #expect(outcomes[0].map(\.isComplete) == outcomes[1].map(\.isComplete))
     #expect(outcomes[0].map(\.before) == outcomes[1].map(\.before))
     #expect(outcomes[0].map(\.after) == outcomes[1].map(\.after))
-    #expect(outcomes[0].contains { $0.isComplete } && outcomes[0].contains { !$0.isComplete })
+    #expect(outcomes[0].contains { $0.isComplete })
+    // No rank of the query matrix is bad enough to be stopped.
+    #expect(site.role == .query || outcomes[0].contains { !$0.isComplete })
   }
 
   @Test func aTrialThatIsStoppedSaysOverWhichWindows() throws {
