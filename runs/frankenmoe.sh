@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From five dense checkpoints to a lasered mixture of experts: merges runs/posy/parents, sweeps the experts per token,
-# lasers the mixture relative to the base, and compares the two.
+# lasers the mixture relative to the base, compares the two, and writes the lasered one as GGUF.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,3 +27,8 @@ echo "Lasering the mixture relative to the base"
 echo
 echo "Lasered against merged, on held-out text"
 "$laser" compare "$work/merged" "$work/lasered" --text runs/posy/text/*.heldout.txt --context 256
+
+echo
+echo "As one GGUF file"
+"$laser" convert "$work/lasered" --out "$work/lasered.gguf" --type q8_0
+"$laser" perplexity "$work/lasered.gguf" --text runs/posy/text/*.heldout.txt --context 256

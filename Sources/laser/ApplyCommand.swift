@@ -16,7 +16,7 @@ struct ApplyCommand: ParsableCommand {
       writes a GGUF file instead, whatever the original is.
 
       Example: laser apply model --plan runs/first/plan.yaml --out model-lasered
-               laser apply model --plan runs/first/plan.yaml --out lasered.gguf --to gguf --type q8_0
+      Example: laser apply model --plan runs/first/plan.yaml --out lasered.gguf --to gguf --type q8_0
       """)
 
   @Argument(help: ArgumentHelp("The original checkpoint: its folder, or a GGUF file.", valueName: "model"))
@@ -47,6 +47,9 @@ struct ApplyCommand: ParsableCommand {
 
   @Flag(help: "Also apply to another checkpoint than the plan was found on.")
   var anyModel = false
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
 
   @OptionGroup var common: CommonOptions
 
@@ -91,7 +94,19 @@ struct ApplyCommand: ParsableCommand {
       try writeLasered(
         copy, reducer, reductions, card, as: reducedType?.elementType, scratchFolder: folder(above: out), console)
     }
-    print("  \(plan.reductions.count) of \(loaded.sites.count) matrices reduced. Checkpoint: \(out)")
+    let result = Result(
+      model: model, plan: self.plan, checkpoint: out, reduced: plan.reductions.count, matrices: loaded.sites.count)
+    print(json ? try jsonText(result) : result.line, terminator: "")
+  }
+
+  private struct Result: Encodable {
+    let model: String
+    let plan: String
+    let checkpoint: String
+    let reduced: Int
+    let matrices: Int
+
+    var line: String { "  \(reduced) of \(matrices) matrices reduced. Checkpoint: \(checkpoint)\n" }
   }
 
   private func refuseOther(_ checkpoint: Checkpoint, expected: String, what: String) throws {

@@ -27,13 +27,26 @@ struct ConvertCommand: ParsableCommand {
   @Flag(help: "Replace an existing file.")
   var force = false
 
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
   @OptionGroup var common: CommonOptions
 
   func run() throws {
     let console = common.begin()
-    let model = try Model(folder: model)
-    let bytes = try GGUFOutput(model, type: gguf.type, to: out, force: force).write(model, console)
-    print("  \(Numbers.grouped(model.checkpoint.parameterCount)) parameters, \(Numbers.bytes(bytes)). Model: \(out)")
+    let loaded = try Model(folder: model)
+    let bytes = try GGUFOutput(loaded, type: gguf.type, to: out, force: force).write(loaded, console)
+    let result = Result(model: model, out: out, parameters: loaded.checkpoint.parameterCount, bytes: bytes)
+    print(json ? try jsonText(result) : result.line, terminator: "")
+  }
+
+  private struct Result: Encodable {
+    let model: String
+    let out: String
+    let parameters: Int
+    let bytes: Int
+
+    var line: String { "  \(Numbers.grouped(parameters)) parameters, \(Numbers.bytes(bytes)). Model: \(out)\n" }
   }
 }
 

@@ -22,20 +22,31 @@ struct TokenizeCommand: ParsableCommand {
   @Flag(help: "Print the ids.")
   var ids = false
 
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
   func run() throws {
     let tokenizer = try Tokenizer(folder: model)
-    var table = Table(["text", "tokens", "seconds"])
-    let clock = ContinuousClock()
-    for path in text {
-      let start = clock.now
+    let texts = try text.map { path in
       let corpus = try Corpus(file: path, tokenizer: tokenizer)
-      let seconds = (clock.now - start) / .seconds(1)
-      if ids {
-        print(corpus.tokens.map(String.init).joined(separator: " "))
-      } else {
-        table.append([corpus.name, Numbers.grouped(corpus.tokens.count), Numbers.fixed(seconds, 3)])
-      }
+      return Result(text: path, tokens: corpus.tokens.count, ids: ids ? corpus.tokens : nil)
     }
-    if !ids { print(table.plain) }
+    if json {
+      print(try jsonText(["texts": texts]), terminator: "")
+    } else if ids {
+      for text in texts { print((text.ids ?? []).map(String.init).joined(separator: " ")) }
+    } else {
+      var table = Table(["text", "tokens"])
+      for text in texts {
+        table.append([text.text.split(separator: "/").last.map(String.init) ?? text.text, Numbers.grouped(text.tokens)])
+      }
+      print(table.plain)
+    }
+  }
+
+  private struct Result: Encodable {
+    let text: String
+    let tokens: Int
+    let ids: [Int32]?
   }
 }
