@@ -62,7 +62,9 @@ struct InspectCommand: ParsableCommand {
     let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
     let evaluation = try Evaluation(
       corpora, convention: windows.resolved, context: windows.context, tokenizer: tokenizer)
-    let routing = try evaluation.scoreAndRouting(loaded) { console.progress("Following", $0) }.routing
+    let routing = try evaluation.scoreAndRouting(loaded, memory: ByteSize.physicalMemory / 2) {
+      console.progress("Following", $0)
+    }.routing
     return RoutingTables(zip(text, routing).map { (text: $0, routing: $1) })
   }
 }
