@@ -29,6 +29,11 @@ package enum MarkdownReport {
     parts += [
       "## Do it again", fenced(ReproductionCommand.text(settings)), "## Settings", self.settings(outcome).markdown,
     ]
+    if !outcome.routing.isEmpty {
+      // All that is counted of the router, folded away: it is long.
+      let tables = RoutingTables(outcome.routing.map { (text: $0.text, routing: $0.statistics) })
+      parts += ["<details><summary>Routing of the original model</summary>", fenced(tables.plain), "</details>"]
+    }
     return parts.joined(separator: "\n\n") + "\n"
   }
 
