@@ -32,10 +32,10 @@ struct Gates {
     switch configuration.gateMode {
     case .hidden: try fromStates(progress)
     case .cheapEmbed: Array(repeating: try fromEmbeddings(), count: base.configuration.layerCount)
-    case .random: random { $0.normal() }
+    case .random: random { $0.nextNormal() }
     case .uniformRandom:
       // As torch.nn.Linear begins: uniform within ±1/√inputs.
-      random { (2 * $0.uniform() - 1) / Double(base.configuration.hiddenSize).squareRoot() }
+      random { (2 * $0.nextUniform() - 1) / Double(base.configuration.hiddenSize).squareRoot() }
     }
   }
 
@@ -144,10 +144,10 @@ struct Gates {
 
   // MARK: From a seed
 
-  private func random(_ draw: (inout SeededNumbers) -> Double) -> [Layer] {
+  private func random(_ draw: (inout SplitMix64) -> Double) -> [Layer] {
     let (experts, hidden) = (configuration.experts.count, base.configuration.hiddenSize)
     return (0..<base.configuration.layerCount).map { layer in
-      var numbers = SeededNumbers(seed: configuration.seed, name: "gate \(layer)")
+      var numbers = SplitMix64(seed: configuration.seed, name: "gate \(layer)")
       return Layer(
         router: DoubleMatrix(
           rows: experts, columns: hidden, elements: (0..<experts * hidden).map { _ in draw(&numbers) }),

@@ -200,9 +200,9 @@ package struct Merge {
       guard scale != 1 || noise != 0 else {
         return try append(reference, of: parents[number], as: name, to: writer) { $0 }
       }
-      var numbers = SeededNumbers(seed: configuration.seed, name: name)
+      var numbers = SplitMix64(seed: configuration.seed, name: name)
       try append(reference, of: parents[number], as: name, changed: true, to: writer) { value in
-        scale * (noise == 0 ? value : value + noise * numbers.normal())
+        scale * (noise == 0 ? value : value + noise * numbers.nextNormal())
       }
     }
   }

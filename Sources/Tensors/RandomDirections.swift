@@ -1,5 +1,4 @@
 internal import COpenBLAS
-internal import Glibc
 
 extension SingularValueDecomposition {
   /// The same with other directions: as many orthonormal vectors, drawn at random. Truncation then drops random directions
@@ -26,26 +25,5 @@ extension SingularValueDecomposition {
     return SingularValueDecomposition(
       singularValues: singularValues, rows: rows, columns: columns,
       vectors: DoubleMatrix(rows: side, columns: side, elements: matrix))
-  }
-}
-
-/// A small generator with a fixed sequence on every machine (Steele, Lea & Flood 2014).
-package struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-
-  package init(seed: UInt64) { state = seed }
-
-  package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  /// A standard normal number (Box & Muller 1958).
-  package mutating func nextNormal() -> Double {
-    let radius = (-2 * log(Double.random(in: .leastNonzeroMagnitude...1, using: &self))).squareRoot()
-    return radius * cos(2 * .pi * Double.random(in: 0..<1, using: &self))
   }
 }
