@@ -12,7 +12,7 @@
 
 // Rows of a block; a multiple of every tile's rows.
 #define BLOCK_ROWS 240
-#define MOST_TILE_ROWS 12
+#define MOST_TILE_ROWS LASER_TILE_ROWS
 // A row of scratch in bytes: the same for 256 float32 and 512 bfloat16, and no power of two, which the caches dislike.
 #define SCRATCH_ROW (256 * sizeof(float) + 64)
 

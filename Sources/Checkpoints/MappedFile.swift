@@ -34,11 +34,12 @@ package final class MappedFile: Sendable {
 
   /// Bytes put aside on disk, in a file without a name that is gone with the last holder.
   package init(bytes: UnsafeRawBufferPointer, asideIn folder: String) throws(CheckpointError) {
-    path = "\(folder)/.aside.\(getpid())"
+    path = "\(folder)/.aside"
     byteCount = bytes.count
-    let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    var name = (path + ".XXXXXX").utf8CString.map(\.self)
+    let descriptor = mkstemp(&name)
     guard descriptor >= 0 else { throw CheckpointError(.unwritable, file: path, systemMessage()) }
-    unlink(path)
+    unlink(name)
     defer { close(descriptor) }
     try AtomicFile.write(bytes, to: descriptor, at: 0, path: path)
     guard byteCount > 0 else {

@@ -28,7 +28,7 @@ struct Attention {
     if model.usesStoredWeights {
       projections = try parts.map { part throws(CheckpointError) in try model.weightsForProducts(part) }
     } else {
-      let stacked = Matrix(rows: width, columns: layout.query.columns)
+      let stacked = Matrix(unfilled: width, columns: layout.query.columns)
       var start = 0
       for part in parts {
         try model.decode(part, rows: 0..<part.rows, into: stacked[rows: start..<start + part.rows])
@@ -56,7 +56,7 @@ struct Attention {
   /// states += attention(norm(states)) for neighbouring windows; `windows` are their rows, counted from `states`' first.
   func apply(to states: Matrix, windows: [Range<Int>], rotary: RotaryEmbedding) {
     let projected = project(states)
-    let context = Matrix(rows: states.rows, columns: configuration.queryWidth)
+    let context = Matrix(unfilled: states.rows, columns: configuration.queryWidth)
     for window in windows {
       let rows = projected[rows: window]
       rotate(rows[columns: queryAndKeyColumns], rotary, from: 0)
@@ -74,7 +74,7 @@ struct Attention {
     let projected = project(states)
     rotate(projected[columns: queryAndKeyColumns], rotary, from: cache.count)
     cache.append(keys: projected[columns: keyColumns], values: projected[columns: valueColumns])
-    let context = Matrix(rows: states.rows, columns: configuration.queryWidth)
+    let context = Matrix(unfilled: states.rows, columns: configuration.queryWidth)
     attend(
       queries: projected[columns: queryColumns], keys: cache.keys, values: cache.values,
       dimension: configuration.headDimension, sight: sight, into: context)
@@ -90,9 +90,9 @@ struct Attention {
 
   /// Queries, keys and values of some states side by side, not yet turned.
   private func project(_ states: Matrix) -> Matrix {
-    let normed = Matrix(rows: states.rows, columns: states.columns)
+    let normed = Matrix(unfilled: states.rows, columns: states.columns)
     normalize(states, weight: norm, epsilon: configuration.normEpsilon, into: normed)
-    let projected = Matrix(rows: states.rows, columns: valueColumns.upperBound)
+    let projected = Matrix(unfilled: states.rows, columns: valueColumns.upperBound)
     Profile.measure(.attentionProjections) {
       var start = 0
       for part in projections {
@@ -108,7 +108,7 @@ struct Attention {
 
   /// states += the output projection of what the heads have gathered.
   private func add(_ context: Matrix, to states: Matrix) {
-    let result = Matrix(rows: states.rows, columns: states.columns)
+    let result = Matrix(unfilled: states.rows, columns: states.columns)
     Profile.measure(.attentionProjections) { multiply(context, transposed: output, into: result) }
     if let outputBias { addRow(outputBias, to: result) }
     addGroupedRows(result, group: 1, into: states)

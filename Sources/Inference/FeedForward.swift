@@ -14,7 +14,7 @@ package struct FeedForward: Sendable {
   private let norm: Matrix
 
   /// Tokens that a worker takes at once.
-  static let block = 512
+  static let block = 480
 
   package init(_ model: Model, layer: Int) throws(CheckpointError) {
     self.model = model
@@ -43,25 +43,29 @@ package struct FeedForward: Sendable {
       return Routing(denseTokens: states.rows)
     }
     let weights = try model.packed(router, precision: .float32)
-    let sharedGate: Matrix?
-    if let shared = layer.shared { sharedGate = try model.weights(shared.gate) } else { sharedGate = nil }
-    let logits = Matrix(rows: states.rows, columns: mixture.expertCount)
-    let sharedLogits = Matrix(rows: 1, columns: sharedGate == nil ? 0 : states.rows)
-    let blocks = Parallelism.blocks(of: states.rows, size: Self.block)
+    let sharedGate: PackedMatrix?
+    if let shared = layer.shared {
+      sharedGate = try model.packed(shared.gate, precision: .float32)
+    } else {
+      sharedGate = nil
+    }
+    let logits = Matrix(unfilled: states.rows, columns: mixture.expertCount)
+    let sharedLogits = Matrix(unfilled: sharedGate == nil ? 0 : states.rows, columns: 1)
+    let blocks = Parallelism.shares(of: states.rows, atMost: Self.block)
     Parallelism.forEach(blocks.count) { index in
       Profile.measure(.router) {
         let part = states[rows: blocks[index]]
-        let normed = Matrix(rows: part.rows, columns: part.columns)
+        let normed = Matrix(unfilled: part.rows, columns: part.columns)
         normalize(part, weight: norm, epsilon: model.configuration.normEpsilon, into: normed)
         multiply(normed, transposed: weights, into: logits[rows: blocks[index]])
         if let sharedGate {
-          multiply(sharedGate, transposed: normed, into: sharedLogits[columns: blocks[index]])
+          multiply(normed, transposed: sharedGate, into: sharedLogits[rows: blocks[index]])
         }
       }
     }
     return Routing(
       logits: logits, expertsPerToken: mixture.expertsPerToken, normalizes: mixture.normalizesWeights,
-      shared: sharedGate == nil ? nil : sharedLogits.row(0))
+      shared: sharedGate == nil ? nil : sharedLogits)
   }
 
   /// Fills the rows of the slots of one expert, as `routing` counts them, in `contributions` (tokens · experts per token, hidden).
@@ -85,9 +89,9 @@ package struct FeedForward: Sendable {
     readAhead(after: expert, routing)
     let epsilon = model.configuration.normEpsilon
     let perToken = Int32(routing.expertsPerToken)
-    let inputs = Matrix(rows: slots.count, columns: states.columns)
-    let outputs = Matrix(rows: slots.count, columns: states.columns)
-    let blocks = Parallelism.blocks(of: slots.count, size: Self.block)
+    let inputs = Matrix(unfilled: slots.count, columns: states.columns)
+    let outputs = Matrix(unfilled: slots.count, columns: states.columns)
+    let blocks = Parallelism.shares(of: slots.count, atMost: Self.block)
     for channels in model.plan.blocks(ofChannels: layout.gate.rows) {
       let weights = try weights(of: layout, channels: channels)
       Parallelism.forEach(blocks.count) { index in
@@ -97,8 +101,8 @@ package struct FeedForward: Sendable {
           gatherRows(states, block.map { $0 / perToken }[...], into: input)
           normalize(input, weight: norm, epsilon: epsilon, into: input)
         }
-        let hidden = Matrix(rows: block.count, columns: channels.count)
-        let gated = Matrix(rows: block.count, columns: channels.count)
+        let hidden = Matrix(unfilled: block.count, columns: channels.count)
+        let gated = Matrix(unfilled: block.count, columns: channels.count)
         Profile.measure(.experts) {
           multiply(input, transposed: weights.gate, into: gated)
           multiply(input, transposed: weights.up, into: hidden)
@@ -144,7 +148,7 @@ package struct FeedForward: Sendable {
 
   /// states += the sum of each token's contributions.
   package static func add(_ contributions: Matrix, perToken: Int, to states: Matrix) {
-    let blocks = Parallelism.blocks(of: states.rows, size: block)
+    let blocks = Parallelism.shares(of: states.rows, atMost: block)
     Parallelism.forEach(blocks.count) { index in
       let block = blocks[index]
       addGroupedRows(

@@ -28,29 +28,38 @@ package struct Routing: Sendable {
   /// - Parameters:
   ///   - logits: (tokens, experts)
   ///   - normalizes: Whether the k weights are divided by their sum.
-  ///   - shared: The logit of the shared expert for each token, whose sigmoid is its weight; nil without one.
-  init(logits: Matrix, expertsPerToken count: Int, normalizes: Bool, shared: [Float]?) {
+  ///   - shared: (tokens, 1), the logit of the shared expert, whose sigmoid is its weight; nil without one.
+  init(logits: Matrix, expertsPerToken count: Int, normalizes: Bool, shared: Matrix?) {
     let perToken = count + (shared == nil ? 0 : 1)
-    let blocks = Parallelism.map(Parallelism.blocks(of: logits.rows, size: Self.block)) { tokens in
+    let blocks = Parallelism.map(Parallelism.shares(of: logits.rows, atMost: Self.block)) { tokens in
       Profile.measure(.router) {
         var choices: [Choice] = []
         choices.reserveCapacity(tokens.count * perToken)
+        var probabilities = Array(repeating: Float(0), count: logits.columns)
         for token in tokens {
-          Self.choose(count, by: logits.row(token), normalizes: normalizes, into: &choices)
+          for expert in probabilities.indices { probabilities[expert] = logits[token, expert] }
+          Self.choose(count, by: &probabilities, normalizes: normalizes, into: &choices)
           if let shared {
-            choices.append(Choice(expert: Int32(logits.columns), weight: 1 / (1 + expf(-shared[token]))))
+            choices.append(Choice(expert: Int32(logits.columns), weight: 1 / (1 + expf(-shared[token, 0]))))
           }
         }
         return choices
       }
     }
-    let choices = blocks.flatMap(\.self)
     expertsPerToken = perToken
-    experts = choices.map(\.expert)
-    weights = choices.map(\.weight)
+    let slotCount = logits.rows * perToken
+    var experts: [Int32] = []
+    var weights: [Float] = []
     var slots = Array(repeating: [Int32](), count: logits.columns + perToken - count)
-    for (slot, expert) in experts.enumerated() { slots[Int(expert)].append(Int32(slot)) }
-    self.slots = slots
+    experts.reserveCapacity(slotCount)
+    weights.reserveCapacity(slotCount)
+    for index in slots.indices { slots[index].reserveCapacity(slotCount / slots.count * 3 / 2) }
+    for choice in blocks.joined() {
+      slots[Int(choice.expert)].append(Int32(experts.count))
+      experts.append(choice.expert)
+      weights.append(choice.weight)
+    }
+    (self.experts, self.weights, self.slots) = (experts, weights, slots)
   }
 
   /// Tokens that a worker takes at once.
@@ -58,39 +67,40 @@ package struct Routing: Sendable {
 
   private struct Choice {
     let expert: Int32
-    let weight: Float
+    var weight: Float
   }
 
   /// Adds a token's experts, by ascending number.
-  private static func choose(_ count: Int, by logits: [Float], normalizes: Bool, into choices: inout [Choice]) {
-    let maximum = logits.max() ?? 0
-    var probabilities = logits
+  ///
+  /// - Parameter values: The logits, which it makes probabilities and then uses up.
+  private static func choose(
+    _ count: Int, by values: inout [Float], normalizes: Bool, into choices: inout [Choice]
+  ) {
+    let maximum = values.max() ?? 0
     var sum: Float = 0
-    for index in probabilities.indices {
-      probabilities[index] = expf(probabilities[index] - maximum)
-      sum += probabilities[index]
+    for index in values.indices {
+      values[index] = expf(values[index] - maximum)
+      sum += values[index]
     }
-    for index in probabilities.indices { probabilities[index] /= sum }
-    let chosen = largest(count, of: probabilities).sorted()
-    let divisor = normalizes ? chosen.reduce(0) { $0 + probabilities[$1] } : 1
-    for expert in chosen { choices.append(Choice(expert: Int32(expert), weight: probabilities[expert] / divisor)) }
+    for index in values.indices { values[index] /= sum }
+    let first = choices.count
+    for _ in 0..<count {
+      var best = 0
+      for index in values.indices where values[index] > values[best] { best = index }
+      // Into its place among those chosen before.
+      var place = choices.count
+      while place > first, choices[place - 1].expert > best { place -= 1 }
+      choices.insert(Choice(expert: Int32(best), weight: values[best]), at: place)
+      values[best] = -1  // is not chosen again
+    }
+    guard normalizes else { return }
+    let chosen = choices[first...].reduce(0) { $0 + $1.weight }
+    for index in choices.indices[first...] { choices[index].weight /= chosen }
   }
 
   /// The number of the expert that a feed-forward site belongs to, among those of `slots`.
   package func expert(of site: Site) -> Int {
     precondition(site.role.part != .attention, "\(site) belongs to no expert")
     return site.role.part == .sharedExpert ? slots.count - 1 : site.expert ?? 0
-  }
-
-  private static func largest(_ count: Int, of values: [Float]) -> [Int] {
-    var chosen: [Int] = []
-    for _ in 0..<count {
-      var best = -1
-      for index in values.indices where !chosen.contains(index) && (best < 0 || values[index] > values[best]) {
-        best = index
-      }
-      chosen.append(best)
-    }
-    return chosen
   }
 }

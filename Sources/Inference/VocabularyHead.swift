@@ -25,8 +25,8 @@ struct VocabularyHead: Sendable {
     _ states: Matrix, rows: [Int32], targets: [Int32]
   ) throws(CheckpointError) -> [Double] {
     precondition(rows.count == targets.count)
-    let blocks = Parallelism.blocks(of: rows.count, size: Self.rowBlock)
-    let normed = Matrix(rows: rows.count, columns: states.columns)
+    let blocks = Parallelism.shares(of: rows.count, atMost: Self.rowBlock)
+    let normed = Matrix(unfilled: rows.count, columns: states.columns)
     Parallelism.forEach(blocks.count) { index in
       let part = normed[rows: blocks[index]]
       gatherRows(states, rows[blocks[index]], into: part)
@@ -38,7 +38,7 @@ struct VocabularyHead: Sendable {
       let weights = try model.packed(reference, rows: vocabulary)
       Parallelism.forEach(blocks.count) { index in
         Profile.measure(.vocabulary) {
-          let logits = Matrix(rows: blocks[index].count, columns: vocabulary.count)
+          let logits = Matrix(unfilled: blocks[index].count, columns: vocabulary.count)
           multiply(normed[rows: blocks[index]], transposed: weights, into: logits)
           sums[index].take(logits, vocabulary: vocabulary)
         }
@@ -73,11 +73,11 @@ struct VocabularyHead: Sendable {
   private func logits(
     _ states: Matrix, rows: ArraySlice<Int32>, blocks: [Range<Int>]
   ) throws(CheckpointError) -> Matrix {
-    let normed = Matrix(rows: rows.count, columns: states.columns)
+    let normed = Matrix(unfilled: rows.count, columns: states.columns)
     gatherRows(states, rows, into: normed)
     normalize(normed, weight: norm, epsilon: model.configuration.normEpsilon, into: normed)
     let reference = model.layout.head
-    let result = Matrix(rows: rows.count, columns: reference.rows)
+    let result = Matrix(unfilled: rows.count, columns: reference.rows)
     for vocabulary in Parallelism.blocks(of: reference.rows, size: Self.vocabularyBlock) {
       let weights = try model.packed(reference, rows: vocabulary)
       Parallelism.forEach(blocks.count) { index in
@@ -90,9 +90,9 @@ struct VocabularyHead: Sendable {
 
   /// Logits of some rows over the whole vocabulary: (rows, vocabulary).
   func logits(_ states: Matrix) throws(CheckpointError) -> Matrix {
-    let normed = Matrix(rows: states.rows, columns: states.columns)
+    let normed = Matrix(unfilled: states.rows, columns: states.columns)
     normalize(states, weight: norm, epsilon: model.configuration.normEpsilon, into: normed)
-    let result = Matrix(rows: states.rows, columns: model.layout.head.rows)
+    let result = Matrix(unfilled: states.rows, columns: model.layout.head.rows)
     multiply(normed, transposed: try model.weightsForProducts(model.layout.head), into: result)
     return result
   }

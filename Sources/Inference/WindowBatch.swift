@@ -1,3 +1,5 @@
+internal import Tensors
+
 /// Token sequences that are run each on its own, side by side in one matrix of states.
 package struct WindowBatch: Sendable {
   package struct Window: Sendable, Equatable {
@@ -44,17 +46,16 @@ package struct WindowBatch: Sendable {
     return (predictors, targets)
   }
 
-  /// Neighbouring windows in groups of about `tokens` tokens: the blocks that workers take. They depend on the windows
-  /// alone, so results do not depend on the number of workers.
-  func groups(ofTokens tokens: Int) -> [Range<Int>] {
+  /// Neighbouring windows in groups of about the same number of tokens, `size` or fewer if windows are that short: what
+  /// workers take at once. No window's result depends on the others of its group.
+  func groups(ofTokens size: Int) -> [Range<Int>] {
+    let count = Parallelism.shareCount(of: tokens.count, atMost: size)
     var result: [Range<Int>] = []
     var start = 0
-    for index in windows.indices {
-      let isLast = index == windows.count - 1
-      if isLast || rows[index].upperBound - rows[start].lowerBound >= tokens {
-        result.append(start..<index + 1)
-        start = index + 1
-      }
+    for index in windows.indices
+    where index == windows.count - 1 || rows[index].upperBound * count >= tokens.count * (result.count + 1) {
+      result.append(start..<index + 1)
+      start = index + 1
     }
     return result
   }

@@ -23,9 +23,9 @@ package func attend(
   let panel = PackedMatrix.panelRows
   let queryBlock = 48
   let scale = 1 / Float(dimension).squareRoot()
-  let scores = Matrix(rows: min(queryBlock, queries.rows), columns: count)
-  let keyPanels = Matrix(rows: (count + panel - 1) / panel, columns: panel * dimension)
-  let valuePanels = Matrix(rows: (dimension + panel - 1) / panel, columns: panel * count)
+  let scores = Matrix(unfilled: min(queryBlock, queries.rows), columns: count)
+  let keyPanels = Matrix(unfilled: (count + panel - 1) / panel, columns: panel * dimension)
+  let valuePanels = Matrix(unfilled: (dimension + panel - 1) / panel, columns: panel * count)
   withUnsafeTemporaryAllocation(byteCount: laser_product_scratch_bytes(queryBlock), alignment: 64) { scratch in
     for shared in 0..<keys.columns / dimension {
       let columns = shared * dimension

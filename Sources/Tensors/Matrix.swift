@@ -18,7 +18,15 @@ package struct Matrix: @unchecked Sendable {
   /// A matrix of zeros.
   package init(rows: Int, columns: Int) {
     precondition(rows >= 0 && columns >= 0, "a matrix cannot have \(rows) × \(columns) elements")
-    self.init(memory: Memory(count: rows * columns), offset: 0, rows: rows, columns: columns, stride: columns)
+    self.init(
+      memory: Memory(count: rows * columns, isFilled: true), offset: 0, rows: rows, columns: columns, stride: columns)
+  }
+
+  /// A matrix whose every number is written before it is read: until then they are anything.
+  package init(unfilled rows: Int, columns: Int) {
+    precondition(rows >= 0 && columns >= 0, "a matrix cannot have \(rows) × \(columns) elements")
+    self.init(
+      memory: Memory(count: rows * columns, isFilled: false), offset: 0, rows: rows, columns: columns, stride: columns)
   }
 
   private init(memory: Memory, offset: Int, rows: Int, columns: Int, stride: Int) {
@@ -64,7 +72,7 @@ package struct Matrix: @unchecked Sendable {
 
   /// A matrix with memory of its own.
   package func copy() -> Matrix {
-    let result = Matrix(rows: rows, columns: columns)
+    let result = Matrix(unfilled: rows, columns: columns)
     result.assign(self)
     return result
   }
@@ -93,9 +101,10 @@ package struct Matrix: @unchecked Sendable {
   private final class Memory: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
 
-    init(count: Int) {
+    /// - Parameter isFilled: With zeros.
+    init(count: Int, isFilled: Bool) {
       let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
-      guard !overflow, let memory = calloc(1, bytes) else {
+      guard !overflow, let memory = isFilled ? calloc(1, bytes) : malloc(bytes) else {
         fatalError("cannot allocate \(count) numbers")  // as Swift's own arrays do
       }
       base = memory.bindMemory(to: Float.self, capacity: max(count, 1))

@@ -23,10 +23,12 @@ package final class MatrixScratch {
   /// - Parameter folder: Must be on a disk with room for all that is put aside.
   package init(in folder: String) throws(Failure) {
     self.folder = folder
-    let path = "\(folder)/.scratch.\(getpid())"
-    descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw Failure(description: "\(path): \(String(cString: strerror(errno)))") }
-    unlink(path)
+    var name = "\(folder)/.scratch.XXXXXX".utf8CString.map(\.self)
+    descriptor = mkstemp(&name)
+    guard descriptor >= 0 else {
+      throw Failure(description: "\(folder)/.scratch: \(String(cString: strerror(errno)))")
+    }
+    unlink(name)
   }
 
   deinit { close(descriptor) }
@@ -52,7 +54,7 @@ package final class MatrixScratch {
   }
 
   package func read(_ place: Place) throws(Failure) -> Matrix {
-    let matrix = Matrix(rows: place.rows, columns: place.columns)
+    let matrix = Matrix(unfilled: place.rows, columns: place.columns)
     let bytes = place.rows * place.columns * MemoryLayout<Float>.stride
     try transfer(bytes, at: place.offset, "read") { pread(descriptor, matrix.base + $0 / 4, $1, $2) }
     return matrix

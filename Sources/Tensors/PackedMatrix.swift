@@ -23,12 +23,24 @@ package struct PackedMatrix: @unchecked Sendable {
     memory = Memory(units: (rows + Self.panelRows - 1) / Self.panelRows * Self.panelRows * perRow)
   }
 
-  /// Packs float32 numbers, on the calling thread.
+  /// Packs float32 numbers, on all workers.
   package init(_ matrix: Matrix, precision: Precision = .float32) {
     self.init(rows: matrix.rows, columns: matrix.columns, precision: precision)
-    for block in Parallelism.blocks(of: rows, size: Self.panelRows) {
-      pack(matrix[rows: block], at: block.lowerBound, column: 0)
+    let packed = self
+    let blocks = blocks
+    Parallelism.forEach(blocks.count) { index in
+      Profile.measure(.packing) {
+        for first in stride(from: blocks[index].lowerBound, to: blocks[index].upperBound, by: Self.panelRows) {
+          let panel = first..<min(first + Self.panelRows, blocks[index].upperBound)
+          packed.pack(matrix[rows: panel], at: first, column: 0)
+        }
+      }
     }
+  }
+
+  /// Rows that a worker packs at once: several panels where they are small.
+  private var blocks: [Range<Int>] {
+    Parallelism.blocks(of: rows, size: max(1, (1 << 14) / max(1, Self.panelRows * columns)) * Self.panelRows)
   }
 
   /// Packs some rows of a stored matrix, or of some of its columns, on all workers.
@@ -42,9 +54,7 @@ package struct PackedMatrix: @unchecked Sendable {
     precondition(part.lowerBound >= 0 && part.upperBound <= stored.columns, "columns outside the matrix")
     self.init(rows: range.count, columns: part.count, precision: precision)
     let packed = self
-    // Several panels to a worker where they are small.
-    let size = max(1, (1 << 16) / max(1, Self.panelRows * columns)) * Self.panelRows
-    let finite = Parallelism.map(Parallelism.blocks(of: rows, size: size)) { block in
+    let finite = Parallelism.map(blocks) { block in
       Profile.measure(.packing) { packed.pack(stored, rows: range, from: part.lowerBound, block: block) }
     }
     guard finite.allSatisfy(\.self) else { throw StoredMatrix.NotFinite() }

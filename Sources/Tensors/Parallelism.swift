@@ -1,11 +1,12 @@
+internal import CKernels
 internal import COpenBLAS
 internal import Dispatch
 internal import Synchronization
 
 /// The one place that says how many threads work, ours or BLAS's.
 ///
-/// Work is divided outside BLAS: each worker takes a block of tokens (or a matrix) and calls BLAS with one thread. Blocks
-/// do not depend on the number of workers, so neither does any result. BLAS has all threads only inside `wholeMachine`.
+/// Work is divided outside BLAS: each worker takes a block of tokens (or a matrix) and calls BLAS with one thread. No result
+/// depends on the number of workers: blocks do not, or what is computed in them does not depend on where they end. BLAS has all threads only inside `wholeMachine`.
 package enum Parallelism {
   private static let configured = Atomic<Int>(0)
   private static let blasPrepared: Void = openblas_set_num_threads(1)
@@ -55,6 +56,23 @@ package enum Parallelism {
   /// 0..<count in blocks of `size`, the last one shorter.
   package static func blocks(of count: Int, size: Int) -> [Range<Int>] {
     stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
+  }
+
+  /// 0..<count in blocks of nearly one size, at most `size`, as many for one worker as for another.
+  ///
+  /// For work whose results do not depend on where a block ends: it may depend on the number of workers. Blocks are whole
+  /// tiles of products as far as that goes.
+  package static func shares(of count: Int, atMost size: Int) -> [Range<Int>] {
+    guard count > 0 else { return [] }
+    let share = (count - 1) / shareCount(of: count, atMost: size) + 1
+    let tile = Int(LASER_TILE_ROWS)
+    return blocks(of: count, size: min(size, (share + tile - 1) / tile * tile))
+  }
+
+  /// In how many parts of at most `size` work is divided evenly among the workers.
+  package static func shareCount(of count: Int, atMost size: Int) -> Int {
+    let fewest = max(1, (count + size - 1) / size)
+    return (fewest + threads - 1) / threads * threads
   }
 
   /// Gives BLAS and LAPACK all threads for one large operation. Not to be called from within `forEach`.

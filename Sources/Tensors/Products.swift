@@ -13,8 +13,3 @@ package func multiply(_ a: Matrix, transposed b: PackedMatrix, adding: Bool = fa
   }
   b.product(a, into: target, adding: adding)
 }
-
-/// target = a · bᵀ for a matrix that is used once.
-package func multiply(_ a: Matrix, transposed b: Matrix, into target: Matrix) {
-  multiply(a, transposed: PackedMatrix(b), into: target)
-}

@@ -91,7 +91,7 @@ package struct StoredMatrix: Sendable {
   /// The numbers of some rows in float32, which holds every stored type exactly.
   package func decoded(rows range: Range<Int>? = nil) throws(NotFinite) -> Matrix {
     let range = range ?? 0..<rows
-    let result = Matrix(rows: range.count, columns: columns)
+    let result = Matrix(unfilled: range.count, columns: columns)
     try decode(rows: range, into: result)
     return result
   }
@@ -129,7 +129,7 @@ package struct StoredMatrix: Sendable {
   /// Row i of the result is row indices[i]: how token embeddings are looked up.
   package func decoded(rowsAt indices: [Int32]) throws(NotFinite) -> Matrix {
     precondition(indices.allSatisfy { $0 >= 0 && $0 < rows }, "a row outside the matrix")
-    let result = Matrix(rows: indices.count, columns: columns)
+    let result = Matrix(unfilled: indices.count, columns: columns)
     let finite = Parallelism.map(Parallelism.blocks(of: indices.count, size: 1024)) { block in
       block.allSatisfy { expand(from: Int(indices[$0]) * columns, count: columns, into: result[rows: $0..<$0 + 1]) }
     }

@@ -87,6 +87,8 @@ void laser_synthetic_row(uint64_t position, float deviation, const float *left, 
 // A panel holds LASER_PANEL rows of a matrix, the first number of each, then the second of each, and so on; rows that the
 // matrix does not have are zero. A unit is 32 bits: one float32, or two neighbouring bfloat16 of a row.
 enum { LASER_PANEL = 32 };
+// Rows that the largest tile of a product has; blocks of whole tiles waste nothing.
+enum { LASER_TILE_ROWS = 12 };
 // stride and depth in units, count of rows at most LASER_PANEL.
 void laser_pack_panel(const void *rows, size_t stride, size_t count, size_t depth, void *panel);
 // Packs the transposed matrix: panels of LASER_PANEL columns, (columns / LASER_PANEL, rows, LASER_PANEL).
