@@ -91,7 +91,7 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ]
     ),
-    .testTarget(name: "CommandTests", dependencies: ["laser", "CheckpointFixtures", "Checkpoints"]),
+    .testTarget(name: "CommandTests", dependencies: ["laser", "CheckpointFixtures", "Checkpoints", "Tensors"]),
   ]
 )
 

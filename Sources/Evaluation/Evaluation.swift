@@ -27,7 +27,8 @@ package struct Evaluation: Sendable {
     self.ranges = ranges
   }
 
-  private init(_ whole: Evaluation, windows part: (Range<Int>) -> Range<Int>) {
+  /// Some of an evaluation's windows, in their order.
+  private init(_ whole: Evaluation, isPart: (_ window: Int, _ corpus: Range<Int>) -> Bool) {
     corpora = whole.corpora
     convention = whole.convention
     context = whole.context
@@ -35,7 +36,7 @@ package struct Evaluation: Sendable {
     var ranges: [Range<Int>] = []
     for range in whole.ranges {
       let start = windows.count
-      windows += whole.windows[part(range)]
+      windows += range.filter { isPart($0, range) }.map { whole.windows[$0] }
       ranges.append(start..<windows.count)
     }
     self.windows = windows
@@ -52,10 +53,13 @@ package struct Evaluation: Sendable {
     }
     func middle(_ range: Range<Int>) -> Int { range.lowerBound + range.count / 2 }
     return (
-      Evaluation(self) { $0.lowerBound..<middle($0) },
-      Evaluation(self) { middle($0)..<$0.upperBound }
+      Evaluation(self) { $0 < middle($1) },
+      Evaluation(self) { $0 >= middle($1) }
     )
   }
+
+  /// These windows alone, in the order of the text.
+  package func part(_ windows: Set<Int>) -> Evaluation { Evaluation(self) { window, _ in windows.contains(window) } }
 
   /// Scores every window, in groups whose states fit the memory; the model passes once for each group.
   ///

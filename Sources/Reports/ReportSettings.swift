@@ -57,6 +57,7 @@ enum SettingsList {
     add("confidence", "\(settings.confidence)")
     add("false discovery rate", "\(settings.falseDiscoveryRate)")
     add("trials run", settings.isExhaustive ? "to their end" : "until they are hopeless")
+    add("first windows run in", settings.screening)
     add("budget", settings.budget)
     if settings.isControl { add("control", "random directions are dropped instead of the weakest") }
     return entries
@@ -91,7 +92,8 @@ enum ReproductionCommand {
     if let budget = settings.budget { parts.append("--budget \(quoted(budget))") }
     parts.append(
       "--confidence \(settings.confidence) --fdr \(settings.falseDiscoveryRate)"
-        + (settings.isExhaustive ? " --exhaustive" : "") + (settings.isControl ? " --control" : ""))
+        + (settings.isExhaustive ? " --exhaustive" : "")
+        + (settings.screening.map { " --screening \($0)" } ?? "") + (settings.isControl ? " --control" : ""))
     parts.append("--out again")
     guard !settings.isControl else { return parts.joined(separator: " \\\n  ") }
     let apply = ["laser apply \(quoted(settings.model.path))", "--plan again/plan.yaml --out again/checkpoint"]

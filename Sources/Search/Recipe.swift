@@ -1,6 +1,7 @@
 internal import Evaluation
 internal import Inference
 internal import RankReduction
+internal import Tensors
 
 /// One search as a recipe describes it, and where its results go.
 package struct Recipe: Sendable {
@@ -19,7 +20,7 @@ package struct Recipe: Sendable {
     case convention, context, stride
     case expertsPerToken = "experts_per_token"
     case layers, experts, roles, ranks, strategy, objective, tolerance, confidence, fdr
-    case exhaustive, budget, control, out, checkpoint
+    case exhaustive, screening, budget, control, out, checkpoint
 
     var isSet: Bool {
       switch self {
@@ -70,7 +71,9 @@ package struct Recipe: Sendable {
         values[.ranks]?.joined(separator: ",") ?? SearchSettings.defaultRanks(strategy)),
       confidence: parsed(.confidence, default: SearchSettings.defaultConfidence) { Double($0) },
       falseDiscoveryRate: parsed(.fdr, default: SearchSettings.defaultFalseDiscoveryRate) { Double($0) },
-      isExhaustive: parsed(.exhaustive, default: false) { Bool($0) }, strategy: strategy,
+      isExhaustive: parsed(.exhaustive, default: false) { Bool($0) },
+      screening: one(.screening).map { try SearchSettings.precision($0) } ?? SearchSettings.defaultScreening,
+      strategy: strategy,
       objective: Objective(
         name: one(.objective) ?? Objective.perplexity.name,
         tolerance: parsed(.tolerance, default: nil) { Double($0) as Double?? }),

@@ -2,6 +2,7 @@ internal import Checkpoints
 internal import Evaluation
 package import Inference
 package import RankReduction
+internal import Tensors
 internal import Tokenization
 
 /// A search made ready: files opened, texts tokenized, sites and ranks resolved. Everything that can be wrong with its
@@ -69,6 +70,7 @@ package struct Search: Sendable {
       experts: settings.selection.experts.description, roles: settings.selection.roles.map(\.rawValue),
       ranks: settings.ranks.map(\.description), confidence: settings.confidence,
       falseDiscoveryRate: settings.falseDiscoveryRate, isExhaustive: settings.isExhaustive,
+      screening: settings.screening == .float32 ? nil : settings.screening.rawValue,
       strategy: settings.strategy, objective: settings.objective.name, tolerance: settings.objective.tolerance,
       budget: settings.budget?.description, isControl: settings.isControl)
   }
@@ -117,9 +119,10 @@ package struct Search: Sendable {
         case .greedy: try greedy(&trials)
         case .noiseEdge: try cutAtNoiseEdge(&trials)
         }
-      trials.end()
+      let searched = trials.end()
       let result = try confirm(
-        kept, memory: memory, scratchFolder: folder, spentBudget: trials.hasSpentBudget, seconds: seconds,
+        kept, searched: searched, memory: memory, scratchFolder: folder, spentBudget: trials.hasSpentBudget,
+        seconds: seconds,
         report: report)
       try trials.finish(result)
     }
@@ -145,19 +148,25 @@ package struct Search: Sendable {
   }
 
   /// The original and the lasered model on both texts.
+  ///
+  /// - Parameter searched: The lasered model's score of the search text, if the trials have left it: to the bit what would
+  ///   be measured here.
   private func confirm(
-    _ reductions: [Reduction], memory: Int, scratchFolder: String, spentBudget: Bool, seconds: () -> Double,
+    _ reductions: [Reduction], searched: Score?, memory: Int, scratchFolder: String, spentBudget: Bool,
+    seconds: () -> Double,
     report: @escaping (Event) throws -> Void
   ) throws -> SearchRecord.Result {
     let lasered = reductions.isEmpty ? nil : try reducer.applying(reductions, scratchFolder: scratchFolder)
-    let steps = lasered == nil ? 2.0 : 4.0
+    let steps = lasered == nil ? 2.0 : searched == nil ? 4 : 3
     var finished = 0.0
     func step<Value>(_ body: ((Double) throws -> Void) throws -> Value) throws -> Value {
       defer { finished += 1 / steps }
       return try body { try report(.confirmation(share: finished + $0 / steps)) }
     }
     var routing: [RoutingStatistics]? = model.configuration.mixture == nil ? nil : []
-    func scores(_ evaluation: Evaluation) throws -> (original: [WindowScore], lasered: [WindowScore]) {
+    func scores(
+      _ evaluation: Evaluation, known: Score? = nil
+    ) throws -> (original: [WindowScore], lasered: [WindowScore]) {
       let original = try step { progress in
         guard routing != nil else { return try evaluation.score(model, memory: memory, progress: progress) }
         let (score, statistics) = try evaluation.scoreAndRouting(model, memory: memory, progress: progress)
@@ -165,14 +174,14 @@ package struct Search: Sendable {
         return score
       }
       let changed = try lasered.map { lasered in
-        try step { try evaluation.score(lasered, memory: memory, progress: $0) }
+        try known ?? step { try evaluation.score(lasered, memory: memory, progress: $0) }
       }
       return (original.windows, (changed ?? original).windows)
     }
-    let searched = try scores(text)
+    let found = try scores(text, known: searched)
     let confirmed = try scores(heldOut)
     return SearchRecord.Result(
-      searchBaseline: searched.original, search: searched.lasered, heldOutBaseline: confirmed.original,
+      searchBaseline: found.original, search: found.lasered, heldOutBaseline: confirmed.original,
       heldOut: confirmed.lasered, routing: routing, spentBudget: spentBudget, seconds: seconds())
   }
 

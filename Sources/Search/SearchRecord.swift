@@ -30,6 +30,8 @@ package enum SearchRecord: Sendable {
     package var confidence: Double
     package var falseDiscoveryRate: Double
     package var isExhaustive: Bool
+    /// Where the first windows of a trial are not run in float32.
+    package var screening: String?
     package var strategy: Strategy
     package var objective: String
     package var tolerance: Double?
@@ -68,6 +70,8 @@ package enum SearchRecord: Sendable {
     package var standardError: Double
     /// The level at which the delta was tested: how often luck alone would pass.
     package var level: Double
+    /// What products were computed in, where it is not float32. Such a trial was stopped after its first windows.
+    package var precision: String?
     package var kept: Bool
     /// Since the search began, without the time between sessions.
     package var seconds: Double

@@ -1,6 +1,7 @@
 package import Evaluation
 package import Inference
 package import RankReduction
+package import Tensors
 
 /// Everything that decides what a search does. Two searches with equal settings on equal files make equal plans.
 package struct SearchSettings: Sendable {
@@ -22,6 +23,8 @@ package struct SearchSettings: Sendable {
   package var falseDiscoveryRate: Double
   /// Whether every trial runs over all windows, also when it cannot be accepted any more.
   package var isExhaustive: Bool
+  /// What the first windows of a trial are run in, an eighth of all at most. A trial that they do not stop is run in float32.
+  package var screening: Precision
   package var strategy: Strategy
   package var objective: Objective
   /// Nil to try everything.
@@ -32,8 +35,9 @@ package struct SearchSettings: Sendable {
   package init(
     model: String, base: String?, text: [String], heldOut: [String], convention: Convention, context: Int,
     expertsPerToken: Int?, selection: SiteSelection, ranks: [RankRule], confidence: Double, falseDiscoveryRate: Double,
-    isExhaustive: Bool,
-    strategy: Strategy, objective: Objective, budget: Budget?, isControl: Bool
+    isExhaustive: Bool, screening: Precision = SearchSettings.defaultScreening, strategy: Strategy,
+    objective: Objective, budget: Budget?,
+    isControl: Bool
   ) {
     self.model = model
     self.base = base
@@ -47,6 +51,7 @@ package struct SearchSettings: Sendable {
     self.confidence = confidence
     self.falseDiscoveryRate = falseDiscoveryRate
     self.isExhaustive = isExhaustive
+    self.screening = screening
     self.strategy = strategy
     self.objective = objective
     self.budget = budget
@@ -67,6 +72,7 @@ extension SearchSettings {
   package static func defaultRanks(_ strategy: Strategy) -> String {
     strategy == .noiseEdge ? RankRule.noiseEdge.description : "0.9,0.75,0.5,0.25,0.1"
   }
+  package static let defaultScreening = Precision.bfloat16
   package static let defaultConfidence = 0.95
   package static let defaultFalseDiscoveryRate = 0.1
 
@@ -75,6 +81,13 @@ extension SearchSettings {
       throw SearchError(unknownWord(text, what: "a strategy", known: Strategy.allCases.map(\.rawValue)))
     }
     return strategy
+  }
+
+  package static func precision(_ text: String) throws(SearchError) -> Precision {
+    guard let precision = Precision(rawValue: text) else {
+      throw SearchError(unknownWord(text, what: "a precision", known: Precision.allCases.map(\.rawValue)))
+    }
+    return precision
   }
 
   package static func budget(_ text: String) throws(SearchError) -> Budget {

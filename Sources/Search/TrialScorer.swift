@@ -29,7 +29,8 @@ package struct TrialScorer {
   private let stages: StateStore
   /// Where matrices that were kept lie on disk; nil where there is memory for all weights.
   private let asideFolder: String?
-  private var isScoreKnown = true
+  /// Whether `score` is that of `model`.
+  private(set) var isScoreKnown = true
   /// Tokens that may be run at once.
   private let limit: Int
   /// Whether later ranks of a site are run along with the one that is tried: see `score`. Set where weights are read from
@@ -103,10 +104,8 @@ package struct TrialScorer {
     scratchFolder: String = "/tmp", progress: (Double) throws -> Void = { _ in }
   ) throws {
     let layerCount = model.configuration.layerCount
-    let bytesPerToken =
-      model.bytesOfStep + model.bytesOfStage + model.configuration.hiddenSize * MemoryLayout<Float>.stride
-    let plan = try MemoryPlan(
-      bytes: memory, models: [model], window: evaluation.longestWindow, bytesPerToken: bytesPerToken, others: others)
+    let bytesPerToken = Self.bytesPerToken(model)
+    let plan = try Self.memoryPlan(model, evaluation, memory: memory, others: others)
     // Half for what is run, if it needs that much; the rest for what is kept, the entered layer's first.
     let tokenCount = evaluation.windows.reduce(0) { $0 + $1.tokens.count }
     let limit = max(evaluation.longestWindow, plan.tokens(bytesEach: bytesPerToken, share: 2))
@@ -150,6 +149,19 @@ package struct TrialScorer {
     score = original
   }
 
+  private static func bytesPerToken(_ model: Model) -> Int {
+    model.bytesOfStep + model.bytesOfStage + model.configuration.hiddenSize * MemoryLayout<Float>.stride
+  }
+
+  /// How a scorer divides the memory it may take.
+  static func memoryPlan(
+    _ model: Model, _ evaluation: Evaluation, memory: Int, others: Int
+  ) throws(MemoryPlan.TooSmall) -> MemoryPlan {
+    try MemoryPlan(
+      bytes: memory, models: [model], window: evaluation.longestWindow, bytesPerToken: bytesPerToken(model),
+      others: others)
+  }
+
   /// A round's windows in pieces of at most so many tokens, or of one window.
   private static func pieces(of round: [Int], limit: Int, tokens: (Int) -> Int) -> [[Int]] {
     var result: [[Int]] = []
@@ -188,7 +200,7 @@ package struct TrialScorer {
       try forward.attend(layer: layer, attended)
       let feedForward = try FeedForward(model, layer: layer)
       let routing = try feedForward.route(attended)
-      let contributions = Matrix(rows: attended.rows * routing.expertsPerToken, columns: attended.columns)
+      let contributions = Matrix(unfilled: attended.rows * routing.expertsPerToken, columns: attended.columns)
       for expert in routing.slots.indices {
         try feedForward.run(expert: expert, on: attended, routing: routing, into: contributions)
       }
@@ -345,7 +357,7 @@ package struct TrialScorer {
     }
     let windows = part.forward.batch.windows
     let rows = part.forward.batch.tokens.count
-    let stacked = Matrix(rows: models.count * rows, columns: model.configuration.hiddenSize)
+    let stacked = Matrix(unfilled: models.count * rows, columns: model.configuration.hiddenSize)
     for (index, changed) in models.enumerated() {
       stacked[rows: index * rows..<(index + 1) * rows].assign(try states(after: site, in: changed, part))
     }
@@ -379,7 +391,7 @@ package struct TrialScorer {
     let slots = stage.routing.slots[expert]
     let contributions = try stages.lend(stage.contributions)
     let attended = try stages.lend(stage.attended)
-    let unchanged = Matrix(rows: slots.count, columns: contributions.columns)
+    let unchanged = Matrix(unfilled: slots.count, columns: contributions.columns)
     gatherRows(contributions, slots[...], into: unchanged)
     try FeedForward(changed, layer: stage.layer).run(
       expert: expert, on: attended, routing: stage.routing, into: contributions)

@@ -15,6 +15,8 @@ struct TrialSequence: ~Copyable {
   private var past: PastRecords
   private var spectra: SpectrumCache
   private var scorer: TrialScorer?
+  /// Scores the first windows in the precision of screening; nil where that is float32.
+  private var screener: TrialScorer?
   private var number = 0
   /// Of the plan that the trials kept make, in their order; a site's last one counts.
   private(set) var kept: [Reduction] = []
@@ -95,7 +97,11 @@ struct TrialSequence: ~Copyable {
     if budget != nil, past.hasLeft(phase) { return outOfBudget() }
     if let recorded = try past.nextTrial(reduction, phase: phase, number: number + 1) {
       trial = recorded
-      if trial.kept { try withScorer { try $0.assume(replacing: site, by: matrix(rank)) } }
+      if trial.kept {
+        let matrix = try matrix(rank)
+        try withScorer { try $0.assume(replacing: site, by: matrix) }
+        _ = try withScreener { try $0.assume(replacing: site, by: matrix) }
+      }
     } else {
       if let budget, !budget.allows(trials: number, seconds: seconds()) { return outOfBudget() }
       trial = try measure(reduction, phase: phase, before: later, rule: rule, matrix: matrix)
@@ -117,11 +123,14 @@ struct TrialSequence: ~Copyable {
     matrix: (Int) throws -> StoredMatrix
   ) throws -> SearchRecord.Trial {
     let site = reduction.site
-    let (outcome, keeps) = try withScorer { scorer in
+    func score(_ scorer: inout TrialScorer) throws -> TrialScorer.Outcome {
       try scorer.enter(layer: site.layer)
-      let outcome = try scorer.score(site, rank: reduction.rank, before: later, matrix: matrix) { rule.stops($0) }
-      return (outcome, outcome.isComplete && rule.keeps(outcome.evidence))
+      return try scorer.score(site, rank: reduction.rank, before: later, matrix: matrix) { rule.stops($0) }
     }
+    let screened = try withScreener { try score(&$0) }
+    let isStopped = screened.map { rule.stops($0.evidence) } ?? false
+    let outcome = if let screened, isStopped { screened } else { try withScorer { try score(&$0) } }
+    let keeps = !isStopped && outcome.isComplete && rule.keeps(outcome.evidence)
     let delta = outcome.evidence.delta
     var trial = record(reduction, phase: phase)
     trial.windowsUsed = outcome.evidence.windows
@@ -129,9 +138,13 @@ struct TrialSequence: ~Copyable {
     trial.delta = delta.mean
     trial.standardError = delta.standardError
     trial.level = rule.level
+    trial.precision = isStopped ? search.settings.screening.rawValue : nil
     trial.kept = keeps
     try journal.append(.trial(trial))
-    if keeps { try withScorer { try $0.keep(outcome, changing: site) } }
+    if keeps {
+      try withScorer { try $0.keep(outcome, changing: site) }
+      if let screened { _ = try withScreener { try $0.keep(screened, changing: site) } }
+    }
     return trial
   }
 
@@ -169,19 +182,53 @@ struct TrialSequence: ~Copyable {
 
   /// The baseline is run when the first trial needs it.
   private mutating func withScorer<Result>(_ body: (inout TrialScorer) throws -> Result) throws -> Result {
-    if scorer == nil {
-      scorer = try TrialScorer(
-        search.model, search.text, rounds: rounds, firstLayer: search.sites.map(\.layer).min() ?? 0,
-        memory: memory, others: search.reducer.byteCount(of: search.sites), scratchFolder: scratchFolder
-      ) { [report] in try report(.baseline(share: $0)) }
-    }
-    guard var current = scorer.take() else { preconditionFailure("the scorer was just made") }
+    var current = try scorer.take() ?? newScorer()
     defer { scorer = current }
     return try body(&current)
   }
 
-  /// Gives back the memory that trials took: there will be none any more.
-  mutating func end() { scorer = nil }
+  /// Nil where trials are not screened.
+  private mutating func withScreener<Result>(_ body: (inout TrialScorer) throws -> Result) throws -> Result? {
+    if scorer == nil { scorer = try newScorer() }
+    guard var current = screener.take() else { return nil }
+    defer { screener = current }
+    return try body(&current)
+  }
+
+  /// Makes the scorer, and the screener if there is to be one.
+  ///
+  /// A screener has a quarter of the memory. Where weights would then have to be read from disk over and over, reading is
+  /// what takes the time, and there is none.
+  private mutating func newScorer() throws -> TrialScorer {
+    let model = search.model
+    let others = search.reducer.byteCount(of: search.sites)
+    let firstLayer = search.sites.map(\.layer).min() ?? 0
+    let forScorer = memory - memory / 4
+    if search.settings.screening.here != .float32, let early = rounds.early,
+      let plan = try? TrialScorer.memoryPlan(model, search.text, memory: forScorer, others: others), !plan.streams
+    {
+      var narrow = model
+      narrow.precision = search.settings.screening
+      // The weights are the scorer's too.
+      screener = try TrialScorer(
+        narrow, search.text.part(early.windows), rounds: early.rounds, firstLayer: firstLayer,
+        memory: memory / 4 + model.checkpoint.byteCount, scratchFolder: scratchFolder)
+    }
+    return try TrialScorer(
+      model, search.text, rounds: rounds, firstLayer: firstLayer, memory: screener == nil ? memory : forScorer,
+      others: others, scratchFolder: scratchFolder
+    ) { [report] in try report(.baseline(share: $0)) }
+  }
+
+  /// Gives back the memory that trials took: there will be none any more. Returns what the search text scored with all that
+  /// was kept, if it is known.
+  mutating func end() -> Score? {
+    defer {
+      scorer = nil
+      screener = nil
+    }
+    return scorer.flatMap { $0.isScoreKnown ? $0.score : nil }
+  }
 
   /// Writes down the result: the journal is then finished.
   mutating func finish(_ result: SearchRecord.Result) throws { try journal.append(.result(result)) }

@@ -9,6 +9,23 @@ package struct WindowRounds: Sendable {
   /// Indices of windows, each once; ascending within a round.
   package let rounds: [[Int]]
 
+  private init(_ rounds: [[Int]]) { self.rounds = rounds }
+
+  /// The windows of the first rounds, an eighth of all at most, and those rounds as they are over these windows alone; nil
+  /// where no trial is looked at that early.
+  package var early: (windows: Set<Int>, rounds: WindowRounds)? {
+    let count = rounds.reduce(0) { $0 + $1.count }
+    var end = 0
+    let first = rounds.prefix { round in
+      end += round.count
+      return end <= count / 8
+    }
+    guard !first.isEmpty else { return nil }
+    let windows = first.joined().sorted()
+    let places = Dictionary(uniqueKeysWithValues: zip(windows, 0...))
+    return (Set(windows), WindowRounds(first.map { round in round.compactMap { places[$0] } }))
+  }
+
   static let fewestWindows = 6
 
   /// - Parameter exhaustive: One round of all windows.

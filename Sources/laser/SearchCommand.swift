@@ -3,6 +3,7 @@ internal import Evaluation
 internal import RankReduction
 internal import Reports
 internal import Search
+internal import Tensors
 
 struct SearchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -88,6 +89,12 @@ struct SearchCommand: ParsableCommand {
   @Flag(help: "Run every trial over all windows, also when it cannot be accepted any more.")
   var exhaustive = false
 
+  @Option(
+    help: ArgumentHelp(
+      "What a trial's first windows are run in: float32 or bf16.",
+      discussion: "A trial that they do not stop is run in float32, which decides.", valueName: "precision"))
+  var screening = SearchSettings.defaultScreening.rawValue
+
   @Option(help: ArgumentHelp("Experts that work on each token, if not as configured.", valueName: "count"))
   var expertsPerToken: Int?
 
@@ -114,7 +121,8 @@ struct SearchCommand: ParsableCommand {
           context: windows.context, expertsPerToken: expertsPerToken,
           selection: try sites.selection,
           ranks: try SearchSettings.ranks(ranks ?? SearchSettings.defaultRanks(strategy)), confidence: confidence,
-          falseDiscoveryRate: fdr, isExhaustive: exhaustive, strategy: strategy,
+          falseDiscoveryRate: fdr, isExhaustive: exhaustive,
+          screening: try SearchSettings.precision(screening), strategy: strategy,
           objective: try Objective(name: objective, tolerance: tolerance),
           budget: try budget.map { try SearchSettings.budget($0) }, isControl: control)
         try settings.validate()

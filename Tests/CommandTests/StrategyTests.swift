@@ -1,6 +1,7 @@
 import CheckpointFixtures
 import Checkpoints
 import Foundation
+import Tensors
 import Testing
 
 /// What each way of searching does, seen from its journal and its results.
@@ -85,6 +86,39 @@ struct StrategyTests {
     #expect(delta <= 0)
     let ranks = try trials("careful").map { try #require($0["rank"]?.integer) }
     #expect(Set(ranks) == [2, 6])
+  }
+
+  // MARK: Screening
+
+  /// Decisions on a trained model are those of float32, where bfloat16 is used at all; what is kept was measured in float32.
+  @Test func screeningInBfloat16DecidesAsFloat32Does() async throws {
+    func search(_ out: String, _ precision: String) -> [String] {
+      let texts = ["tales", "plays"]
+      return ["search", Posy.model, "--base", Posy.base, "--layers", "4-5", "--experts", "0,2", "--ranks", "0.5,0.1"]
+        + ["--text"] + texts.map { Posy.text("\($0).search") } + ["--held-out"]
+        + texts.map { Posy.text("\($0).heldout") }
+        + ["--context", "256", "--out", folder.path(out), "--screening", precision]
+    }
+    try await laserSucceeds(search("float32", "float32"))
+    try await laserSucceeds(search("bf16", "bf16"))
+    let (exact, screened) = (try trials("float32"), try trials("bf16"))
+    let here = Precision.bfloat16.here
+    try #require(exact.count == screened.count && exact.contains { $0["kept"]?.boolean == true })
+    for (exact, screened) in zip(exact, screened) {
+      #expect(exact["kept"]?.boolean == screened["kept"]?.boolean)
+      #expect(exact["precision"] == nil)
+      if screened["kept"]?.boolean == true {
+        #expect(screened["precision"] == nil && screened["nll"]?.number == exact["nll"]?.number)
+      } else if here == .bfloat16, screened["precision"] != nil {
+        #expect(screened["precision"]?.string == "bf16" && screened["nll"]?.number != exact["nll"]?.number)
+      }
+    }
+    #expect(screened.contains { $0["precision"] != nil } == (here == .bfloat16))
+    #expect(
+      try String(contentsOf: folder["float32/plan.yaml"], encoding: .utf8)
+        == String(contentsOf: folder["bf16/plan.yaml"], encoding: .utf8))
+    let refused = try await laser(search("bf16", "float32"))
+    #expect(refused.status == 1 && refused.error.contains("screening bf16, not float32"))
   }
 
   // MARK: Budget

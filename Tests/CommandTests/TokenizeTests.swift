@@ -1,3 +1,4 @@
+import CheckpointFixtures
 import Foundation
 import Testing
 
@@ -16,8 +17,8 @@ struct TokenizeTests {
   }
 
   @Test func badInput() async throws {
-    let folder = FileManager.default.temporaryDirectory.path
-    let missing = try await laser(["tokenize", folder, "--text", Self.text])
+    let empty = try TemporaryFolder()
+    let missing = try await laser(["tokenize", empty.url.path, "--text", Self.text])
     #expect(missing.status == 1 && missing.output.isEmpty)
     #expect(missing.error.contains("has no tokenizer"))
     let noText = try await laser(["tokenize", Posy.model])
