@@ -27,9 +27,12 @@ struct TokenizeCommand: ParsableCommand {
 
   func run() throws {
     let tokenizer = try Tokenizer(folder: model)
+    let clock = ContinuousClock()
     let texts = try text.map { path in
+      let start = clock.now
       let corpus = try Corpus(file: path, tokenizer: tokenizer)
-      return Result(text: path, tokens: corpus.tokens.count, ids: ids ? corpus.tokens : nil)
+      let seconds = (clock.now - start) / .seconds(1)
+      return Result(text: path, tokens: corpus.tokens.count, seconds: seconds, ids: ids ? corpus.tokens : nil)
     }
     if json {
       print(try jsonText(["texts": texts]), terminator: "")
@@ -47,6 +50,8 @@ struct TokenizeCommand: ParsableCommand {
   private struct Result: Encodable {
     let text: String
     let tokens: Int
+    /// Of reading and tokenizing the text, on one core.
+    let seconds: Double
     let ids: [Int32]?
   }
 }

@@ -16,6 +16,15 @@ struct TokenizeTests {
     #expect(row.replacing(" ", with: "").hasPrefix("tales.search.txt\(words.count)"))
   }
 
+  /// What a script times tokenizers by.
+  @Test func secondsInJSON() async throws {
+    let output = try await laserSucceeds(["tokenize", Posy.model, "--text", Self.text, "--json"]).output
+    let object = try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: [[String: Any]]]
+    let text = try #require(object?["texts"]?.first)
+    let seconds = try #require(text["seconds"] as? Double)
+    #expect(seconds > 0 && seconds < 10 && text["tokens"] as? Int ?? 0 > 1000)
+  }
+
   @Test func badInput() async throws {
     let empty = try TemporaryFolder()
     let missing = try await laser(["tokenize", empty.url.path, "--text", Self.text])

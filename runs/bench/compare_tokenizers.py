@@ -8,14 +8,15 @@ tokenizer.model. A folder with GPT-2's vocab.json and merges.txt is compared wit
 Prints for every folder and text how many ids there are, the first difference if there is one, and MB of text a second on
 one core. The exit status is 1 if anything differs.
 """
-import argparse, os, pathlib, subprocess, sys, time
+import argparse, json, os, pathlib, subprocess, sys, time
+
+from measuring import LASER, environment
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("folders", nargs="+", type=pathlib.Path)
 parser.add_argument("--text", nargs="+", required=True)
 arguments = parser.parse_args()
-laser = os.path.join(os.path.dirname(__file__), "..", "..", ".build", "release", "laser")
 
 
 def peer(folder):
@@ -35,9 +36,12 @@ def peer(folder):
     return "tokenizers " + tokenizers.__version__, lambda text: tokenizer.encode(text).ids
 
 
-def ours(folder, text, *options):
-    command = [laser, "tokenize", str(folder), "--text", text, *options]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def ours(folder, text):
+    """The ids, and the seconds that they took."""
+    command = [LASER, "tokenize", str(folder), "--text", text, "--ids", "--json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment())
+    found = json.loads(done.stdout)["texts"][0]
+    return found["ids"], found["seconds"]
 
 
 differ = False
@@ -48,8 +52,7 @@ for folder in arguments.folders:
         start = time.perf_counter()
         expected = encode(text)
         peer_seconds = time.perf_counter() - start
-        ids = [int(word) for word in ours(folder, path, "--ids").split()]
-        seconds = float(ours(folder, path).split()[-1])
+        ids, seconds = ours(folder, path)
         megabytes = os.path.getsize(path) / 1e6
         verdict = "equal"
         if ids != expected:
@@ -57,5 +60,5 @@ for folder in arguments.folders:
             place = next((i for i, pair in enumerate(zip(ids, expected)) if pair[0] != pair[1]), min(len(ids), len(expected)))
             verdict = f"DIFFER at token {place}: {ids[place:place + 6]} for {expected[place:place + 6]}"
         print(f"{folder.name:12} {os.path.basename(path):18} {len(expected):9,} ids of {name}: {verdict};  "
-              f"MB/s {megabytes / max(seconds, 1e-3):6.1f}, {megabytes / peer_seconds:6.1f}", flush=True)
+              f"MB/s {megabytes / seconds:6.1f}, {megabytes / peer_seconds:6.1f}", flush=True)
 sys.exit(differ)

@@ -1,0 +1,45 @@
+"""Runs programs beside each other, in turn, and keeps what each run took."""
+import os, statistics, subprocess, sys, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPOSITORY = os.path.dirname(os.path.dirname(HERE))
+LASER = os.path.join(REPOSITORY, ".build", "release", "laser")
+
+
+def environment(**more):
+    """What every program runs in: nothing that picks kernels or threads for a library, and threads that sleep while they
+    wait, so that processor seconds count work."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS_", "OMP_", "GOMP_", "MKL_"))}
+    return kept | {"OMP_WAIT_POLICY": "PASSIVE"} | more
+
+
+def run(command, environment=environment(), errors=None):
+    """What a program printed, its seconds, its processor seconds (of all threads), and its peak memory in MB."""
+    start = time.perf_counter()
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{command[0]} failed with {os.waitstatus_to_exitcode(status)}\n{output if errors else ''}")
+    return {"output": output, "whole": time.perf_counter() - start, "processor": usage.ru_utime + usage.ru_stime,
+            "memory": usage.ru_maxrss / 1024}
+
+
+def in_turn(contenders, runs):
+    """Runs every contender once, then all of them again: the results of each, in order."""
+    results = {name: [] for name in contenders}
+    for number in range(runs):
+        for name, contender in contenders.items():
+            result = contender()
+            results[name].append(result)
+            print(f"  run {number + 1}: {name}, {result['seconds']:.2f} s, processor {result['processor']:.2f} s", file=sys.stderr, flush=True)
+    return results
+
+
+def median(results, key="seconds"):
+    return statistics.median(result[key] for result in results)
+
+
+def times_as_fast(ours, peer, key="seconds"):
+    """The median, over the rounds, of how many times as fast ours was in the same round."""
+    return statistics.median(theirs[key] / our[key] for our, theirs in zip(ours, peer))
