@@ -1,5 +1,5 @@
 """Runs programs beside each other, in turn, and keeps what each run took."""
-import os, statistics, subprocess, sys, time
+import os, statistics, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
@@ -13,16 +13,34 @@ def environment(**more):
     return kept | {"OMP_WAIT_POLICY": "PASSIVE"} | more
 
 
-def run(command, environment=environment(), errors=None):
-    """What a program printed, its seconds, its processor seconds (of all threads), and its peak memory in MB."""
-    start = time.perf_counter()
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command[0]} failed with {os.waitstatus_to_exitcode(status)}\n{output if errors else ''}")
-    return {"output": output, "whole": time.perf_counter() - start, "processor": usage.ru_utime + usage.ru_stime,
-            "memory": usage.ru_maxrss / 1024}
+class Failed(Exception):
+    """A program that did not do its work."""
+
+
+def first_to_go():
+    """Where memory runs out, this process is the one that the system ends."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:
+        pass
+
+
+def run(command, environment=environment(), both=False):
+    """What a program printed (with `both` on standard error too), its seconds, its processor seconds (of all threads), and
+    its peak memory in MB."""
+    with tempfile.TemporaryFile("w+") as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT if both else errors,
+                                   text=True, env=environment, preexec_fn=first_to_go)
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        if status:
+            errors.seek(0)
+            said = (output if both else errors.read()).strip()[-500:]
+            raise Failed(f"{os.path.basename(str(command[0]))} failed with {os.waitstatus_to_exitcode(status)}: {said}")
+    return {"output": output, "whole": seconds, "processor": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss / 1024}
 
 
 def in_turn(contenders, runs):
