@@ -35,9 +35,8 @@ def transformers_perplexity(python, model, texts, context, dtype, warm=True):
 
 
 def llama_perplexity(program, file, text, context):
-    """llama.cpp's own tool. Seconds are its `prompt eval time`, which leaves its softmax out
-    (said from verbosity 4 on). Its threads meet many times in
-    a layer, so they wait as its makers mean them to."""
+    """llama.cpp's own tool. Seconds are its `prompt eval time`, which leaves its softmax out and is said from verbosity 4 on. Its
+    threads meet many times in a layer, so they wait as its makers mean them to."""
     variables = environment()
     del variables["OMP_WAIT_POLICY"]
     result = run([program, "-m", file, "-f", text, "-c", context, "-t", os.cpu_count(), "-lv", 4], variables, both=True)
