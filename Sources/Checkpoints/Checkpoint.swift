@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Glibc
 package import Tensors
 
 /// A model on disk: a Hugging Face folder with config.json and safetensors, one file or shards with an index; or GGUF, one
@@ -10,9 +11,11 @@ package struct Checkpoint: Sendable {
   /// For a model in GGUF.
   package let gguf: GGUFParts?
   let shards: [MappedFile]
-  private let places: [String: Place]
+  /// Whether matrices may be stored as two factors.
+  package let isFactored: Bool
+  let places: [String: Place]
 
-  private struct Place: Sendable {
+  struct Place: Sendable {
     let shard: Int
     let type: String
     let shape: [Int]
@@ -55,14 +58,17 @@ package struct Checkpoint: Sendable {
     self.folder = folder
     gguf = nil
     configuration = try Configuration(path: folder + "/config.json")
-    if FileManager.default.fileExists(atPath: folder + "/model.safetensors") {
-      (shards, places) = try Self.singleFile(folder + "/model.safetensors")
-    } else if FileManager.default.fileExists(atPath: folder + "/model.safetensors.index.json") {
-      (shards, places) = try Self.shardedFiles(folder, index: folder + "/model.safetensors.index.json")
+    isFactored = try FactoredFormat.isUsed(by: configuration)
+    let stem = isFactored ? FactoredFormat.fileStem : SafetensorsWriter.fileStem
+    let (file, index) = (stem + ".safetensors", SafetensorsWriter.indexName(stem: stem))
+    if FileManager.default.fileExists(atPath: folder + "/" + file) {
+      (shards, places) = try Self.singleFile(folder + "/" + file)
+    } else if FileManager.default.fileExists(atPath: folder + "/" + index) {
+      (shards, places) = try Self.shardedFiles(folder, index: folder + "/" + index)
     } else {
       throw CheckpointError(
         .notACheckpoint, file: folder,
-        "neither model.safetensors nor model.safetensors.index.json in it; convert other weight files to safetensors first"
+        "neither \(file) nor \(index) in it; convert other weight files to safetensors first"
       )
     }
   }
@@ -72,6 +78,7 @@ package struct Checkpoint: Sendable {
     let parts = try GGUFParts(path: path)
     folder = path
     gguf = parts
+    isFactored = false
     // Its metadata, until an architecture translates it.
     configuration = Configuration(file: path, json: .object([]))
     shards = parts.files.map(\.file)
@@ -99,6 +106,7 @@ package struct Checkpoint: Sendable {
   /// The same checkpoint with another configuration: that of a GGUF file, as an architecture understands its metadata.
   package init(_ checkpoint: Checkpoint, configuration: Configuration) {
     (folder, gguf, shards, places) = (checkpoint.folder, checkpoint.gguf, checkpoint.shards, checkpoint.places)
+    isFactored = checkpoint.isFactored
     self.configuration = configuration
   }
 
@@ -161,9 +169,12 @@ package struct Checkpoint: Sendable {
 
   package var parameterCount: Int { places.values.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
+  /// A matrix as it is stored, or made of the two factors that are.
+  ///
   /// - Throws: `CheckpointError` if the tensor is not there, or has another shape than the reference says or a type that
   ///   cannot be computed with.
   package func matrix(_ reference: TensorReference) throws(CheckpointError) -> StoredMatrix {
+    if let factors = try factors(of: reference) { return StoredMatrix(factors) }
     let place = try location(of: reference)
     return StoredMatrix(
       type: place.type, rows: reference.rows, columns: reference.columns,
@@ -209,17 +220,35 @@ package struct Checkpoint: Sendable {
 
   /// Says where a tensor is, for messages about its contents.
   package func error(_ code: CheckpointError.Code, tensor name: String, _ problem: String) -> CheckpointError {
-    guard let place = places[name] else { return CheckpointError(code, file: folder, tensor: name, problem) }
+    let stored = places[name] == nil && isFactored ? FactoredFormat.leftName(of: name) ?? name : name
+    guard let place = places[stored] else { return CheckpointError(code, file: folder, tensor: name, problem) }
     return CheckpointError(
       code, file: shards[place.shard].path, tensor: name, offset: place.bytes.lowerBound, problem)
+  }
+
+  /// Whether another checkpoint has a tensor of this name, of the same type, shape and bytes.
+  package func holdsSame(_ name: String, as other: Checkpoint) -> Bool {
+    guard let (own, its) = places[name].flatMap({ own in other.places[name].map { (own, $0) } }), own.type == its.type,
+      own.shape == its.shape, own.bytes.count == its.bytes.count
+    else { return false }
+    defer {
+      release(name)
+      other.release(name)
+    }
+    return shards[own.shard].region(own.bytes).withBytes { bytes in
+      other.shards[its.shard].region(its.bytes).withBytes { others in
+        guard let own = bytes.baseAddress, let its = others.baseAddress else { return true }
+        return memcmp(own, its, bytes.count) == 0
+      }
+    }
   }
 
   // MARK: Memory
 
   /// Gives back the memory of a tensor's mapped pages, for those who read a checkpoint from one end to the other.
   package func release(_ name: String) {
-    guard let place = places[name] else { return }
-    shards[place.shard].release(place.bytes)
+    let names = [name] + [FactoredFormat.leftName(of: name), FactoredFormat.rightName(of: name)].compactMap(\.self)
+    for place in names.compactMap({ places[$0] }) { shards[place.shard].release(place.bytes) }
   }
 
   /// Gives back the memory of all mapped pages.

@@ -5,11 +5,12 @@ package import Tensors
 /// Writes a copy of a checkpoint in which some matrices are replaced by others of the same shape and type.
 ///
 /// Shards keep their layout and headers, and every byte outside the replaced matrices; all other files of the folder are
-/// copied. Of a model in GGUF, its file or parts are copied, to a file. The copy is made under a temporary name beside the
+/// copied. Where matrices are stored as factors, or no longer are, files are laid out anew. Of a model in GGUF, its file or parts are copied, to a file. The copy is made under a temporary name beside the
 /// target, synced, and renamed when it is whole.
 package struct CheckpointCopy {
   private let checkpoint: Checkpoint
   private let place: Place
+  private let form: MatrixForm
 
   private enum Place {
     case folder(FolderReplacement)
@@ -20,24 +21,35 @@ package struct CheckpointCopy {
   /// Checks, before any work, that the target may be written.
   ///
   /// - Parameters:
+  ///   - form: How the copy's matrices are stored; in GGUF always dense.
   ///   - replacesExisting: Whether an earlier copy may be replaced. Nothing else ever is: the target must be a checkpoint
   ///     and hold no file that the original does not have.
   ///   - precious: What the caller still needs or has just written: the target must neither be nor hold it.
   ///   - isOwn: Of the path of a file that the original does not have: whether an earlier copy added it.
   package init(
-    of checkpoint: Checkpoint, to target: String, replacesExisting: Bool, sparing precious: [String] = [],
-    recognizing isOwn: @escaping (String) -> Bool = { _ in false }
+    of checkpoint: Checkpoint, to target: String, as form: MatrixForm = .dense, replacesExisting: Bool,
+    sparing precious: [String] = [], recognizing isOwn: @escaping (String) -> Bool = { _ in false }
   ) throws(CheckpointError) {
     self.checkpoint = checkpoint
+    self.form = form
     if let parts = checkpoint.gguf {
       place = .gguf(try GGUFCopy(of: parts, to: target, replacesExisting: replacesExisting, sparing: precious))
       return
     }
     let folder = checkpoint.folder
+    let rewrites = Self.rewrites(checkpoint, as: form)
     place = .folder(
       try FolderReplacement(
         of: target, replacesExisting: replacesExisting, sources: [folder], precious: precious,
-        mayReplace: { FileManager.default.fileExists(atPath: folder + "/" + $0) || isOwn(target + "/" + $0) }))
+        mayReplace: {
+          FileManager.default.fileExists(atPath: folder + "/" + $0) || isOwn(target + "/" + $0)
+            || rewrites && RewrittenTensors.mayBeOwn($0)
+        }))
+  }
+
+  /// Whether the copy's tensors are others than the original's.
+  private static func rewrites(_ checkpoint: Checkpoint, as form: MatrixForm) -> Bool {
+    form == .factored || checkpoint.isFactored
   }
 
   /// - Parameters:
@@ -60,13 +72,20 @@ package struct CheckpointCopy {
         },
         progress: progress)
     case .folder(let replacement):
+      let rewritten =
+        Self.rewrites(checkpoint, as: form)
+        ? try RewrittenTensors(checkpoint, replacing: replacements, as: form) : nil
+      let replacedFiles = rewritten?.replacedFiles ?? Set(checkpoint.shards.map { fileName($0.path) })
       try replacement.perform { folder in
-        try copyFolder(
-          checkpoint.folder, to: folder, skipping: Set(checkpoint.shards.map { fileName($0.path) }).union(texts.keys))
+        try copyFolder(checkpoint.folder, to: folder, skipping: replacedFiles.union(texts.keys))
         for (name, text) in texts.sorted(by: { $0.key < $1.key }) {
           try AtomicFile.write(text, to: folder + "/" + name)
         }
-        try copyShards(to: folder, replacing: replacements, progress: progress)
+        if let rewritten {
+          try rewritten.write(to: folder, progress: progress)
+        } else {
+          try copyShards(to: folder, replacing: replacements, progress: progress)
+        }
       }
     }
   }

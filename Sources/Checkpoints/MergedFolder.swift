@@ -19,14 +19,10 @@ package struct MergedFolder {
     _ target: String, replacesExisting: Bool, parents: [String], precious: [String], tokenizerFrom source: String?
   ) throws(CheckpointError) {
     self.source = source
-    let known = Set(Self.copied + ["config.json", "README.md", SafetensorsWriter.indexName])
+    let known = Set(Self.copied + ["config.json", "README.md"])
     place = try FolderReplacement(
       of: target, replacesExisting: replacesExisting, sources: parents, precious: precious,
-      mayReplace: { known.contains($0) || Self.isWeightFile($0) })
-  }
-
-  private static func isWeightFile(_ name: String) -> Bool {
-    name.hasPrefix("model") && name.hasSuffix(".safetensors")
+      mayReplace: { known.contains($0) || SafetensorsWriter.isOwn($0) })
   }
 
   /// Copies the tokenizer, lets the body write the rest, and puts the folder in its place.

@@ -11,16 +11,22 @@ package import Tensors
 package final class SafetensorsWriter {
   package struct Tensor: Sendable {
     package let name: String
-    package let type: ElementType
+    /// As the format names it.
+    package let type: String
     package let shape: [Int]
+    package let byteCount: Int
 
     package init(name: String, type: ElementType, shape: [Int]) {
+      self.init(name: name, type: type.rawValue, shape: shape, byteCount: type.byteCount(of: shape.reduce(1, *)))
+    }
+
+    /// A tensor of any of the format's types.
+    init(name: String, type: String, shape: [Int], byteCount: Int) {
       self.name = name
       self.type = type
       self.shape = shape
+      self.byteCount = byteCount
     }
-
-    package var byteCount: Int { type.byteCount(of: shape.reduce(1, *)) }
   }
 
   /// In the order in which their bytes are to be appended: the names', byte by byte.
@@ -28,6 +34,7 @@ package final class SafetensorsWriter {
   /// The tensors of each file.
   private let shards: [Range<Int>]
   private let folder: String
+  private let stem: String
   private var descriptor: Int32 = -1
   private var shard = -1
   private var position = 0
@@ -38,12 +45,14 @@ package final class SafetensorsWriter {
   /// - Parameters:
   ///   - folder: An existing folder, not yet holding the files.
   ///   - shardSize: Bytes of tensors that a file may hold; a tensor that is larger has a file of its own.
-  package init(_ tensors: [Tensor], to folder: String, shardSize: Int) {
+  ///   - stem: What the names of the files begin with.
+  package init(_ tensors: [Tensor], to folder: String, shardSize: Int, stem: String = fileStem) {
     let sorted = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     precondition(zip(sorted, sorted.dropFirst()).allSatisfy { $0.name != $1.name }, "two tensors of one name")
     self.tensors = sorted
     self.shards = Self.shards(sorted, limit: shardSize)
     self.folder = folder
+    self.stem = stem
   }
 
   private static func shards(_ tensors: [Tensor], limit: Int) -> [Range<Int>] {
@@ -63,16 +72,23 @@ package final class SafetensorsWriter {
     if descriptor >= 0 { close(descriptor) }
   }
 
-  package static let indexName = "model.safetensors.index.json"
+  package static let fileStem = "model"
+
+  package static func indexName(stem: String = fileStem) -> String { stem + ".safetensors.index.json" }
 
   /// The files with tensors: model.safetensors, or model-00001-of-00003.safetensors and so on.
-  package static func fileNames(shardCount: Int) -> [String] {
+  package static func fileNames(shardCount: Int, stem: String = fileStem) -> [String] {
     func digits(_ number: Int) -> String { String(String(100_000 + number).dropFirst()) }
-    if shardCount == 1 { return ["model.safetensors"] }
-    return (1...shardCount).map { "model-\(digits($0))-of-\(digits(shardCount)).safetensors" }
+    if shardCount == 1 { return ["\(stem).safetensors"] }
+    return (1...shardCount).map { "\(stem)-\(digits($0))-of-\(digits(shardCount)).safetensors" }
   }
 
-  package var fileNames: [String] { Self.fileNames(shardCount: shards.count) }
+  /// Whether a file may be one of a checkpoint's weights, or their index.
+  static func isOwn(_ name: String, stem: String = fileStem) -> Bool {
+    name == indexName(stem: stem) || name.hasPrefix(stem) && name.hasSuffix(".safetensors")
+  }
+
+  package var fileNames: [String] { Self.fileNames(shardCount: shards.count, stem: stem) }
 
   package var byteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
 
@@ -92,9 +108,13 @@ package final class SafetensorsWriter {
 
   /// Appends rows of a matrix, or all of it, as they are stored.
   package func append(_ matrix: StoredMatrix, of name: String) throws(CheckpointError) {
-    precondition(current < tensors.count && tensors[current].type == matrix.type, "\(name) has another type")
+    precondition(current < tensors.count && tensors[current].type == matrix.type.rawValue, "\(name) has another type")
+    try append(matrix.region, of: name)
+  }
+
+  func append(_ region: any ByteRegion, of name: String) throws(CheckpointError) {
     var problem: CheckpointError?
-    matrix.region.withBytes { bytes in
+    region.withBytes { bytes in
       do throws(CheckpointError) { try append(bytes, of: name) } catch { problem = error }
     }
     if let problem { throw problem }
@@ -113,7 +133,7 @@ package final class SafetensorsWriter {
       JSON.Member(key: "metadata", value: .object([JSON.Member(key: "total_size", value: .integer(byteCount))])),
       JSON.Member(key: "weight_map", value: .object(map)),
     ])
-    try AtomicFile.write(index.indented + "\n", to: folder + "/" + Self.indexName)
+    try AtomicFile.write(index.indented + "\n", to: folder + "/" + Self.indexName(stem: stem))
   }
 
   // MARK: Files
@@ -156,7 +176,7 @@ package final class SafetensorsWriter {
         JSON.Member(
           key: tensor.name,
           value: .object([
-            JSON.Member(key: "dtype", value: .string(tensor.type.rawValue)),
+            JSON.Member(key: "dtype", value: .string(tensor.type)),
             JSON.Member(key: "shape", value: .array(tensor.shape.map { .integer($0) })),
             JSON.Member(key: "data_offsets", value: .array([.integer(offset), .integer(end)])),
           ])))

@@ -13,6 +13,8 @@ package struct TensorReference: Sendable, Hashable {
 
   package var rows: Int { storedRows.count }
   package var columns: Int { shape.last ?? 0 }
+  /// Whether this is all of a tensor of two dimensions.
+  package var isWholeMatrix: Bool { shape.count == 2 && rows == shape[0] }
 
   /// A whole tensor of two dimensions.
   package init(name: String, rows: Int, columns: Int) {

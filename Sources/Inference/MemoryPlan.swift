@@ -113,13 +113,14 @@ extension Model {
     let hidden = configuration.hiddenSize
     let width = configuration.queryWidth + 2 * configuration.keyValueWidth
     // Projections decoded, then packed; the output matrix packed.
-    let attention = float * hidden * (2 * width + configuration.queryWidth)
+    let made = layout.layers.flatMap { [$0.query, $0.key, $0.value, $0.output] }.map(productBytes).max() ?? 0
+    let attention = float * hidden * (2 * width + configuration.queryWidth) + made
     let attentionTokens = ForwardPass.groupTokens + window
     let attentionScratch = attentionTokens * (2 * hidden + width + configuration.queryWidth)
     let expert =
       everyExpert.map { expert in
         let block = min(channels, expert.gate.rows)
-        return float * 3 * block * hidden + bytes(expert.down) + bytes(expert.gate) / max(1, expert.gate.rows) * block
+        return float * 3 * block * hidden + bytes(expert.down) + bytes(expert.gate, rows: block)
       }.max() ?? 0
     let expertScratch = FeedForward.block * 2 * min(channels, widestHidden)
     let vocabulary = float * VocabularyHead.vocabularyBlock * hidden
@@ -128,8 +129,16 @@ extension Model {
       + Parallelism.threads * float * max(attentionScratch, expertScratch, vocabularyScratch)
   }
 
-  /// Of a tensor as it is stored.
-  private func bytes(_ reference: TensorReference) -> Int {
-    ((try? stored(reference))?.region.byteCount) ?? 0
+  /// Of some rows of a tensor as it is stored, or of all; one that is made of factors is made whole.
+  private func bytes(_ reference: TensorReference, rows: Int? = nil) -> Int {
+    let made = productBytes(reference)
+    if made > 0 { return made }
+    let all = ((try? stored(reference))?.region.byteCount) ?? 0
+    return rows.map { all / max(1, reference.rows) * $0 } ?? all
+  }
+
+  /// What making a tensor of its factors takes; nothing where it is stored as it is.
+  private func productBytes(_ reference: TensorReference) -> Int {
+    (try? stored(reference))?.factors?.productByteCount ?? 0
   }
 }

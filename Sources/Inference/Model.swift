@@ -160,11 +160,10 @@ package struct Model: Sendable {
     }
   }
 
-  /// Some rows and columns of a tensor in float64.
+  /// Some rows and columns, in float64, of a tensor that the caller holds.
   package func doubles(
-    _ reference: TensorReference, rows: Range<Int>, columns: Range<Int>
+    of stored: StoredMatrix, at reference: TensorReference, rows: Range<Int>, columns: Range<Int>
   ) throws(CheckpointError) -> DoubleMatrix {
-    let stored = try stored(reference)
     do throws(StoredMatrix.NotFinite) { return try stored.doubles(rows: rows, columns: columns) } catch {
       throw notFinite(reference)
     }

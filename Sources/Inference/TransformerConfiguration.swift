@@ -100,7 +100,7 @@ package struct TransformerConfiguration: Sendable {
       if key == "attention_bias", options.computesAttentionBias { continue }
       throw file.error(.unsupported, "\"\(key)\" is not supported for this architecture")
     }
-    if let quantization = file["quantization_config"] {
+    if let quantization = file["quantization_config"], try !FactoredFormat.isUsed(by: file) {
       let method = quantization["quant_method"]?.string ?? "unknown"
       throw file.error(.unsupported, "its weights are quantised (\(method)); use the original checkpoint")
     }

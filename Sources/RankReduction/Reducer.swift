@@ -57,6 +57,24 @@ package struct Reducer: Sendable {
     if let base { _ = try baseReference(site, in: base) }
   }
 
+  /// - Throws: `ReductionError` for reductions of the other kind, and ranks that their matrices do not have.
+  package func check(_ reductions: [Reduction]) throws(ReductionError) {
+    for reduction in reductions {
+      guard reduction.kind == kind else {
+        throw ReductionError(
+          kind == .delta
+            ? "\(reduction.site) is reduced by itself in the plan: apply it without a base"
+            : "\(reduction.site) is reduced relative to a base in the plan: give it with --base")
+      }
+      try check(reduction.site)
+      guard (0...fullRank(of: reduction.site)).contains(reduction.rank) else {
+        throw ReductionError(
+          "\(reduction.site): rank \(reduction.rank) is not from 0 to the full rank \(fullRank(of: reduction.site)) of the matrix"
+        )
+      }
+    }
+  }
+
   package func fullRank(of site: Site) -> Int {
     let reference = model.reference(of: site)
     return min(reference.rows, reference.columns)
@@ -66,10 +84,10 @@ package struct Reducer: Sendable {
   private static let largeRank = 1024
 
   package func decompose(_ site: Site) throws -> SiteDecomposition {
-    let baseNumbers = try base.map { StoredNumbers(model: $0, reference: try baseReference(site, in: $0)) }
+    let baseNumbers = try base.map { try StoredNumbers(model: $0, reference: try baseReference(site, in: $0)) }
     func decomposition() throws -> SiteDecomposition {
       try SiteDecomposition(
-        site: site, kind: kind, stored: StoredNumbers(model: model, reference: model.reference(of: site)),
+        site: site, kind: kind, stored: try StoredNumbers(model: model, reference: model.reference(of: site)),
         base: baseNumbers, controlSeed: isControl ? seed(of: site) : nil)
     }
     return fullRank(of: site) < Self.largeRank ? try decomposition() : try Parallelism.wholeMachine(decomposition)
@@ -117,32 +135,31 @@ package struct Reducer: Sendable {
 
   /// - Parameters:
   ///   - type: What the matrices are rounded to; nil for the types that the checkpoint stores.
+  ///   - factored: Whether matrices are made of two factors where these hold fewer numbers.
   ///   - scratchFolder: Where the matrices are put aside on disk until they are used; nil to have them in memory.
   package func reduced(
-    _ reductions: [Reduction], type: ElementType? = nil, scratchFolder: String? = nil,
+    _ reductions: [Reduction], type: ElementType? = nil, factored: Bool = false, scratchFolder: String? = nil,
     progress: (Int) -> Void = { _ in }
   ) throws -> [(site: Site, matrix: StoredMatrix)] {
-    for reduction in reductions {
-      guard reduction.kind == kind else {
-        throw ReductionError(
-          kind == .delta
-            ? "\(reduction.site) is reduced by itself in the plan: apply it without a base"
-            : "\(reduction.site) is reduced relative to a base in the plan: give it with --base")
-      }
-      try check(reduction.site)
-      guard (0...fullRank(of: reduction.site)).contains(reduction.rank) else {
-        throw ReductionError(
-          "\(reduction.site): rank \(reduction.rank) is not from 0 to the full rank \(fullRank(of: reduction.site)) of the matrix"
-        )
-      }
-    }
+    try check(reductions)
     var result: [(site: Site, matrix: StoredMatrix)] = []
     for (reduction, decomposition) in zip(reductions, decompositions(of: reductions.map(\.site))) {
-      let matrix = try decomposition.get().reduced(to: reduction.rank, type: type)
+      let matrix =
+        factored && canBeFactored(reduction)
+        ? StoredMatrix(try decomposition.get().factors(along: 0..<reduction.rank, type: type))
+        : try decomposition.get().reduced(to: reduction.rank, type: type)
       result.append((reduction.site, try scratchFolder.map { try matrix.aside(in: $0) } ?? matrix))
       progress(result.count)
     }
     return result
+  }
+
+  /// Whether a reduced matrix can be two factors and is smaller so: a tensor of its own, not rows of a larger one, of low
+  /// rank itself, not added to a base.
+  package func canBeFactored(_ reduction: Reduction) -> Bool {
+    let reference = model.reference(of: reduction.site)
+    return reduction.kind == .weights && reference.isWholeMatrix
+      && LowRankFactors.saveNumbers(rank: reduction.rank, rows: reference.rows, columns: reference.columns)
   }
 }
 
@@ -191,7 +208,7 @@ package struct SiteDecomposition: Sendable {
   /// W_r, or W_base + (W − W_base)_r, rounded to a type, or to the one that the checkpoint stores: then, at full rank, the
   /// very bytes of W.
   package func reduced(to rank: Int, type: ElementType? = nil) throws -> StoredMatrix {
-    let original = try stored.matrix
+    let original = stored.matrix
     let type = type ?? original.type
     if rank == fullRank, type == original.type { return original }
     defer {
@@ -210,11 +227,42 @@ package struct SiteDecomposition: Sendable {
       return base + decomposition.truncated(weights - base, rank: rank)
     }
   }
+
+  /// What some directions add to the matrix that was decomposed, W or W − W_base, as U √σ · √σ Vᵀ; times a sign.
+  package func factors(along range: Range<Int>, sign: Double = 1, type: ElementType? = nil) throws -> LowRankFactors {
+    defer {
+      stored.release()
+      base?.release()
+    }
+    let (rows, columns) = (decomposition.rows, decomposition.columns)
+    let isTall = rows >= columns
+    let type = type ?? stored.matrix.type
+    let long = try StoredMatrix(
+      type: type, rows: isTall ? rows : range.count, columns: isTall ? range.count : columns,
+      parts: SingularValueDecomposition.parts(rows: rows, columns: columns)
+    ) { part in
+      let weights = try stored.part(part)
+      let matrix = try base.map { weights - (try $0.part(part)) } ?? weights
+      return decomposition.longFactor(of: matrix, along: range)
+    }
+    let short = decomposition.shortFactor(along: range)
+    let signed = DoubleMatrix(rows: short.rows, columns: short.columns, elements: short.elements.map { sign * $0 })
+    let other = StoredMatrix(rounding: signed, to: type)
+    return LowRankFactors(left: isTall ? long : other, right: isTall ? other : long)
+  }
+}
+
+extension LowRankFactors {
+  /// The same bytes on disk instead of in memory.
+  package func aside(in folder: String) throws -> LowRankFactors {
+    LowRankFactors(left: try left.aside(in: folder), right: try right.aside(in: folder))
+  }
 }
 
 extension StoredMatrix {
-  /// The same bytes on disk instead of in memory.
+  /// The same bytes on disk instead of in memory; of a matrix made of factors, theirs.
   package func aside(in folder: String) throws -> StoredMatrix {
+    if let factors { return StoredMatrix(try factors.aside(in: folder)) }
     let file = try region.withBytes { try MappedFile(bytes: $0, asideIn: folder) }
     return StoredMatrix(type: type, rows: rows, columns: columns, region: file.region(0..<file.byteCount))
   }
@@ -224,16 +272,22 @@ extension StoredMatrix {
 struct StoredNumbers: Sendable {
   let model: Model
   let reference: TensorReference
+  let matrix: StoredMatrix
 
-  var matrix: StoredMatrix { get throws { try model.stored(reference) } }
+  init(model: Model, reference: TensorReference) throws {
+    self.model = model
+    self.reference = reference
+    matrix = try model.stored(reference)
+  }
 
   /// Gives back the memory of its pages: it is not needed again soon.
-  func release() { (try? matrix)?.release(rows: 0..<reference.rows) }
+  func release() { matrix.release(rows: 0..<reference.rows) }
 
   /// Some of a tall matrix's rows, or of a wide one's columns.
   func part(_ range: Range<Int>) throws -> DoubleMatrix {
     let isTall = reference.rows >= reference.columns
     return try model.doubles(
-      reference, rows: isTall ? range : 0..<reference.rows, columns: isTall ? 0..<reference.columns : range)
+      of: matrix, at: reference, rows: isTall ? range : 0..<reference.rows,
+      columns: isTall ? 0..<reference.columns : range)
   }
 }

@@ -41,6 +41,13 @@ package struct ModelOverview: Encodable {
     let rows: Int
     let columns: Int
     let type: String
+    /// Of a matrix that is stored as two factors.
+    let factorRank: Int?
+
+    private enum CodingKeys: String, CodingKey {
+      case tensor, layer, expert, role, rows, columns, type
+      case factorRank = "factor_rank"
+    }
   }
 
   /// - Parameter tokenizer: A few words on it.
@@ -67,7 +74,7 @@ package struct ModelOverview: Encodable {
     ropeBase = configuration.rotary.base
     ropeScaling = Self.name(configuration.rotary.scaling)
     parameters = checkpoint.parameterCount
-    activeParameters = parameters - Self.idleParameters(loaded)
+    activeParameters = parameters - (try Self.idleParameters(loaded))
     bytes = checkpoint.byteCount
     shards = checkpoint.fileCount
     fingerprint = checkpoint.fingerprint.description
@@ -77,18 +84,21 @@ package struct ModelOverview: Encodable {
       let stored = try loaded.stored(loaded.reference(of: site))
       return Row(
         tensor: loaded.reference(of: site).name, layer: site.layer, expert: site.expert, role: site.role.rawValue,
-        rows: stored.rows, columns: stored.columns, type: stored.type.rawValue)
+        rows: stored.rows, columns: stored.columns, type: stored.type.rawValue, factorRank: stored.factors?.rank)
     }
     types = sites.reduce(into: [:]) { $0[$1.type, default: 0] += 1 }
   }
 
-  /// Of the experts that a token does not go to.
-  private static func idleParameters(_ loaded: Model) -> Int {
+  /// Of the experts that a token does not go to, which may be of different sizes: of as many of the mean one.
+  private static func idleParameters(_ loaded: Model) throws -> Int {
     guard let mixture = loaded.configuration.mixture else { return 0 }
-    return loaded.layout.layers.reduce(0) { sum, layer in
-      guard layer.router != nil, let expert = layer.experts.first else { return sum }
-      let count = [expert.gate, expert.up, expert.down].reduce(0) { $0 + $1.rows * $1.columns }
-      return sum + count * (layer.experts.count - mixture.expertsPerToken)
+    return try loaded.layout.layers.reduce(0) { sum, layer in
+      guard layer.router != nil, !layer.experts.isEmpty else { return sum }
+      let count = try layer.experts.flatMap { [$0.gate, $0.up, $0.down] }.reduce(0) { sum, reference in
+        let stored = try loaded.stored(reference)
+        return sum + (stored.factors.map { $0.rank * ($0.rows + $0.columns) } ?? stored.rows * stored.columns)
+      }
+      return sum + count / layer.experts.count * (layer.experts.count - mixture.expertsPerToken)
     }
   }
 
@@ -125,6 +135,7 @@ package struct ModelOverview: Encodable {
     let width =
       "\(Numbers.grouped(hiddenSize)), \(Numbers.grouped(intermediateSize)) within \(mixture == nil ? "a layer" : "an expert")"
       + (sharedIntermediateSize.map { ", \(Numbers.grouped($0)) within the shared one" } ?? "")
+    let factored = sites.count { $0.factorRank != nil }
     let entries: [(String, String?)] = [
       ("model", model), ("architecture", architecture), ("fingerprint", fingerprint), ("layers", "\(layers)"),
       ("experts", mixture ?? "none, a dense model"),
@@ -150,6 +161,7 @@ package struct ModelOverview: Encodable {
       (
         "weights",
         "\(types.keys.sorted().joined(separator: ", ")), \(Numbers.bytes(bytes)) in \(shards) \(shards == 1 ? "file" : "files")"
+          + (factored > 0 ? ", \(Numbers.grouped(factored)) matrices as two factors" : "")
       ), ("matrices", siteSummary),
     ]
     return entries.compactMap { name, value in
@@ -171,7 +183,7 @@ package struct ModelOverview: Encodable {
     for site in sites {
       table.append([
         site.tensor, "\(site.layer)", site.expert.map(String.init) ?? "–", site.role, "\(site.rows)", "\(site.columns)",
-        site.type,
+        site.type + (site.factorRank.map { ", factors of rank \($0)" } ?? ""),
       ])
     }
     return table.plain + "\n"

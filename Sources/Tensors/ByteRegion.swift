@@ -7,11 +7,15 @@ package protocol ByteRegion: Sendable {
   func release(_ range: Range<Int>)
   /// Asks for all bytes to be read, if they are in a file; returns at once.
   func readAhead()
+  /// Makes the bytes on all workers, where they are made only when they are asked for. To be called before workers ask for
+  /// them, each of which would wait for the one that comes first.
+  func prepare()
 }
 
 extension ByteRegion {
   package func release(_ range: Range<Int>) {}
   package func readAhead() {}
+  package func prepare() {}
 }
 
 /// Bytes in memory.

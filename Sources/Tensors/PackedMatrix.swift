@@ -53,6 +53,7 @@ package struct PackedMatrix: @unchecked Sendable {
     precondition(range.lowerBound >= 0 && range.upperBound <= stored.rows, "rows outside the matrix")
     precondition(part.lowerBound >= 0 && part.upperBound <= stored.columns, "columns outside the matrix")
     self.init(rows: range.count, columns: part.count, precision: precision)
+    stored.region.prepare()
     let packed = self
     let finite = Parallelism.map(blocks) { block in
       Profile.measure(.packing) { packed.pack(stored, rows: range, from: part.lowerBound, block: block) }

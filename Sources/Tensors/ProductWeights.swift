@@ -29,6 +29,12 @@ package func multiply(_ a: Matrix, transposed b: ProductWeights, adding: Bool = 
 private func multiply(_ a: Matrix, transposed b: StoredMatrix, into target: Matrix) {
   precondition(a.columns == b.columns, "inner dimensions \(a.columns) and \(b.columns) differ")
   precondition(target.rows == a.rows && target.columns == b.rows, "the product does not fit its target")
+  if let factors = b.factors {
+    // a · (left · right)ᵀ = (a · rightᵀ) · leftᵀ: the shorter way, without the matrix itself.
+    let inner = Matrix(rows: a.rows, columns: factors.rank)
+    multiply(a, transposed: factors.right, into: inner)
+    return multiply(inner, transposed: factors.left, into: target)
+  }
   let blocks = Parallelism.blocks(of: b.rows, size: max(1, (1 << 16) / max(1, b.columns)))
   Parallelism.forEach(blocks.count) { index in
     let numbers = Matrix(rows: 1, columns: b.columns)

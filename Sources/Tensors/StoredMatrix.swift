@@ -99,6 +99,7 @@ package struct StoredMatrix: Sendable {
   package func decode(rows range: Range<Int>, into target: Matrix) throws(NotFinite) {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows outside the matrix")
     precondition(target.rows == range.count && target.columns == columns && target.isContiguous)
+    region.prepare()
     let blocks = Parallelism.blocks(of: range.count, size: max(1, 1 << 18 / max(1, columns)))
     let finite = Parallelism.map(blocks) { block in
       expand(
@@ -111,6 +112,7 @@ package struct StoredMatrix: Sendable {
   package func doubles(rows: Range<Int>, columns part: Range<Int>) throws(NotFinite) -> DoubleMatrix {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "rows outside the matrix")
     precondition(part.lowerBound >= 0 && part.upperBound <= columns, "columns outside the matrix")
+    region.prepare()
     var isFinite = true
     let elements = [Double](unsafeUninitializedCapacity: rows.count * part.count) { buffer, count in
       let numbers = Matrix(rows: 1, columns: part.count)
@@ -129,6 +131,7 @@ package struct StoredMatrix: Sendable {
   /// Row i of the result is row indices[i]: how token embeddings are looked up.
   package func decoded(rowsAt indices: [Int32]) throws(NotFinite) -> Matrix {
     precondition(indices.allSatisfy { $0 >= 0 && $0 < rows }, "a row outside the matrix")
+    region.prepare()
     let result = Matrix(unfilled: indices.count, columns: columns)
     let finite = Parallelism.map(Parallelism.blocks(of: indices.count, size: 1024)) { block in
       block.allSatisfy { expand(from: Int(indices[$0]) * columns, count: columns, into: result[rows: $0..<$0 + 1]) }

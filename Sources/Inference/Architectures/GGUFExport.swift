@@ -210,6 +210,7 @@ package struct GGUFExport {
   private func converted(_ source: TensorReference, to type: ElementType) throws(CheckpointError) -> StoredMatrix {
     let stored = try model.stored(source)
     guard stored.type != type else { return stored }
+    stored.region.prepare()
     do {
       // Tall or wide: parts of the longer side, as StoredMatrix makes them.
       let isTall = source.rows >= source.columns

@@ -12,7 +12,8 @@ extension MergedMixture {
 
     /// Keys of dense models that a mixture does not have, and what would lead to other code or another place.
     private static let dropped = [
-      "_name_or_path", "attention_bias", "auto_map", "mlp_bias", "pretraining_tp", "rope_interleaved",
+      "_name_or_path", "attention_bias", "auto_map", "mlp_bias", "pretraining_tp", "quantization_config",
+      "rope_interleaved",
     ]
 
     func configuration(_ family: Family) throws(CheckpointError) -> JSON {

@@ -1,0 +1,118 @@
+internal import FoundationEssentials
+internal import Tensors
+
+/// How a copy's matrices are stored.
+package enum MatrixForm: Sendable {
+  /// Each as it is.
+  case dense
+  /// Those that are made of two factors as these.
+  case factored
+}
+
+/// A copy whose files are laid out anew, since some of its tensors are others than the original's: a matrix became two
+/// factors, or two factors a matrix.
+struct RewrittenTensors {
+  private let checkpoint: Checkpoint
+  private let form: MatrixForm
+  private var tensors: [String: Content] = [:]
+
+  /// A tensor of the copy, with the bytes that it consists of, one after another.
+  private struct Content {
+    let tensor: SafetensorsWriter.Tensor
+    let bytes: [any ByteRegion]
+  }
+
+  init(
+    _ checkpoint: Checkpoint, replacing replacements: [TensorReference: StoredMatrix], as form: MatrixForm
+  ) throws(CheckpointError) {
+    self.checkpoint = checkpoint
+    self.form = form
+    let whole = replacements.filter(\.key.isWholeMatrix)
+    let partial = Dictionary(grouping: replacements.filter { !$0.key.isWholeMatrix }, by: \.key.tensor)
+    for (name, place) in checkpoint.places {
+      let original = checkpoint.shards[place.shard].region(place.bytes)
+      tensors[name] = Content(
+        tensor: .init(name: name, type: place.type, shape: place.shape, byteCount: place.bytes.count),
+        bytes: try Self.patched(original, by: partial[name] ?? [], checkpoint))
+    }
+    for reference in checkpoint.factoredMatrices where whole[reference] == nil {
+      put(try checkpoint.matrix(reference), at: reference)
+    }
+    for (reference, matrix) in whole {
+      // Both say what the original's shape and type are, or why not.
+      let original = try checkpoint.matrix(reference)
+      precondition(
+        (original.type, reference.rows, reference.columns) == (matrix.type, matrix.rows, matrix.columns),
+        "a replacement has another type or shape than its tensor")
+      put(matrix, at: reference)
+    }
+  }
+
+  /// A stored tensor with some of its rows replaced.
+  private static func patched(
+    _ original: MappedRegion, by patches: [(key: TensorReference, value: StoredMatrix)], _ checkpoint: Checkpoint
+  ) throws(CheckpointError) -> [any ByteRegion] {
+    var result: [any ByteRegion] = []
+    var position = original.range.lowerBound
+    for (reference, matrix) in patches.sorted(by: { $0.key.storedRows.lowerBound < $1.key.storedRows.lowerBound }) {
+      let place = try checkpoint.location(of: reference)
+      precondition(
+        place.type == matrix.type && place.bytes.count == matrix.region.byteCount && place.bytes.lowerBound >= position,
+        "a replacement has another type or shape than its rows")
+      result += [original.file.region(position..<place.bytes.lowerBound), matrix.region]
+      position = place.bytes.upperBound
+    }
+    let rest = original.file.region(position..<original.range.upperBound)
+    // A tensor without a number is one piece without a byte.
+    return patches.isEmpty ? [rest] : (result + [rest]).filter { $0.byteCount > 0 }
+  }
+
+  /// A matrix in place of what stands for it in the original.
+  private mutating func put(_ matrix: StoredMatrix, at reference: TensorReference) {
+    let name = reference.tensor
+    let factorNames = [FactoredFormat.leftName(of: name), FactoredFormat.rightName(of: name)].compactMap(\.self)
+    for name in [name] + factorNames { tensors[name] = nil }
+    var parts = [(name, matrix)]
+    if form == .factored, let factors = matrix.factors, factorNames.count == 2 {
+      parts = Array(zip(factorNames, [factors.left, factors.right]))
+    }
+    for (name, matrix) in parts {
+      tensors[name] = Content(
+        tensor: .init(name: name, type: matrix.type, shape: [matrix.rows, matrix.columns]), bytes: [matrix.region])
+    }
+  }
+
+  /// What the files' names begin with.
+  private var stem: String { form == .factored ? FactoredFormat.fileStem : SafetensorsWriter.fileStem }
+
+  /// Writes the tensors, in one file or in files of at most the original's size, and config.json.
+  func write(to folder: String, progress: (Int, Int) -> Void) throws(CheckpointError) {
+    let shards = checkpoint.shards
+    let limit = shards.count == 1 ? Int.max : shards.map(\.byteCount).max() ?? Int.max
+    let writer = SafetensorsWriter(tensors.values.map(\.tensor), to: folder, shardSize: limit, stem: stem)
+    var done = 0
+    for tensor in writer.tensors {
+      for region in tensors[tensor.name]?.bytes ?? [] {
+        try writer.append(region, of: tensor.name)
+        region.release(0..<region.byteCount)
+      }
+      done += tensor.byteCount
+      progress(done, writer.byteCount)
+    }
+    try writer.finish()
+    let configuration = FactoredFormat.configuration(checkpoint.configuration, isFactored: form == .factored)
+    try AtomicFile.write(configuration.indented + "\n", to: folder + "/config.json")
+  }
+
+  /// Of the original, what this writes itself.
+  var replacedFiles: Set<String> {
+    Set(checkpoint.shards.map { fileName($0.path) }).union([
+      "config.json", SafetensorsWriter.indexName(), SafetensorsWriter.indexName(stem: FactoredFormat.fileStem),
+    ])
+  }
+
+  /// Whether a file, by its path in an existing copy's folder, may be one that such a copy consists of.
+  static func mayBeOwn(_ path: String) -> Bool {
+    SafetensorsWriter.isOwn(path) || SafetensorsWriter.isOwn(path, stem: FactoredFormat.fileStem)
+  }
+}

@@ -1,0 +1,120 @@
+internal import Synchronization
+
+/// A matrix (m, n) of rank r as two thin ones of one type: left (m, r) · right (r, n).
+///
+/// The matrix that they stand for is that product, summed in float32 and rounded to their type.
+package struct LowRankFactors: Sendable {
+  package let left: StoredMatrix
+  package let right: StoredMatrix
+
+  package init(left: StoredMatrix, right: StoredMatrix) {
+    precondition(left.columns == right.rows, "factors of ranks \(left.columns) and \(right.rows)")
+    precondition(left.type == right.type && left.type.blockSize == 1, "factors of types that do not fit")
+    self.left = left
+    self.right = right
+  }
+
+  package var rows: Int { left.rows }
+  package var columns: Int { right.columns }
+  package var rank: Int { left.columns }
+  package var byteCount: Int { left.region.byteCount + right.region.byteCount }
+
+  /// Bytes of memory that making the matrix takes, its own among them.
+  package var productByteCount: Int {
+    left.type.byteCount(of: rows * columns) + MemoryLayout<Float>.stride * 2 * rank * columns
+  }
+
+  /// Whether two factors hold fewer numbers than the matrix itself: r (m + n) < m n.
+  package static func saveNumbers(rank: Int, rows: Int, columns: Int) -> Bool {
+    rank <= largestSavingRank(rows: rows, columns: columns)
+  }
+
+  package static func largestSavingRank(rows: Int, columns: Int) -> Int {
+    (rows * columns - 1) / max(1, rows + columns)
+  }
+}
+
+extension StoredMatrix {
+  /// A matrix whose bytes are made from its factors when they are asked for, and again after they were released.
+  package init(_ factors: LowRankFactors) {
+    self.init(
+      type: factors.left.type, rows: factors.rows, columns: factors.columns, region: FactorProduct(factors))
+  }
+
+  /// The factors of a matrix that is made of them.
+  package var factors: LowRankFactors? { (region as? FactorProduct)?.factors }
+}
+
+/// The bytes of left · right. They exist from their first use until they are released, or nobody holds the matrix any more:
+/// a model of such matrices is never dense in memory as a whole.
+final class FactorProduct: ByteRegion {
+  let factors: LowRankFactors
+  /// Numbers that a worker makes at once.
+  private static let partSize = 1 << 18
+
+  private let made = Mutex<(any ByteRegion)?>(nil)
+
+  init(_ factors: LowRankFactors) { self.factors = factors }
+
+  var byteCount: Int { factors.left.type.byteCount(of: factors.rows * factors.columns) }
+
+  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try bytes().withBytes(body)
+  }
+
+  func prepare() { _ = bytes() }
+
+  func release(_ range: Range<Int>) {
+    made.withLock { $0 = nil }
+    for factor in [factors.left, factors.right] { factor.region.release(0..<factor.region.byteCount) }
+  }
+
+  func readAhead() {
+    factors.left.region.readAhead()
+    factors.right.region.readAhead()
+  }
+
+  /// Whoever comes while they are being made waits for them.
+  private func bytes() -> any ByteRegion {
+    made.withLock { made in
+      if let made { return made }
+      let result = product()
+      made = result
+      return result
+    }
+  }
+
+  /// Part by part of the longer side, on all workers. A number that is not finite stays one, for readers to find.
+  private func product() -> any ByteRegion {
+    let (left, rows, columns) = (factors.left, factors.rows, factors.columns)
+    let isTall = rows >= columns
+    let whole = isTall ? packedRight(columns: 0..<columns) : nil
+    do {
+      return try StoredMatrix(
+        type: left.type, rows: rows, columns: columns,
+        parts: Parallelism.blocks(of: max(rows, columns), size: max(64, Self.partSize / max(1, min(rows, columns))))
+      ) { part in
+        let lines = isTall ? part : 0..<rows
+        let numbers = Matrix(rows: lines.count, columns: left.columns)
+        _ = left.expand(
+          from: lines.lowerBound * left.columns, count: lines.count * left.columns, into: numbers)
+        let right = whole ?? packedRight(columns: part)
+        let values = Matrix(rows: lines.count, columns: right.rows)
+        multiply(numbers, transposed: right, into: values)
+        return DoubleMatrix(values)
+      }.region
+    } catch { preconditionFailure("no part of a product fails: \(error)") }
+  }
+
+  /// rightᵀ (n, r), of some of its n, on its way into products.
+  private func packedRight(columns: Range<Int>) -> PackedMatrix {
+    let right = factors.right
+    let transposed = Matrix(rows: columns.count, columns: right.rows)
+    let line = Matrix(rows: 1, columns: columns.count)
+    for row in 0..<right.rows {
+      _ = right.expand(from: row * right.columns + columns.lowerBound, count: columns.count, into: line)
+      for column in 0..<columns.count { transposed.base[column * right.rows + row] = line.base[column] }
+    }
+    return PackedMatrix(transposed)
+  }
+}
