@@ -7,7 +7,17 @@ internal import Glibc
 /// Nothing is ever lost to it: not a folder that the new one is made from, nor one that the caller still needs, nor any
 /// file that does not belong to an earlier checkpoint of the same making.
 struct FolderReplacement {
+  /// What an existing target must be to be replaced.
+  struct Kind {
+    /// "a checkpoint"
+    let words: String
+    let isFolder: (String) -> Bool
+
+    static var checkpoint: Kind { Kind(words: "a checkpoint") { (try? Checkpoint(folder: $0)) != nil } }
+  }
+
   let target: String
+  private let kind: Kind
   private let replacesExisting: Bool
   /// Folders that the new one is made from: the target is none of them, nor inside one, nor around one.
   private let sources: [String]
@@ -18,11 +28,12 @@ struct FolderReplacement {
 
   /// Checks, before any work, that the target may be written.
   init(
-    of target: String, replacesExisting: Bool, sources: [String], precious: [String],
+    of target: String, kind: Kind = .checkpoint, replacesExisting: Bool, sources: [String], precious: [String],
     mayReplace: @escaping (String) -> Bool
   ) throws(CheckpointError) {
     guard !target.isEmpty else { throw CheckpointError(.unwritable, file: "\"\"", "the name of a folder is needed") }
     self.target = absolutePath(target)
+    self.kind = kind
     self.replacesExisting = replacesExisting
     self.sources = sources
     self.precious = precious
@@ -45,8 +56,8 @@ struct FolderReplacement {
     guard replacesExisting else {
       throw CheckpointError(.exists, file: target, "exists already; give another folder, or --force to replace it")
     }
-    guard (try? Checkpoint(folder: target)) != nil else {
-      throw CheckpointError(.exists, file: target, "exists and is not a checkpoint, so it is not replaced")
+    guard kind.isFolder(target) else {
+      throw CheckpointError(.exists, file: target, "exists and is not \(kind.words), so it is not replaced")
     }
     if let stranger = firstStranger(in: "") {
       throw CheckpointError(
