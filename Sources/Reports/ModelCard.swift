@@ -11,6 +11,9 @@ package struct ModelCard {
   private let fingerprint: String
   private let plan: Plan
   private let report: JSONReport?
+  private let form: Form
+  /// The model that an adapter is for: the original, or its base.
+  package let adapted: String
 
   private static let begin = "<!-- laser: begin -->"
   private static let end = "<!-- laser: end -->"
@@ -19,18 +22,27 @@ package struct ModelCard {
   ///   - modelFolder: Of the original.
   ///   - fingerprint: Of the original, which need not be the model that the plan was found on.
   ///   - planFile: Scores come from report.json beside it, if that is of the same plan.
-  package init(modelFolder: String, fingerprint: String, planFile: String) throws {
+  ///   - baseFolder: Of the base, if not where the plan says.
+  package init(
+    modelFolder: String, fingerprint: String, planFile: String, baseFolder: String? = nil, form: Form = .checkpoint
+  ) throws {
     let plan = try Plan(file: planFile)
     let folder = planFile.lastIndex(of: "/").map { String(planFile[..<$0]) } ?? "."
     let report = FileManager.default.contents(atPath: folder + "/report.json")
       .flatMap { try? JSONDecoder().decode(JSONReport.self, from: $0) }
-    self.init(model: Self.name(ofFolder: modelFolder), fingerprint: fingerprint, plan: plan, report: report)
+    self.init(
+      model: Self.name(ofFolder: modelFolder), fingerprint: fingerprint, plan: plan, report: report,
+      base: (baseFolder ?? plan.base?.path).map(Self.name), form: form)
   }
 
-  package init(model: String, fingerprint: String, plan: Plan, report: JSONReport?) {
+  package init(
+    model: String, fingerprint: String, plan: Plan, report: JSONReport?, base: String? = nil, form: Form = .checkpoint
+  ) {
     self.model = model
     self.fingerprint = fingerprint
     self.plan = plan
+    self.form = form
+    adapted = form == .baseAdapter ? base ?? model : model
     self.report = report.flatMap { fingerprint == plan.model && $0.describes(plan) ? $0 : nil }
   }
 
@@ -55,8 +67,9 @@ package struct ModelCard {
     let (front, body) = FrontMatter.split(existing ?? "# \(Table.escaped(model)), lasered\n")
     var merged = front ?? FrontMatter()
     merged.merge(
-      values: [("base_model_relation", "finetune"), ("library_name", "transformers")],
-      lists: [("base_model", model), ("tags", "laser")])
+      values: [("base_model_relation", form.isAdapter ? "adapter" : "finetune")]
+        + (form.library.map { [("library_name", $0)] } ?? []),
+      lists: [("base_model", adapted), ("tags", "laser")])
     return merged.text + (front == nil ? "\n" : "") + Self.replacingSection(of: body, by: section)
   }
 
@@ -114,11 +127,14 @@ package struct ModelCard {
       ]
     }
     if count > 0 { parts += ["What is left of each matrix's rank, of its full rank:", ranks] }
+    if form == .factored { parts.append(Self.factorsText) }
+    if form.isAdapter { parts.append(Self.adapterText(for: adapted)) }
     var origin = "The original has the fingerprint `\(fingerprint)`"
     if let base, let fingerprint = plan.base?.fingerprint { origin += ", \(base) `\(fingerprint)`" }
     parts += [
       "The same bytes again, from the original and the plan\(fingerprint == plan.model ? "" : " (found on another model)"):",
-      "```\nlaser apply MODEL --plan plan.yaml --out FOLDER\n```", origin + ".",
+      "```\nlaser apply MODEL --plan plan.yaml --out FOLDER\(form.option)\n```",
+      origin + ".",
     ]
     return parts.joined(separator: "\n\n")
   }

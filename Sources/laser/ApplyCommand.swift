@@ -13,9 +13,13 @@ struct ApplyCommand: ParsableCommand {
     discussion: """
       Copies the checkpoint, with the plan's matrices replaced by their reductions in the same type and place. Every other \
       byte of every file is the original's, but for README.md, which gains a section that says what was done. '--to gguf' \
-      writes a GGUF file instead, whatever the original is.
+      writes a GGUF file instead, whatever the original is. '--factored' stores a reduced matrix as two thin ones where that \
+      is smaller: a folder that laser reads, and other programs after it was expanded. '--lora' writes an adapter for the \
+      model instead, of the directions that were dropped: worth it where nearly all are kept. '--lora --for-base' writes \
+      one for the base of a fine-tune, of those that were kept.
 
       Example: laser apply model --plan runs/first/plan.yaml --out model-lasered
+      Example: laser apply model --plan runs/first/plan.yaml --out model-factored --factored
       Example: laser apply model --plan runs/first/plan.yaml --out lasered.gguf --to gguf --type q8_0
       """)
 
@@ -32,6 +36,15 @@ struct ApplyCommand: ParsableCommand {
   var to: WrittenFormat?
 
   @OptionGroup var gguf: GGUFOptions
+
+  @Flag(help: "Store a reduced matrix as two factors where these are smaller.")
+  var factored = false
+
+  @Flag(help: "Write what the reductions change as an adapter for PEFT, where that is smaller.")
+  var lora = false
+
+  @Flag(help: "With --lora: an adapter that makes the base what the model becomes.")
+  var forBase = false
 
   @Option(
     help: ArgumentHelp(
@@ -54,6 +67,11 @@ struct ApplyCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    for (name, isOn) in [("--factored", factored), ("--lora", lora)] where isOn && (to != nil || reducedType != nil) {
+      throw ValidationError("'\(name)' writes a folder of safetensors: leave out '--to' and '--reduced-type'.")
+    }
+    if factored && lora { throw ValidationError("'--factored' writes a checkpoint and '--lora' an adapter: give one.") }
+    if forBase && !lora { throw ValidationError("'--for-base' goes with '--lora'.") }
     guard to == nil else {
       if reducedType != nil {
         throw ValidationError("'--reduced-type' does not go with '--to': all tensors get '--type'.")
@@ -73,30 +91,61 @@ struct ApplyCommand: ParsableCommand {
     if reducedType != nil, checkpoint.gguf == nil {
       throw ReductionError("\(model): '--reduced-type' is for models in GGUF; for others there is '--to gguf --type'")
     }
-    let precious = [self.plan] + (basePath.map { [$0] } ?? [])
-    let file = try to.map { _ in try GGUFOutput(loaded, type: gguf.type, to: out, force: force, sparing: precious) }
-    let copy =
-      try file == nil
-      ? CheckpointCopy(
-        of: checkpoint, to: out, replacesExisting: force, sparing: precious, recognizing: ModelCard.isOwn)
-      : nil
+    if factored { try FactoredOutput.refuseUnfit(plan, checkpoint) }
+    let destination = try destination(of: loaded, base: basePath)
     let baseModel = try basePath.map { try Model(folder: $0) }
     if let baseModel, let expected = plan.base?.fingerprint {
       try refuseOther(baseModel.checkpoint, expected: expected, what: "base")
     }
     let reducer = try Reducer(loaded, base: baseModel)
     let card = try ModelCard(
-      modelFolder: model, fingerprint: checkpoint.fingerprint.description, planFile: self.plan)
+      modelFolder: model, fingerprint: checkpoint.fingerprint.description, planFile: self.plan, baseFolder: basePath,
+      form: cardForm)
     let reductions = try plan.reductions(for: loaded)
-    if let file {
-      try file.write(reducer.applying(reductions), console)
-    } else if let copy {
-      try writeLasered(
-        copy, reducer, reductions, card, as: reducedType?.elementType, scratchFolder: folder(above: out), console)
-    }
-    let result = Result(
+    var result = Result(
       model: model, plan: self.plan, checkpoint: out, reduced: plan.reductions.count, matrices: loaded.sites.count)
+    switch destination {
+    case .gguf(let file):
+      try file.write(reducer.applying(reductions), console)
+    case .copy(let copy):
+      if factored { result.factors = try FactoredOutput(reductions, of: reducer) }
+      try writeLasered(
+        copy, reducer, reductions, card, factored: factored, as: reducedType?.elementType,
+        scratchFolder: folder(above: out), console)
+    case .adapter(let adapter):
+      result.adapter = try AdapterOutput(reductions, of: reducer, for: forBase ? .base : .model)
+        .write(adapter, card: card, scratchFolder: folder(above: out), console)
+    }
     print(json ? try jsonText(result) : result.line, terminator: "")
+  }
+
+  /// Where the result goes, found writable before any work.
+  private enum Destination {
+    case copy(CheckpointCopy)
+    case gguf(GGUFOutput)
+    case adapter(AdapterFolder)
+  }
+
+  private func destination(of model: Model, base: String?) throws -> Destination {
+    let precious = [plan] + (base.map { [$0] } ?? [])
+    if to != nil {
+      return .gguf(try GGUFOutput(model, type: gguf.type, to: out, force: force, sparing: precious))
+    }
+    if lora {
+      return .adapter(
+        try AdapterFolder(
+          out, replacesExisting: force, models: [model.checkpoint.folder], sparing: precious,
+          recognizing: ModelCard.isOwn))
+    }
+    return .copy(
+      try CheckpointCopy(
+        of: model.checkpoint, to: out, as: factored ? .factored : .dense, replacesExisting: force, sparing: precious,
+        recognizing: ModelCard.isOwn))
+  }
+
+  private var cardForm: ModelCard.Form {
+    if lora { return forBase ? .baseAdapter : .adapter }
+    return factored ? .factored : .checkpoint
   }
 
   private struct Result: Encodable {
@@ -105,8 +154,13 @@ struct ApplyCommand: ParsableCommand {
     let checkpoint: String
     let reduced: Int
     let matrices: Int
+    var factors: FactoredOutput?
+    var adapter: AdapterOutput.Result?
 
-    var line: String { "  \(reduced) of \(matrices) matrices reduced. Checkpoint: \(checkpoint)\n" }
+    var line: String {
+      let what = adapter.map { "Adapter (\($0.words))" } ?? "Checkpoint"
+      return "  \(reduced) of \(matrices) matrices reduced. \(what): \(checkpoint)\n" + (factors?.line ?? "")
+    }
   }
 
   private func refuseOther(_ checkpoint: Checkpoint, expected: String, what: String) throws {
@@ -137,9 +191,9 @@ private func folder(above path: String) -> String {
 /// disk in the scratch folder.
 func writeLasered(
   _ copy: CheckpointCopy, _ reducer: Reducer, _ reductions: [Reduction], _ card: ModelCard,
-  as type: ElementType? = nil, scratchFolder: String, _ console: Console
+  factored: Bool = false, as type: ElementType? = nil, scratchFolder: String, _ console: Console
 ) throws {
-  let matrices = try reducer.reduced(reductions, type: type, scratchFolder: scratchFolder) {
+  let matrices = try reducer.reduced(reductions, type: type, factored: factored, scratchFolder: scratchFolder) {
     console.progress("Reducing", Double($0) / Double(reductions.count))
   }
   var replacements: [TensorReference: StoredMatrix] = [:]

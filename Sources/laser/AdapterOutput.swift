@@ -1,0 +1,124 @@
+internal import Checkpoints
+internal import Inference
+internal import RankReduction
+internal import Reports
+internal import Tensors
+
+/// A plan as an adapter for PEFT: for each reduced matrix what was added to it, W_r − W, as two thin factors.
+///
+/// Truncation drops min(m, n) − r directions, which is the adapter's rank: thin only where nearly all are kept. Seen from the
+/// base of a fine-tune, W_r − W_base keeps r directions.
+struct AdapterOutput {
+  private let reducer: Reducer
+  private let reductions: [Reduction]
+  private let side: Side
+
+  /// What the adapter is for.
+  enum Side {
+    case model, base
+  }
+
+  /// - Throws: `ReductionError` if the plan makes no adapter, or one that is no smaller than the matrices.
+  init(_ reductions: [Reduction], of reducer: Reducer, for side: Side) throws {
+    self.reducer = reducer
+    self.side = side
+    try reducer.check(reductions)
+    try Self.refuseUnfit(reductions, of: reducer, for: side)
+    self.reductions = reductions.filter { reduction in
+      !Self.directions(reduction, of: reducer, for: side).isEmpty
+    }
+    guard !self.reductions.isEmpty else {
+      throw ReductionError("the plan changes no matrix, so that an adapter would be empty")
+    }
+    if side == .base { try Self.refuseOtherDifferences(reductions, of: reducer) }
+  }
+
+  /// Which directions the adapter consists of.
+  private static func directions(_ reduction: Reduction, of reducer: Reducer, for side: Side) -> Range<Int> {
+    switch side {
+    case .model: reduction.rank..<max(reduction.rank, reducer.fullRank(of: reduction.site))
+    case .base: 0..<reduction.rank
+    }
+  }
+
+  private static func refuseUnfit(_ reductions: [Reduction], of reducer: Reducer, for side: Side) throws {
+    let model = reducer.model
+    if model.checkpoint.gguf != nil {
+      throw ReductionError(
+        "\(model.checkpoint.folder): an adapter is for a folder with config.json and safetensors, not for GGUF")
+    }
+    if side == .base, reducer.base == nil {
+      throw ReductionError("'--for-base' needs a plan whose reductions are relative to a base")
+    }
+    var tooLarge: [(reduction: Reduction, rank: Int, largest: Int)] = []
+    for reduction in reductions {
+      let reference = model.reference(of: reduction.site)
+      if reduction.site.expert != nil {
+        throw ReductionError(
+          "\(reduction.site): transformers keeps the experts of a layer in one parameter, to which adapters of single "
+            + "experts do not fit; leave out '--lora'")
+      }
+      guard reference.isWholeMatrix, AdapterFolder.module(ofTensor: reference.tensor) != nil else {
+        throw ReductionError(
+          "\(reduction.site): it is rows of \(reference.tensor), no module of its own that an adapter could name; leave "
+            + "out '--lora'")
+      }
+      let rank = directions(reduction, of: reducer, for: side).count
+      let largest = LowRankFactors.largestSavingRank(rows: reference.rows, columns: reference.columns)
+      if rank > largest { tooLarge.append((reduction, rank, largest)) }
+    }
+    guard let first = tooLarge.first else { return }
+    throw ReductionError(
+      "as an adapter, \(tooLarge.count) of \(reductions.count) matrices would be no smaller than themselves: of "
+        + "\(first.reduction.site) \(first.rank) directions \(side == .model ? "are dropped" : "are kept"), and up to "
+        + "\(first.largest) pay; leave out '--lora'")
+  }
+
+  /// An adapter holds what the plan reduces. Of a fine-tune that differs from its base elsewhere too, that is not all.
+  private static func refuseOtherDifferences(_ reductions: [Reduction], of reducer: Reducer) throws {
+    guard let base = reducer.base?.checkpoint else { return }
+    let model = reducer.model.checkpoint
+    let reduced = Set(reductions.map { reducer.model.reference(of: $0.site).tensor })
+    let others = model.tensorNames.filter { !reduced.contains($0) && !model.holdsSame($0, as: base) }
+    guard let first = others.first else { return }
+    throw ReductionError(
+      "\(others.count == 1 ? "1 tensor" : "\(others.count) tensors") that the plan does not reduce "
+        + "\(others.count == 1 ? "differs" : "differ") from the base's (\(first)), and an adapter for the base would leave "
+        + "that out; leave out '--for-base'")
+  }
+
+  func write(
+    _ folder: AdapterFolder, card: ModelCard, scratchFolder: String, _ console: Console
+  ) throws -> Result {
+    var modules: [AdapterFolder.Module] = []
+    let sign = side == .model ? -1.0 : 1
+    for (reduction, decomposition) in zip(reductions, reducer.decompositions(of: reductions.map(\.site))) {
+      let factors = try decomposition.get().factors(
+        along: Self.directions(reduction, of: reducer, for: side), sign: sign, type: .float32)
+      guard let name = AdapterFolder.module(ofTensor: reducer.model.reference(of: reduction.site).tensor) else {
+        continue
+      }
+      modules.append(.init(name: name, factors: try factors.aside(in: scratchFolder)))
+      console.progress("Factoring", Double(modules.count) / Double(reductions.count))
+    }
+    try folder.write(modules, base: card.adapted, texts: ["README.md": card.readme(existing: nil)])
+    return Result(
+      modules: modules.count, largestRank: modules.map(\.factors.rank).max() ?? 0,
+      bytes: modules.reduce(0) { $0 + $1.factors.byteCount })
+  }
+
+  struct Result: Encodable {
+    let modules: Int
+    let largestRank: Int
+    let bytes: Int
+
+    var words: String {
+      "\(modules) \(modules == 1 ? "module" : "modules"), ranks up to \(largestRank), \(Numbers.bytes(bytes))"
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case modules, bytes
+      case largestRank = "largest_rank"
+    }
+  }
+}

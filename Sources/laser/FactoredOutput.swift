@@ -1,0 +1,81 @@
+internal import Checkpoints
+internal import Inference
+internal import RankReduction
+internal import Reports
+internal import Tensors
+
+/// What becomes of a plan's matrices where they are written as two thin factors each.
+struct FactoredOutput: Encodable {
+  /// How many are written so.
+  private(set) var factored = 0
+  /// Of the others, which are written whole, how many have a rank at which factors would be larger.
+  private(set) var tooHigh = 0
+  /// And how many are rows of a larger tensor.
+  private(set) var partsOfTensors = 0
+  /// Against the same plan without factors.
+  private(set) var bytesSaved = 0
+
+  /// - Throws: `ReductionError` if no matrix would be smaller.
+  init(_ reductions: [Reduction], of reducer: Reducer) throws {
+    var stacked: String?
+    var largest: (rank: Int, reference: TensorReference)?
+    for reduction in reductions {
+      let reference = reducer.model.reference(of: reduction.site)
+      let (rows, columns) = (reference.rows, reference.columns)
+      if reducer.canBeFactored(reduction) {
+        factored += 1
+        let type = try reducer.model.stored(reference).type
+        bytesSaved += type.byteCount(of: rows * columns - reduction.rank * (rows + columns))
+      } else if !reference.isWholeMatrix {
+        partsOfTensors += 1
+        stacked = stacked ?? reference.tensor
+      } else {
+        tooHigh += 1
+        largest = largest ?? (LowRankFactors.largestSavingRank(rows: rows, columns: columns), reference)
+      }
+    }
+    guard factored == 0, !reductions.isEmpty else { return }
+    var reasons: [String] = []
+    if let largest {
+      reasons.append(
+        "\(tooHigh == 1 ? "one keeps" : "\(tooHigh) keep") too high a rank (\(largest.reference.name) saves up to rank "
+          + "\(largest.rank) of \(min(largest.reference.rows, largest.reference.columns)))")
+    }
+    if let stacked {
+      reasons.append(
+        "\(partsOfTensors == 1 ? "one is" : "\(partsOfTensors) are") rows of a larger tensor (\(stacked)), which stays whole"
+      )
+    }
+    throw ReductionError(
+      "no matrix of the plan would be smaller as two factors: \(reasons.joined(separator: ", ")); leave out '--factored'"
+    )
+  }
+
+  /// Checks what a plan must be for its matrices to have low rank.
+  static func refuseUnfit(_ plan: Plan, _ checkpoint: Checkpoint) throws {
+    if checkpoint.gguf != nil {
+      throw ReductionError(
+        "\(checkpoint.folder): GGUF has no factors; '--factored' is for folders with config.json and safetensors")
+    }
+    if plan.base != nil || plan.reductions.contains(where: { $0.kind == .delta }) {
+      throw ReductionError(
+        "the plan reduces differences to a base: with the base added, the matrices have full rank and no thin factors; "
+          + "leave out '--factored'")
+    }
+  }
+
+  var line: String {
+    var others: [String] = []
+    if tooHigh > 0 { others.append("\(tooHigh) of too high a rank") }
+    if partsOfTensors > 0 { others.append("\(partsOfTensors) in larger tensors") }
+    return "  \(factored) stored as two factors, \(Numbers.bytes(bytesSaved)) less"
+      + (others.isEmpty ? "." : "; whole: \(others.joined(separator: ", ")).") + "\n"
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case factored
+    case tooHigh = "whole_for_rank"
+    case partsOfTensors = "whole_in_larger_tensors"
+    case bytesSaved = "bytes_saved"
+  }
+}

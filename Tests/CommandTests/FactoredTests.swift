@@ -1,0 +1,180 @@
+import CheckpointFixtures
+import Checkpoints
+import Foundation
+import Testing
+
+/// `laser apply --factored`, and every command on what it writes.
+struct FactoredTests {
+  private let workshop: Workshop
+
+  init() throws { workshop = try Workshop() }
+
+  private func path(_ name: String) -> String { workshop.folder.path(name) }
+
+  /// Two experts' matrices and an attention's at low ranks; one whose rank is too high for factors.
+  private static let entries = [
+    Workshop.entry(rank: 3), Workshop.entry(layer: 1, expert: 1, role: "w2", rank: 2),
+    Workshop.entry(layer: 1, expert: nil, role: "q_proj", rank: 4), Workshop.entry(expert: 1, role: "w3", rank: 12),
+  ]
+
+  private func apply(_ out: String, _ more: [String] = ["--factored"], entries: [String] = entries) async throws
+    -> LaserRun
+  {
+    let plan = try workshop.writePlan("plan.yaml", entries: entries)
+    return try await laserSucceeds(["apply", workshop.model, "--plan", plan, "--out", path(out)] + more)
+  }
+
+  private func perplexity(_ model: String, _ text: String? = nil, context: String = "32") async throws -> Double {
+    let run = try await laserSucceeds(
+      ["perplexity", model, "--json", "--context", context, "--text", text ?? workshop.searchTexts[0]])
+    return try #require(try run.json["corpora"]?.array?.first?["perplexity"]?.number)
+  }
+
+  @Test func whatIsTold() async throws {
+    let run = try await apply("a")
+    #expect(run.output.contains("4 of 20 matrices reduced"))
+    // In bf16: 24 × 16 at ranks 3 and 2, 16 × 16 at rank 4.
+    let saved = 2 * (24 * 16 - 3 * 40 + 24 * 16 - 2 * 40 + 16 * 16 - 4 * 32)
+    #expect(run.output.contains("3 stored as two factors") && run.output.contains("1 of too high a rank"))
+    let json = try await apply("b", ["--factored", "--json"]).json
+    #expect(json["factors"]?["factored"]?.integer == 3 && json["factors"]?["whole_for_rank"]?.integer == 1)
+    #expect(json["factors"]?["bytes_saved"]?.integer == saved)
+    let (before, after) = (try Checkpoint(folder: workshop.model), try Checkpoint(folder: path("a")))
+    #expect(before.byteCount - after.byteCount == saved)
+    let readme = try String(contentsOfFile: path("a/README.md"), encoding: .utf8)
+    for words in ["`P.left.weight`", "--out FOLDER --factored", "left.float() @ right.float()"] {
+      #expect(readme.contains(words), "\(words)")
+    }
+  }
+
+  @Test func theSameBytesEveryTime() async throws {
+    _ = try await apply("a")
+    _ = try await apply("b", ["--factored", "--threads", "1"])
+    #expect(try contents(of: workshop.folder["a"]) == contents(of: workshop.folder["b"]))
+    _ = try await apply("a", ["--factored", "--force"])
+    #expect(try contents(of: workshop.folder["a"]) == contents(of: workshop.folder["b"]))
+  }
+
+  /// What is read from factors is what a dense copy of them holds, so that every number is the same.
+  @Test func everyCommandReadsIt() async throws {
+    _ = try await apply("factored")
+    let nothing = try workshop.writePlan("none.yaml", of: workshop.fingerprint("factored"), entries: [])
+    let empty = try String(contentsOfFile: nothing, encoding: .utf8).replacing(
+      "reductions:\n", with: "reductions: []\n")
+    try Data(empty.utf8).write(to: workshop.folder["none.yaml"])
+    try await laserSucceeds(["apply", path("factored"), "--plan", nothing, "--out", path("dense")])
+    #expect(try !Checkpoint(folder: path("dense")).isFactored)
+    let text = workshop.searchTexts[0]
+    let (factored, dense) = (try await perplexity(path("factored")), try await perplexity(path("dense")))
+    #expect(factored == dense)
+    let streamed = try await laserSucceeds(
+      ["perplexity", path("factored"), "--json", "--context", "32", "--memory", "96M", "--text", text])
+    #expect(try streamed.json["corpora"]?.array?.first?["perplexity"]?.number == factored)
+
+    let compared = try await laserSucceeds(
+      ["compare", path("factored"), path("dense"), "--context", "32", "--json", "--text", text])
+    #expect(try compared.json["divergence"]?["maximum"]?.number == 0)
+
+    try await laserSucceeds(["convert", path("factored"), "--out", path("a.gguf")])
+    try await laserSucceeds(["convert", path("dense"), "--out", path("b.gguf")])
+    #expect(abs(try await perplexity(path("a.gguf")) / factored - 1) < 1e-6)
+    let (a, b) = (try GGUFFile(path: path("a.gguf")), try GGUFFile(path: path("b.gguf")))
+    for (one, other) in zip(a.tensors, b.tensors) {
+      #expect(one.name == other.name)
+      #expect(a.file.withBytes { Array($0[one.bytes]) } == b.file.withBytes { Array($0[other.bytes]) }, "\(one.name)")
+    }
+
+    let inspected = try await laserSucceeds(["inspect", path("factored"), "--json"]).json
+    let sites = try #require(inspected["sites"]?.array)
+    let ranks = sites.compactMap { $0["factor_rank"]?.integer }
+    #expect(sites.count == 20 && ranks.sorted() == [2, 3, 4])
+    let whole = try await laserSucceeds(["inspect", workshop.model, "--json"]).json
+    let saved = try #require(whole["parameters"]?.integer) - #require(inspected["parameters"]?.integer)
+    #expect(saved == 24 * 16 - 3 * 40 + 24 * 16 - 2 * 40 + 16 * 16 - 4 * 32)
+    #expect(try await laserSucceeds(["inspect", path("factored"), "--sites"]).output.contains("factors of rank 3"))
+
+    try await laserSucceeds(["generate", path("factored"), "--prompt", "Once", "--tokens", "5"])
+    try await laserSucceeds(["spectrum", path("factored"), "--json"])
+  }
+
+  /// A search on factors and a further reduction of them.
+  @Test func searchedAndReducedAgain() async throws {
+    _ = try await apply("factored")
+    try await laserSucceeds(workshop.search(out: "run", model: path("factored"), ranks: "2", more: ["--layers", "0"]))
+    let plan = path("run/plan.yaml")
+    try await laserSucceeds(["apply", path("factored"), "--plan", plan, "--out", path("dense")])
+    let report = try JSON(parsing: Array(Data(contentsOf: workshop.folder["run/report.json"])))
+    let promised = try #require(report["search"]?["result"]?["nll"]?.number)
+    let corpora =
+      try await laserSucceeds(workshop.perplexity("dense", workshop.searchTexts)).json["corpora"]?.array ?? []
+    let tokens = corpora.compactMap { $0["scored_tokens"]?.number }
+    let sum = zip(corpora, tokens).reduce(0) { $0 + ($1.0["nll"]?.number ?? 0) * $1.1 }
+    #expect(abs(sum / tokens.reduce(0, +) - promised) < 1e-9)
+  }
+
+  /// On trained matrices: factors differ from the truncated matrix by the rounding of two numbers instead of one, some 0.3 %
+  /// of each, random in sign, of what is left of nine matrices.
+  @Test func posy() async throws {
+    let model = Posy.model
+    let entries = (0..<3).flatMap { layer in
+      ["w1", "w2", "w3"].map { Workshop.entry(layer: layer, expert: layer, role: $0, rank: 20, fullRank: 128) }
+    }
+    let plan = try workshop.writePlan(
+      "posy.yaml", of: Checkpoint(folder: model).fingerprint.description, entries: entries)
+    let apply = ["apply", model, "--plan", plan, "--out"]
+    try await laserSucceeds(apply + [path("dense")])
+    try await laserSucceeds(apply + [path("factored"), "--factored"])
+    let text = Posy.text("tales.search")
+    let original = try await perplexity(model, text, context: "256")
+    let dense = try await perplexity(path("dense"), text, context: "256")
+    let factored = try await perplexity(path("factored"), text, context: "256")
+    #expect(abs(factored / dense - 1) < 5e-4 && abs(dense / original - 1) > 5e-3)
+    func size(_ name: String) throws -> Int { try Checkpoint(folder: path(name)).byteCount }
+    #expect(try size("dense") - size("factored") == 9 * 2 * (128 * 352 - 20 * 480))
+  }
+
+  @Test func refusals() async throws {
+    func plan(_ entries: [String]) throws -> [String] {
+      ["apply", workshop.model, "--plan", try workshop.writePlan("plan.yaml", entries: entries), "--out", path("out")]
+    }
+    let good = try plan(Self.entries)
+    for more in [["--to", "gguf"], ["--reduced-type", "f16"], ["--lora"]] {
+      #expect(try await laser(good + ["--factored"] + more).status == 64, "\(more)")
+    }
+    try await expectFailure(
+      plan([Workshop.entry(rank: 12)]) + ["--factored"],
+      naming: ["no matrix of the plan", "saves up to rank 9 of 16", "--factored"])
+    let delta = try plan([Workshop.entry(rank: 2).replacing("kind: weights", with: "kind: delta")])
+    try workshop.addModel(Workshop.tinyModel(seed: 2), named: "base")
+    try await expectFailure(delta + ["--base", path("base"), "--factored"], naming: ["base", "full rank"])
+    try await laserSucceeds(["convert", workshop.model, "--out", path("a.gguf")])
+    let other = try workshop.writePlan(
+      "gguf.yaml", of: workshop.fingerprint("a.gguf"), entries: [Workshop.entry(expert: nil, role: "q_proj", rank: 4)])
+    try await expectFailure(
+      ["apply", path("a.gguf"), "--plan", other, "--out", path("b.gguf"), "--factored"],
+      naming: ["GGUF", "--factored"])
+    #expect(!FileManager.default.fileExists(atPath: path("out")))
+    #expect(!FileManager.default.fileExists(atPath: path("b.gguf")))
+  }
+
+  /// Experts in a stack stay in it; what is a tensor of its own becomes two.
+  @Test func stackedExperts() async throws {
+    let folder = URL(filePath: #filePath).appending(path: "../../Fixtures/architectures/mixtral-stacked").standardized
+    let fingerprint = try Checkpoint(folder: folder.path).fingerprint.description
+    let overview = try await laserSucceeds(["inspect", folder.path, "--json"]).json
+    func rank(_ role: String) throws -> Int {
+      let site = try #require(overview["sites"]?.array?.first { $0["role"]?.string == role })
+      return try min(#require(site["rows"]?.integer), #require(site["columns"]?.integer))
+    }
+    let stacked = try Workshop.entry(rank: 2, fullRank: rank("w1"))
+    let alone = try Workshop.entry(expert: nil, role: "o_proj", rank: 2, fullRank: rank("o_proj"))
+    func apply(_ entries: [String]) throws -> [String] {
+      let plan = try workshop.writePlan("plan.yaml", of: fingerprint, entries: entries)
+      return ["apply", folder.path, "--plan", plan, "--out", path("out"), "--factored"]
+    }
+    try await expectFailure(apply([stacked]), naming: ["rows of a larger tensor", "experts.gate_up_proj"])
+    let run = try await laserSucceeds(apply([stacked, alone]))
+    #expect(run.output.contains("1 stored as two factors") && run.output.contains("1 in larger tensors"))
+    try await laserSucceeds(["inspect", path("out")])
+  }
+}
