@@ -1,8 +1,8 @@
 #include "CKernels.h"
 #include <string.h>
 
-// c = a · bᵀ by register tiles, after Goto & van de Geijn (2008): a block of a's rows and of the inner dimension is copied
-// to scratch (it then stays in the second cache), each of b's panels stays in the first cache while the block passes.
+// c = a · bᵀ by register tiles, after Goto & van de Geijn (2008): a block of a's rows is copied to scratch, of which a part of
+// the inner dimension stays in the second cache at a time; each of b's panels stays in the first cache while that part passes.
 //
 // Every element of c is the sum, over blocks of the inner dimension, of sums taken in order of k. Neither a row's place
 // nor the number of rows changes a bit of it.
@@ -12,6 +12,10 @@
 
 // Rows of a block; a multiple of every tile's rows.
 #define BLOCK_ROWS 240
+// Columns of c that are finished before the next: with a block of a, they fit the second cache.
+#define BLOCK_COLUMNS 512
+// Of the inner dimension, in float32; twice as many in bfloat16.
+#define FLOAT_DEPTH 256
 #define MOST_TILE_ROWS LASER_TILE_ROWS
 // A row of scratch in bytes: the same for 256 float32 and 512 bfloat16, and no power of two, which the caches dislike.
 #define SCRATCH_ROW (256 * sizeof(float) + 64)
@@ -129,47 +133,62 @@ static void multiply_block(Tile tile, size_t tile_rows, const void *scratch, siz
   }
 }
 
-size_t laser_product_scratch_bytes(size_t rows) {
-  return (smaller(rows, BLOCK_ROWS) + MOST_TILE_ROWS) * SCRATCH_ROW;
+// Rows of scratch of one part of the inner dimension; a tile may read beyond the last.
+static size_t scratch_rows(size_t rows) { return smaller(rows, BLOCK_ROWS) + MOST_TILE_ROWS; }
+
+size_t laser_product_scratch_bytes(size_t rows, size_t depth) {
+  return (depth / FLOAT_DEPTH + 1) * scratch_rows(rows) * SCRATCH_ROW;
+}
+
+// One block of rows, which is in scratch part by part of the inner dimension, against all panels.
+static void multiply_rows(Tile tile, size_t tile_rows, const char *scratch, size_t part_bytes, size_t scratch_stride,
+                          size_t rows, const char *panels, size_t panel_bytes, size_t unit_bytes, size_t units,
+                          size_t part_units, float *c, size_t c_stride, size_t columns, bool adding) {
+  for (size_t j = 0; j < columns; j += BLOCK_COLUMNS, panels += BLOCK_COLUMNS / LASER_PANEL * panel_bytes)
+    for (size_t k = 0, part = 0; k < units; k += part_units, part++)
+      multiply_block(tile, tile_rows, scratch + part * part_bytes, scratch_stride, rows,
+                     panels + k * LASER_PANEL * unit_bytes, panel_bytes, smaller(part_units, units - k), c + j, c_stride,
+                     smaller(BLOCK_COLUMNS, columns - j), adding || k > 0);
 }
 
 void laser_product_f32(const float *a, size_t a_stride, size_t rows, const float *panels, size_t panel_stride,
                        size_t depth, float *c, size_t c_stride, size_t columns, bool adding, void *scratch) {
-  enum { BLOCK_DEPTH = 256 };
   size_t tile_rows;
   const Tile tile = float_tile(&tile_rows);
+  const size_t part_bytes = scratch_rows(rows) * SCRATCH_ROW;
   operations += 2.0 * (double)rows * (double)depth * (double)columns;
   for (size_t i = 0; i < rows; i += BLOCK_ROWS) {
     const size_t height = smaller(BLOCK_ROWS, rows - i);
-    for (size_t k = 0; k < depth; k += BLOCK_DEPTH) {
-      const size_t part = smaller(BLOCK_DEPTH, depth - k);
+    char *target = scratch;
+    for (size_t k = 0; k < depth; k += FLOAT_DEPTH, target += part_bytes)
       for (size_t r = 0; r < height; r++)
-        memcpy((char *)scratch + r * SCRATCH_ROW, a + (i + r) * a_stride + k, part * sizeof(float));
-      multiply_block(tile, tile_rows, scratch, SCRATCH_ROW / sizeof(float), height,
-                     (const char *)(panels + k * LASER_PANEL), panel_stride * sizeof(float), part, c + i * c_stride,
-                     c_stride, columns, adding || k > 0);
-    }
+        memcpy(target + r * SCRATCH_ROW, a + (i + r) * a_stride + k, smaller(FLOAT_DEPTH, depth - k) * sizeof(float));
+    multiply_rows(tile, tile_rows, scratch, part_bytes, SCRATCH_ROW / sizeof(float), height, (const char *)panels,
+                  panel_stride * sizeof(float), sizeof(float), depth, FLOAT_DEPTH, c + i * c_stride, c_stride, columns,
+                  adding);
   }
 }
 
 void laser_product_bf16(const float *a, size_t a_stride, size_t rows, const uint16_t *panels, size_t panel_stride,
                         size_t depth, float *c, size_t c_stride, size_t columns, bool adding, void *scratch) {
 #if defined(__x86_64__)
-  enum { BLOCK_DEPTH = 512 };
+  const size_t part_bytes = scratch_rows(rows) * SCRATCH_ROW;
   operations += 2.0 * (double)rows * (double)depth * (double)columns;
   for (size_t i = 0; i < rows; i += BLOCK_ROWS) {
     const size_t height = smaller(BLOCK_ROWS, rows - i);
-    for (size_t k = 0; k < depth; k += BLOCK_DEPTH) {
-      const size_t part = smaller(BLOCK_DEPTH, depth - k);
+    char *target = scratch;
+    for (size_t k = 0; k < depth; k += 2 * FLOAT_DEPTH, target += part_bytes) {
+      const size_t part = smaller(2 * FLOAT_DEPTH, depth - k);
       for (size_t r = 0; r < height; r++) {
-        uint16_t *row = (uint16_t *)((char *)scratch + r * SCRATCH_ROW);
+        uint16_t *row = (uint16_t *)(target + r * SCRATCH_ROW);
         laser_narrow_bf16(a + (i + r) * a_stride + k, row, part);
         if (part % 2 == 1) row[part] = 0;
       }
-      multiply_block(tile_bf16, MOST_TILE_ROWS, scratch, SCRATCH_ROW / sizeof(uint16_t), height,
-                     (const char *)(panels + k * LASER_PANEL), panel_stride * sizeof(uint16_t), (part + 1) / 2,
-                     c + i * c_stride, c_stride, columns, adding || k > 0);
     }
+    // Depths in pairs.
+    multiply_rows(tile_bf16, MOST_TILE_ROWS, scratch, part_bytes, SCRATCH_ROW / sizeof(uint16_t), height,
+                  (const char *)panels, panel_stride * sizeof(uint16_t), 2 * sizeof(uint16_t), (depth + 1) / 2,
+                  FLOAT_DEPTH, c + i * c_stride, c_stride, columns, adding);
   }
 #endif
 }

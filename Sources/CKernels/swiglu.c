@@ -2,6 +2,12 @@
 #include "dispatch.h"
 #include "exponential.h"
 
-DISPATCHED void laser_swiglu(float *gate, const float *up, size_t count) {
-  for (size_t i = 0; i < count; i++) gate[i] = gate[i] / (1.0f + exponential(-gate[i])) * up[i];
+// A row of gate and one of up do not overlap, though their matrices may be halves of one.
+static inline void swiglu_row(float *restrict gate, const float *restrict up, size_t columns) {
+  for (size_t i = 0; i < columns; i++) gate[i] = gate[i] / (1.0f + exponential(-gate[i])) * up[i];
+}
+
+DISPATCHED void laser_swiglu(float *gate, size_t gate_stride, const float *up, size_t up_stride, size_t rows,
+                             size_t columns) {
+  for (size_t r = 0; r < rows; r++) swiglu_row(gate + r * gate_stride, up + r * up_stride, columns);
 }

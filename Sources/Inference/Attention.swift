@@ -28,13 +28,8 @@ struct Attention {
     if model.usesStoredWeights {
       projections = try parts.map { part throws(CheckpointError) in try model.weightsForProducts(part) }
     } else {
-      let stacked = Matrix(unfilled: width, columns: layout.query.columns)
-      var start = 0
-      for part in parts {
-        try model.decode(part, rows: 0..<part.rows, into: stacked[rows: start..<start + part.rows])
-        start += part.rows
-      }
-      projections = [.packed(PackedMatrix(stacked, precision: model.precision))]
+      let weights = try parts.map { part throws(CheckpointError) in try model.weight(part) }
+      projections = [.packed(try model.packed(weights))]
     }
     projectionBias = layout.projectionBiases.isEmpty ? nil : Matrix(rows: 1, columns: width)
     var start = 0

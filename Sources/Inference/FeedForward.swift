@@ -4,8 +4,8 @@ package import Tensors
 /// One layer's mixture of SwiGLU experts: w2(silu(w1 x) ⊙ w3 x), x the normed state.
 ///
 /// A dense layer is the same with one expert and no router; a shared expert is one more that every token goes to, with a
-/// weight of its own. Each expert's weights are packed once, for all tokens that go to it, one expert at a time, or one block
-/// of its hidden channels where memory is short. For trials, what an expert adds for a token, times its weight, stands in the
+/// weight of its own. Each expert's weights are packed once, for all tokens that go to it, a block of its hidden channels at
+/// a time. For trials, what an expert adds for a token, times its weight, stands in the
 /// row of the token's slot until the rows are summed, so that a change of one expert needs the rows of that expert alone.
 package struct FeedForward: Sendable {
   private let model: Model
@@ -89,11 +89,12 @@ package struct FeedForward: Sendable {
     readAhead(after: expert, routing)
     let epsilon = model.configuration.normEpsilon
     let perToken = Int32(routing.expertsPerToken)
+    let weights = try Weights(of: layout, in: model)
     let inputs = Matrix(unfilled: slots.count, columns: states.columns)
     let outputs = Matrix(unfilled: slots.count, columns: states.columns)
     let blocks = Parallelism.shares(of: slots.count, atMost: Self.block)
-    for channels in model.plan.blocks(ofChannels: layout.gate.rows) {
-      let weights = try weights(of: layout, channels: channels)
+    for channels in weights.channelBlocks {
+      let products = try weights.products(channels: channels)
       Parallelism.forEach(blocks.count) { index in
         let block = slots[blocks[index]]
         let (input, output) = (inputs[rows: blocks[index]], outputs[rows: blocks[index]])
@@ -101,36 +102,62 @@ package struct FeedForward: Sendable {
           gatherRows(states, block.map { $0 / perToken }[...], into: input)
           normalize(input, weight: norm, epsilon: epsilon, into: input)
         }
-        let hidden = Matrix(unfilled: block.count, columns: channels.count)
-        let gated = Matrix(unfilled: block.count, columns: channels.count)
+        // The caches dislike rows a power of two apart.
+        let hidden = Matrix(unfilled: block.count, columns: 2 * channels.count + 16)
         Profile.measure(.experts) {
-          multiply(input, transposed: weights.gate, into: gated)
-          multiply(input, transposed: weights.up, into: hidden)
-          swiglu(gate: gated, up: hidden)
-          multiply(gated, transposed: weights.down, adding: channels.lowerBound > 0, into: output)
+          var start = 0
+          for matrix in products.gateAndUp {
+            multiply(input, transposed: matrix, into: hidden[columns: start..<start + matrix.rows])
+            start += matrix.rows
+          }
+          let gated = hidden[columns: 0..<channels.count]
+          swiglu(gate: gated, up: hidden[columns: channels.count..<2 * channels.count])
+          multiply(gated, transposed: products.down, adding: channels.lowerBound > 0, into: output)
         }
         if channels.upperBound == layout.gate.rows {
           take(output, block, block.map { $0 / perToken }[...], block.map { routing.weights[Int($0)] })
         }
       }
     }
-    model.release(layout.down)
+    weights.release()
   }
 
-  /// Of some hidden channels: rows of gate and up, columns of down.
-  private func weights(
-    of layout: TensorLayout.Expert, channels: Range<Int>
-  ) throws(CheckpointError) -> (gate: ProductWeights, up: ProductWeights, down: ProductWeights) {
-    if channels.count == layout.gate.rows {
+  /// An expert's matrices in use.
+  private struct Weights {
+    let model: Model
+    let gate: Model.Weight
+    let up: Model.Weight
+    let down: Model.Weight
+
+    init(of layout: TensorLayout.Expert, in model: Model) throws(CheckpointError) {
+      self.model = model
+      gate = try model.weight(layout.gate)
+      up = try model.weight(layout.up)
+      down = try model.weight(layout.down)
+    }
+
+    /// All hidden channels, in the blocks that are packed at once.
+    var channelBlocks: [Range<Int>] {
+      let count = gate.reference.rows
+      return model.usesStoredWeights
+        ? [0..<count] : model.plan.blocks(ofChannels: count, hidden: gate.reference.columns)
+    }
+
+    /// Of some hidden channels: rows of gate and up, as one matrix where they are packed, and columns of down.
+    func products(
+      channels: Range<Int>
+    ) throws(CheckpointError) -> (gateAndUp: [ProductWeights], down: ProductWeights) {
+      guard !model.usesStoredWeights else {
+        return ([.stored(gate.stored), .stored(up.stored)], .stored(down.stored))
+      }
+      let isWhole = channels.count == gate.reference.rows
       return (
-        try model.weightsForProducts(layout.gate), try model.weightsForProducts(layout.up),
-        try model.weightsForProducts(layout.down)
+        [.packed(try model.packed([gate, up], rows: channels))],
+        .packed(try model.packed([down], columns: isWhole ? nil : channels))
       )
     }
-    return (
-      .packed(try model.packed(layout.gate, rows: channels)), .packed(try model.packed(layout.up, rows: channels)),
-      .packed(try model.packed(layout.down, columns: channels))
-    )
+
+    func release() { for weight in [gate, up, down] { model.release(weight) } }
   }
 
   private func layout(of expert: Int) -> TensorLayout.Expert? {

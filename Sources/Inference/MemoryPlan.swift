@@ -14,7 +14,7 @@ package struct MemoryPlan: Sendable {
   package let states: Int
   /// Whether pages of weights are given back once they were read.
   package let streams: Bool
-  /// Hidden channels of an expert that are packed at once.
+  /// Hidden channels of an expert that are packed at once, at most.
   let channels: Int
 
   /// Less memory than the largest single step takes.
@@ -36,6 +36,9 @@ package struct MemoryPlan: Sendable {
   /// Blocks of channels are whole blocks of the inner dimension of products in every precision, so that sums are taken in
   /// the same order.
   private static let channelStep = 512
+  /// Of an expert's three matrices packed in float32, as many channels as the processor's last cache holds: they are written and
+  /// read again there, not in memory, by the next block in the same place.
+  private static let cachedBytes = 24 << 20
 
   /// - Parameters:
   ///   - models: Those whose weights are used, one after another.
@@ -45,7 +48,10 @@ package struct MemoryPlan: Sendable {
   package init(
     bytes: Int, models: [Model], window: Int, bytesPerToken: Int, others: Int = 0
   ) throws(TooSmall) {
-    let widest = models.map(\.widestHidden).max() ?? 0
+    let widest =
+      models.map { model in
+        min(model.widestHidden, Self.cachedChannels(hidden: model.configuration.hiddenSize))
+      }.max() ?? 0
     func step(_ channels: Int) -> Int { models.map { $0.stepBytes(channels: channels, window: window) }.max() ?? 0 }
     let fixed = Self.program + others
     let least = fixed + step(Self.channelStep) + window * bytesPerToken
@@ -74,8 +80,12 @@ package struct MemoryPlan: Sendable {
   private static func wholeMegabytes(_ bytes: Int) -> Int { ((bytes + (1 << 20) - 1) >> 20) << 20 }
 
   /// 0..<count in the blocks that are packed at once.
-  func blocks(ofChannels count: Int) -> [Range<Int>] {
-    Parallelism.blocks(of: count, size: min(channels, max(count, 1)))
+  func blocks(ofChannels count: Int, hidden: Int) -> [Range<Int>] {
+    Parallelism.blocks(of: count, size: min(channels, Self.cachedChannels(hidden: hidden)))
+  }
+
+  private static func cachedChannels(hidden: Int) -> Int {
+    max(1, cachedBytes / (3 * MemoryLayout<Float>.stride * max(1, hidden)) / channelStep) * channelStep
   }
 
   /// Tokens, of so many bytes each, that a share of the memory for states holds.
@@ -112,9 +122,8 @@ extension Model {
     let float = MemoryLayout<Float>.stride
     let hidden = configuration.hiddenSize
     let width = configuration.queryWidth + 2 * configuration.keyValueWidth
-    // Projections decoded, then packed; the output matrix packed.
     let made = layout.layers.flatMap { [$0.query, $0.key, $0.value, $0.output] }.map(productBytes).max() ?? 0
-    let attention = float * hidden * (2 * width + configuration.queryWidth) + made
+    let attention = float * hidden * (width + configuration.queryWidth) + made
     let attentionTokens = ForwardPass.groupTokens + window
     let attentionScratch = attentionTokens * (2 * hidden + width + configuration.queryWidth)
     let expert =
@@ -125,8 +134,9 @@ extension Model {
     let expertScratch = FeedForward.block * 2 * min(channels, widestHidden)
     let vocabulary = float * VocabularyHead.vocabularyBlock * hidden
     let vocabularyScratch = VocabularyHead.rowBlock * VocabularyHead.vocabularyBlock
+    let inProducts = PackedMatrix.scratchBytes(rows: FeedForward.block, columns: max(hidden, configuration.queryWidth))
     return max(attention, expert, vocabulary)
-      + Parallelism.threads * float * max(attentionScratch, expertScratch, vocabularyScratch)
+      + Parallelism.threads * (float * max(attentionScratch, expertScratch, vocabularyScratch) + inProducts)
   }
 
   /// Of some rows of a tensor as it is stored, or of all; one that is made of factors is made whole.

@@ -142,13 +142,36 @@ package struct Model: Sendable {
   func packed(
     _ reference: TensorReference, rows: Range<Int>? = nil, columns: Range<Int>? = nil, precision: Precision? = nil
   ) throws(CheckpointError) -> PackedMatrix {
-    let stored = try stored(reference)
-    defer { if columns == nil { release(reference, rows: rows) } }
+    try packed([weight(reference)], rows: rows, columns: columns, precision: precision)
+  }
+
+  /// A weight matrix in use. While it is held, one that is made of factors is made once.
+  struct Weight {
+    let reference: TensorReference
+    let stored: StoredMatrix
+  }
+
+  func weight(_ reference: TensorReference) throws(CheckpointError) -> Weight {
+    Weight(reference: reference, stored: try stored(reference))
+  }
+
+  /// Weight matrices of one width on top of each other, of each the same rows or columns, or all.
+  func packed(
+    _ weights: [Weight], rows: Range<Int>? = nil, columns: Range<Int>? = nil, precision: Precision? = nil
+  ) throws(CheckpointError) -> PackedMatrix {
+    func parts(_ weights: [Weight]) -> [StoredRows] {
+      weights.map { StoredRows($0.stored, rows ?? 0..<$0.reference.rows) }
+    }
+    defer {
+      if columns == nil { for weight in weights { release(weight, rows: rows) } }
+    }
     do throws(StoredMatrix.NotFinite) {
-      return try PackedMatrix(
-        stored, rows: rows ?? 0..<reference.rows, columns: columns, precision: precision ?? self.precision)
+      return try PackedMatrix(parts(weights), columns: columns, precision: precision ?? self.precision)
     } catch {
-      throw notFinite(reference)
+      let damaged = weights.first { weight in
+        (try? PackedMatrix(parts([weight]), columns: columns, precision: .float32)) == nil
+      }
+      throw notFinite((damaged ?? weights[0]).reference)
     }
   }
 
@@ -180,9 +203,13 @@ package struct Model: Sendable {
   }
 
   /// Gives back the memory of a tensor's pages, if not all weights fit into memory.
-  func release(_ reference: TensorReference, rows: Range<Int>? = nil) {
-    guard plan.streams, let stored = try? stored(reference) else { return }
-    stored.release(rows: rows ?? 0..<reference.rows)
+  func release(_ weight: Weight, rows: Range<Int>? = nil) {
+    guard plan.streams else { return }
+    weight.stored.release(rows: rows ?? 0..<weight.reference.rows)
+  }
+
+  private func release(_ reference: TensorReference, rows: Range<Int>? = nil) {
+    if plan.streams, let weight = try? weight(reference) { release(weight, rows: rows) }
   }
 
   /// Asks for weights to be read from disk, if not all fit into memory.

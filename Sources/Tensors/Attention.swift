@@ -26,7 +26,8 @@ package func attend(
   let scores = Matrix(unfilled: min(queryBlock, queries.rows), columns: count)
   let keyPanels = Matrix(unfilled: (count + panel - 1) / panel, columns: panel * dimension)
   let valuePanels = Matrix(unfilled: (dimension + panel - 1) / panel, columns: panel * count)
-  withUnsafeTemporaryAllocation(byteCount: laser_product_scratch_bytes(queryBlock), alignment: 64) { scratch in
+  let scratchBytes = PackedMatrix.scratchBytes(rows: queryBlock, columns: max(count, dimension))
+  withUnsafeTemporaryAllocation(byteCount: scratchBytes, alignment: 64) { scratch in
     for shared in 0..<keys.columns / dimension {
       let columns = shared * dimension
       for (index, block) in Parallelism.blocks(of: count, size: panel).enumerated() {

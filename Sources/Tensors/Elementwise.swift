@@ -13,8 +13,7 @@ package func normalize(_ source: Matrix, weight: Matrix, epsilon: Float, into ta
 /// gate = silu(gate) ⊙ up.
 package func swiglu(gate: Matrix, up: Matrix) {
   precondition(gate.rows == up.rows && gate.columns == up.columns, "shapes differ")
-  precondition(gate.isContiguous && up.isContiguous)
-  laser_swiglu(gate.base, up.base, gate.rows * gate.columns)
+  laser_swiglu(gate.base, gate.stride, up.base, up.stride, gate.rows, gate.columns)
 }
 
 /// Rotates each head's pairs (i, i + dimension / 2), or (2i, 2i + 1) for `neighbours`, by the angles of the row's position.

@@ -64,7 +64,9 @@ final class FactorProduct: ByteRegion {
 
   func prepare() { _ = bytes() }
 
+  /// A part alone cannot be given back.
   func release(_ range: Range<Int>) {
+    guard range.count >= byteCount else { return }
     made.withLock { $0 = nil }
     for factor in [factors.left, factors.right] { factor.region.release(0..<factor.region.byteCount) }
   }

@@ -49,34 +49,47 @@ package struct PackedMatrix: @unchecked Sendable {
   package init(
     _ stored: StoredMatrix, rows range: Range<Int>, columns part: Range<Int>? = nil, precision: Precision
   ) throws(StoredMatrix.NotFinite) {
-    let part = part ?? 0..<stored.columns
-    precondition(range.lowerBound >= 0 && range.upperBound <= stored.rows, "rows outside the matrix")
-    precondition(part.lowerBound >= 0 && part.upperBound <= stored.columns, "columns outside the matrix")
-    self.init(rows: range.count, columns: part.count, precision: precision)
-    stored.region.prepare()
+    try self.init([StoredRows(stored, range)], columns: part, precision: precision)
+  }
+
+  /// Packs rows of stored matrices of one width on top of each other, or of some of their columns, on all workers.
+  ///
+  /// - Throws: `NotFinite` if one of their numbers is a NaN or an infinity.
+  package init(
+    _ parts: [StoredRows], columns part: Range<Int>? = nil, precision: Precision
+  ) throws(StoredMatrix.NotFinite) {
+    let width = parts.first?.matrix.columns ?? 0
+    let part = part ?? 0..<width
+    precondition(parts.allSatisfy { $0.matrix.columns == width }, "matrices of different widths")
+    precondition(part.lowerBound >= 0 && part.upperBound <= width, "columns outside the matrix")
+    self.init(rows: parts.reduce(0) { $0 + $1.rows.count }, columns: part.count, precision: precision)
+    for part in parts { part.matrix.region.prepare() }
     let packed = self
     let finite = Parallelism.map(blocks) { block in
-      Profile.measure(.packing) { packed.pack(stored, rows: range, from: part.lowerBound, block: block) }
+      Profile.measure(.packing) { packed.pack(parts, from: part.lowerBound, block: block) }
     }
     guard finite.allSatisfy(\.self) else { throw StoredMatrix.NotFinite() }
   }
 
-  /// Packs a block of the rows in a range, from a column on; returns whether all numbers are finite.
-  private func pack(
-    _ stored: StoredMatrix, rows range: Range<Int>, from firstColumn: Int, block: Range<Int>
-  ) -> Bool {
-    let scratch = Matrix(rows: Self.panelRows, columns: Self.columnBlock)
+  /// Packs a block of the parts' rows, from a column on; returns whether all numbers are finite.
+  private func pack(_ parts: [StoredRows], from firstColumn: Int, block: Range<Int>) -> Bool {
+    let scratch = Matrix(unfilled: Self.panelRows, columns: Self.columnBlock)
     for first in stride(from: block.lowerBound, to: block.upperBound, by: Self.panelRows) {
-      let count = min(Self.panelRows, block.upperBound - first)
+      let panel = first..<min(first + Self.panelRows, block.upperBound)
       for columns in Parallelism.blocks(of: columns, size: Self.columnBlock) {
-        let part = scratch[rows: 0..<count][columns: 0..<columns.count]
-        for row in 0..<count {
-          let element = (range.lowerBound + first + row) * stored.columns + firstColumn + columns.lowerBound
-          guard stored.expand(from: element, count: columns.count, into: part[rows: row..<row + 1]) else {
-            return false
+        let numbers = scratch[rows: 0..<panel.count][columns: 0..<columns.count]
+        var start = 0
+        for part in parts {
+          let rows = panel.clamped(to: start..<start + part.rows.count)
+          for row in rows {
+            let stored = part.rows.lowerBound + row - start
+            let element = stored * part.matrix.columns + firstColumn + columns.lowerBound
+            let target = numbers[rows: row - first..<row - first + 1]
+            guard part.matrix.expand(from: element, count: columns.count, into: target) else { return false }
           }
+          start += part.rows.count
         }
-        pack(part, at: first, column: columns.lowerBound)
+        pack(numbers, at: first, column: columns.lowerBound)
       }
     }
     return true
@@ -107,9 +120,12 @@ package struct PackedMatrix: @unchecked Sendable {
     }
   }
 
+  /// Bytes that a worker takes for a product of so many rows with a matrix of so many columns.
+  package static func scratchBytes(rows: Int, columns: Int) -> Int { laser_product_scratch_bytes(rows, columns) }
+
   /// c = a · selfᵀ, or c += a · selfᵀ: see `multiply`.
   func product(_ a: Matrix, into c: Matrix, adding: Bool) {
-    let bytes = laser_product_scratch_bytes(a.rows)
+    let bytes = Self.scratchBytes(rows: a.rows, columns: columns)
     withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 64) { scratch in
       switch precision {
       case .float32:
@@ -138,5 +154,16 @@ package struct PackedMatrix: @unchecked Sendable {
     }
 
     deinit { base.deallocate() }
+  }
+}
+
+/// Neighbouring rows of a stored matrix.
+package struct StoredRows: Sendable {
+  package let matrix: StoredMatrix
+  package let rows: Range<Int>
+
+  package init(_ matrix: StoredMatrix, _ rows: Range<Int>) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= matrix.rows, "rows outside the matrix")
+    (self.matrix, self.rows) = (matrix, rows)
   }
 }

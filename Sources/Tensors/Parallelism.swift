@@ -20,6 +20,10 @@ package enum Parallelism {
     set { configured.store(max(0, newValue), ordering: .relaxed) }
   }
 
+  /// Has the memory of scratch matrices used again instead of given back to the system, which would fill every page with zeros
+  /// each time. For a program to call at its start.
+  package static func keepFreedMemory() { laser_keep_freed_memory() }
+
   /// Every call of BLAS passes here first.
   static func prepare() { _ = blasPrepared }
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Tensors
 
 struct Laser: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -35,6 +36,7 @@ struct Laser: ParsableCommand {
 enum Main {
   static func main() {
     BLASKernelChoice.restartWithBetterKernels()
+    Parallelism.keepFreedMemory()
     Laser.main()
   }
 }

@@ -70,6 +70,31 @@ private let shapes = [
     for row in 0..<20 { #expect(fromStored.row(row) == fromNumbers.row(row)) }
   }
 
+  /// Panels of 32 rows lie across the seams.
+  @Test(arguments: Precision.allCases)
+  func matricesPackOnTopOfEachOther(precision: Precision) throws {
+    let parts = [(45, 11), (7, 12), (50, 13)].map { rows, seed in
+      StoredMatrix(
+        rounding: DoubleMatrix.gaussian(rows: rows, columns: 90, seed: UInt64(seed)), to: .bfloat16)
+    }
+    let a = Matrix.uniform(rows: 20, columns: 60, seed: 14)
+    let stacked = Matrix(rows: 20, columns: 43 + 5 + 48)
+    multiply(
+      a,
+      transposed: try PackedMatrix(
+        parts.map { StoredRows($0, 1..<$0.rows - 1) }, columns: 20..<80, precision: precision),
+      into: stacked)
+    var start = 0
+    for part in parts {
+      let alone = Matrix(rows: 20, columns: part.rows - 2)
+      multiply(
+        a, transposed: try PackedMatrix(part, rows: 1..<part.rows - 1, columns: 20..<80, precision: precision),
+        into: alone)
+      for row in 0..<20 { #expect(stacked[columns: start..<start + alone.columns].row(row) == alone.row(row)) }
+      start += alone.columns
+    }
+  }
+
   @Test func packingFindsWhatIsNotANumber() {
     let bytes = [UInt8](repeating: 0, count: 2 * 40 * 300 - 2) + [0xC0, 0x7F]
     let stored = StoredMatrix(type: .bfloat16, rows: 40, columns: 300, region: OwnedBytes(bytes))

@@ -47,7 +47,7 @@ void laser_rms_norm(const float *source, size_t source_stride, const float *weig
                     float *target, size_t target_stride, size_t rows, size_t columns);
 
 // MARK: swiglu.c — gate = silu(gate) * up, silu(x) = x / (1 + exp(-x)).
-void laser_swiglu(float *gate, const float *up, size_t count);
+void laser_swiglu(float *gate, size_t gate_stride, const float *up, size_t up_stride, size_t rows, size_t columns);
 
 // MARK: rotary.c — rotates the pairs (x[i], x[i + dimension/2]) of every head by the row's angles.
 // cosines and sines: (rows, dimension/2).
@@ -83,6 +83,9 @@ bool laser_processor_has_avx512_bf16(void);
 void laser_synthetic_row(uint64_t position, float deviation, const float *left, const float *right, size_t rank,
                          size_t columns, uint16_t *target);
 
+// MARK: memory.c
+void laser_keep_freed_memory(void);
+
 // MARK: pack.c — the layout in which a matrix enters products.
 // A panel holds LASER_PANEL rows of a matrix, the first number of each, then the second of each, and so on; rows that the
 // matrix does not have are zero. A unit is 32 bits: one float32, or two neighbouring bfloat16 of a row.
@@ -96,13 +99,14 @@ void laser_pack_columns(const float *source, size_t stride, size_t rows, size_t 
 
 // MARK: product.c
 // c = a · bᵀ, or c += a · bᵀ; a (rows, depth) in float32, b (columns, depth) in panels, c (rows, columns).
-// panel_stride is the distance between two panels in numbers; scratch has laser_product_scratch_bytes(rows) bytes.
+// panel_stride is the distance between two panels in numbers; scratch has laser_product_scratch_bytes(rows, depth)
+// bytes.
 void laser_product_f32(const float *a, size_t a_stride, size_t rows, const float *panels, size_t panel_stride,
                        size_t depth, float *c, size_t c_stride, size_t columns, bool adding, void *scratch);
 // The same with a rounded to bfloat16, pairs of products added in float32; needs laser_processor_has_avx512_bf16.
 void laser_product_bf16(const float *a, size_t a_stride, size_t rows, const uint16_t *panels, size_t panel_stride,
                         size_t depth, float *c, size_t c_stride, size_t columns, bool adding, void *scratch);
-size_t laser_product_scratch_bytes(size_t rows);
+size_t laser_product_scratch_bytes(size_t rows, size_t depth);
 // Multiplications and additions that the products of this thread have done.
 double laser_operations(void);
 
