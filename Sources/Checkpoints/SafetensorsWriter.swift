@@ -120,6 +120,28 @@ package final class SafetensorsWriter {
     if let problem { throw problem }
   }
 
+  /// Numbers that are expanded at once.
+  private static let blockSize = 1 << 20
+
+  /// Appends a matrix in another type, number by number through `change` and rounded once; or byte by byte, if nothing
+  /// changes.
+  ///
+  /// - Throws: `StoredMatrix.NotFinite` for a number that the type does not hold, `CheckpointError`.
+  package func append(
+    _ matrix: StoredMatrix, as type: ElementType, of name: String, change: ((Double) -> Double)? = nil
+  ) throws {
+    if change == nil, matrix.type == type { return try append(matrix, of: name) }
+    for rows in Parallelism.blocks(of: matrix.rows, size: max(1, Self.blockSize / matrix.columns)) {
+      var values = DoubleMatrix(try matrix.decoded(rows: rows))
+      if let change {
+        for index in values.elements.indices { values.elements[index] = change(values.elements[index]) }
+      }
+      let rounded = StoredMatrix(rounding: values, to: type)
+      _ = try rounded.decoded()
+      try append(rounded, of: name)
+    }
+  }
+
   /// Syncs the last file and writes the index, if there are several.
   package func finish() throws(CheckpointError) {
     precondition(current == tensors.count, "\(tensors.count - current) tensors are missing")

@@ -192,44 +192,33 @@ package struct Merge {
       guard let gate = gates[layer].shared else { preconditionFailure("a shared expert without a gate") }
       try writer.append(StoredMatrix(rounding: gate, to: type), of: name)
     case .base(let reference):
-      try append(reference, of: base, as: name, to: writer) { $0 }
+      try append(reference, of: base, as: name, to: writer)
     case .expert(let number, let reference, let isOutput):
       let expert = configuration.contributors[number]
       let scale = isOutput ? expert.residualScale ?? 1 : 1
       let noise = expert.noiseScale ?? 0
       guard scale != 1 || noise != 0 else {
-        return try append(reference, of: parents[number], as: name, to: writer) { $0 }
+        return try append(reference, of: parents[number], as: name, to: writer)
       }
       var numbers = SplitMix64(seed: configuration.seed, name: name)
-      try append(reference, of: parents[number], as: name, changed: true, to: writer) { value in
+      try append(reference, of: parents[number], as: name, to: writer) { value in
         scale * (noise == 0 ? value : value + noise * numbers.nextNormal())
       }
     }
   }
 
-  /// Numbers that are expanded at once.
-  private static let blockSize = 1 << 20
-
   /// Appends a parent's tensor, number by number through `change` and rounded once, or byte by byte if nothing changes.
   private func append(
-    _ reference: TensorReference, of model: Model, as name: String, changed: Bool = false,
-    to writer: SafetensorsWriter, change: (Double) -> Double
+    _ reference: TensorReference, of model: Model, as name: String, to writer: SafetensorsWriter,
+    change: ((Double) -> Double)? = nil
   ) throws {
     defer { model.checkpoint.release(reference.tensor) }
-    let stored = try model.stored(reference)
-    if !changed, stored.type == type { return try writer.append(stored, of: name) }
-    for rows in Parallelism.blocks(of: stored.rows, size: max(1, Self.blockSize / stored.columns)) {
-      do {
-        var values = DoubleMatrix(try stored.decoded(rows: rows))
-        if changed { for index in values.elements.indices { values.elements[index] = change(values.elements[index]) } }
-        let rounded = StoredMatrix(rounding: values, to: type)
-        _ = try rounded.decoded()
-        try writer.append(rounded, of: name)
-      } catch is StoredMatrix.NotFinite {
-        throw model.checkpoint.error(
-          .notFinite, tensor: reference.tensor,
-          "it holds a number that \(type.configurationName ?? type.rawValue) cannot hold")
-      }
+    do {
+      try writer.append(model.stored(reference), as: type, of: name, change: change)
+    } catch is StoredMatrix.NotFinite {
+      throw model.checkpoint.error(
+        .notFinite, tensor: reference.tensor,
+        "it holds a number that \(type.configurationName ?? type.rawValue) cannot hold")
     }
   }
 }
