@@ -50,6 +50,16 @@ extension Unicode.Scalar {
     }
   }
 
+  /// `\p{P}`, as of Unicode 16 like ``CharacterClass``.
+  var isPunctuation: Bool {
+    switch properties.generalCategory {
+    case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
+      .finalPunctuation, .otherPunctuation:
+      return properties.age.map { $0.major <= 16 } ?? true
+    default: return false
+    }
+  }
+
   /// `\w` of Rust's regex crate (Unicode Technical Standard 18, annex C).
   var isWordCharacter: Bool {
     if properties.isAlphabetic || properties.isJoinControl { return true }

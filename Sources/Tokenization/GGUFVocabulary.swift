@@ -116,21 +116,26 @@ extension GGUFVocabulary {
     )
   }
 
-  /// What llama.cpp makes of the name of a pre-tokenizer.
-  private func pattern() throws(TokenizerError) -> (cuts: [PreTokenizer.Cut], ignoresMerges: Bool, addsBeginning: Bool)
-  {
+  /// What llama.cpp makes of the name of a pre-tokenizer, or of none.
+  func pattern() throws(TokenizerError) -> (cuts: [PreTokenizer.Cut], ignoresMerges: Bool, addsBeginning: Bool) {
     func modern(_ longestNumber: Int) -> PreTokenizer.Cut {
       .pattern(.modern(ModernPattern(longestNumber: longestNumber, foldsLongS: false)))
     }
-    let place = "tokenizer.ggml.pre"
-    switch preTokenizer {
-    case "gpt-2", "phi-2", "olmo", "mpt": return ([.pattern(.gpt2)], false, false)
-    case "smollm", "refact", "starcoder": return ([.digits(individually: true), .pattern(.gpt2)], false, false)
-    case "llama-bpe", "llama3", "llama-v3": return ([modern(3)], true, true)
+    switch preTokenizer ?? "default" {
+    case "default": return (PreTokenizer.Cut.ggufDefault, false, false)
+    case "gpt-2", "phi-2", "olmo", "mpt", "jais", "trillion", "granite-docling", "exaone4", "gigachat", "mellum",
+      "a.x-4.0":
+      return ([.pattern(.gpt2)], false, false)
+    case "smollm", "refact", "starcoder", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2":
+      return ([.digits(individually: true), .pattern(.gpt2)], false, false)
+    case "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2":
+      return ([modern(3)], true, true)
     case "dbrx", "smaug-bpe": return ([modern(3)], false, false)
-    case "qwen2", "stablelm2", "deepseek-r1-qwen": return ([modern(1)], false, false)
-    case let name?: throw .unsupported("the pre-tokenizer '\(name)'", at: place)
-    case nil: throw .unsupported("a vocabulary 'gpt2' that does not name its pre-tokenizer", at: place)
+    case "qwen2", "stablelm2", "deepseek-r1-qwen", "kormo", "megrez", "hunyuan", "solar-open", "grok-2":
+      return ([modern(1)], false, false)
+    case "deepseek-coder": return (PreTokenizer.Cut.deepSeekCoder, false, false)
+    case "tekken": return ([.pattern(.tekken)], true, true)
+    case let name: throw .unsupported("the pre-tokenizer '\(name)'", at: "tokenizer.ggml.pre")
     }
   }
 

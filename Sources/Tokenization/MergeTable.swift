@@ -66,6 +66,17 @@ struct MergeTable: Sendable {
     }
   }
 
+  /// The pairs that merge into a token.
+  func ways(to id: Int32, _ vocabulary: Vocabulary) -> [(left: Int32, right: Int32)] {
+    guard let token = vocabulary.token(of: id) else { return [] }
+    return token.indices.dropFirst().compactMap { cut in
+      guard let left = vocabulary.id(of: Array(token[..<cut])), let right = vocabulary.id(of: Array(token[cut...])),
+        self[left, right]?.result == id
+      else { return nil }
+      return (left, right)
+    }
+  }
+
   private static func isCharacter(_ text: ArraySlice<UInt8>) -> Bool {
     text.dropFirst().allSatisfy { $0 & 0xC0 == 0x80 }
   }

@@ -5,6 +5,27 @@ struct PreTokenizer: Sendable {
   enum Cut: Sendable, Equatable {
     case digits(individually: Bool)
     case pattern(WordPattern)
+
+    /// llama.cpp's pre-tokenizer "default".
+    static let ggufDefault: [Cut] = [
+      .pattern(.partial(.punctuation)), .pattern(.gpt2), .digits(individually: false), .pattern(.partial(.threeDigits)),
+    ]
+    /// "deepseek-coder".
+    static let deepSeekCoder: [Cut] = [
+      .pattern(.partial(.newline)), .pattern(.partial(.spacedLetters)), .pattern(.partial(.spacedPunctuation)),
+      .pattern(.partial(.ideographsWithoutSpaces)), .digits(individually: true),
+    ]
+
+    /// llama.cpp's pattern in place of Hugging Face's, where they differ in a few characters.
+    fileprivate var inGGUF: Cut {
+      switch self {
+      case .pattern(.modern(var pattern)):
+        pattern.foldsLongS = false
+        return .pattern(.modern(pattern))
+      case .pattern(.partial(.ideographs)): return .pattern(.partial(.ideographsWithoutSpaces))
+      default: return self
+      }
+    }
   }
 
   private enum Words: Sendable {
@@ -27,13 +48,16 @@ struct PreTokenizer: Sendable {
   /// What llama.cpp calls this way of cutting a text; nil where it has no name for it.
   func ggufName(ignoresMerges: Bool) -> String? {
     guard case .byteLevel(false, let usesPattern) = words else { return nil }
-    let cuts = usesPattern ? cuts + [.pattern(.gpt2)] : cuts
+    let cuts = (usesPattern ? cuts + [.pattern(.gpt2)] : cuts).map(\.inGGUF)
     return switch (cuts, ignoresMerges) {
+    case (Cut.ggufDefault, false): "default"
+    case (Cut.deepSeekCoder, false): "deepseek-coder"
     case ([.pattern(.gpt2)], false): "gpt-2"
     case ([.digits(individually: true), .pattern(.gpt2)], false): "smollm"
-    case ([.pattern(.llama3)], true): "llama-bpe"
-    case ([.pattern(.llama3)], false): "smaug-bpe"
-    case ([.pattern(.qwen2)], false): "qwen2"
+    case ([Cut.pattern(.llama3).inGGUF], true): "llama-bpe"
+    case ([Cut.pattern(.llama3).inGGUF], false): "smaug-bpe"
+    case ([Cut.pattern(.qwen2).inGGUF], false): "qwen2"
+    case ([.pattern(.tekken)], true): "tekken"
     default: nil
     }
   }
@@ -78,8 +102,8 @@ struct PreTokenizer: Sendable {
     }
   }
 
-  /// The pattern of a `Split`. As the known ones match all of a text, to isolate the matches and to remove what is between
-  /// them are the same.
+  /// The pattern of a `Split`. Where it matches all of a text, to isolate the matches and to remove what is between them are
+  /// the same.
   private static func pattern(_ section: FileSection) throws(TokenizerError) -> WordPattern {
     try section.allowOnly("type", "pattern", "behavior", "invert")
     let parts = try section.required("pattern")
@@ -90,7 +114,7 @@ struct PreTokenizer: Sendable {
     }
     let behavior = try section.required("behavior").string()
     let inverts = try section.boolean("invert", absent: false)
-    guard behavior == "Isolated" && !inverts || behavior == "Removed" && inverts else {
+    guard behavior == "Isolated" && !inverts || behavior == "Removed" && inverts && pattern.matchesAll else {
       throw section.unsupported("the behavior '\(behavior)' with invert \(inverts)")
     }
     return pattern

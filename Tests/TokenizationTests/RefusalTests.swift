@@ -74,6 +74,12 @@ struct RefusalTests {
         preTokenizer:
           #"{"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false}"#)
     }
+    // What lies between the matches would be lost.
+    expectRefusal("Removed") {
+      try tinyTokenizer(
+        preTokenizer:
+          #"{"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Removed", "invert": true}"#)
+    }
     for behavior in [#""behavior": "Removed", "invert": false"#, #""behavior": "MergedWithNext""#] {
       expectRefusal("the behavior") {
         try tinyTokenizer(preTokenizer: #"{"type": "Split", "pattern": {"Regex": "\#(gpt2)"}, \#(behavior)}"#)
