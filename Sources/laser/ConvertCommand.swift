@@ -8,23 +8,39 @@ internal import Tokenization
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert",
-    abstract: "Write a model as a GGUF file, for llama.cpp.",
+    abstract: "Write a model as a GGUF file, or one in GGUF as a Hugging Face folder.",
     discussion: """
-      Matrices are stored in one type or as they are; norms and routers in F32. The vocabulary comes from tokenizer.json. \
-      A model that llama.cpp would compute otherwise is refused.
+      In GGUF, matrices are stored in one type or as they are, norms and routers in F32. The vocabulary comes from \
+      tokenizer.json. A model that llama.cpp would compute otherwise is refused.
+
+      With '--to safetensors', a model in GGUF becomes config.json, safetensors and tokenizer.json. Quantised matrices \
+      become f16, which holds them more exactly than bf16, unless '--type' says otherwise; other matrices stay what they \
+      are.
 
       Example: laser convert model --out model.gguf --type q8_0
+      Example: laser convert model.gguf --out model --to safetensors
       """)
 
   @Argument(help: ArgumentHelp("A checkpoint: its folder, or a GGUF file.", valueName: "model"))
   var model: String
 
-  @Option(help: ArgumentHelp("The GGUF file to write.", valueName: "file"))
+  @Option(help: ArgumentHelp("The GGUF file, or the folder, to write.", valueName: "path"))
   var out: String
 
-  @OptionGroup var gguf: GGUFOptions
+  @Option(help: ArgumentHelp("The format to write: gguf or safetensors; gguf by default.", valueName: "format"))
+  var to = ConvertedFormat.gguf
 
-  @Flag(help: "Replace an existing file.")
+  @Option(
+    help: ArgumentHelp(
+      "What matrices are stored as: f32, f16, bf16 or, in GGUF, q8_0; as they are by default.", valueName: "type"))
+  var type: GGUFTypeName?
+
+  @Option(
+    help: ArgumentHelp(
+      "Bytes of weights that a safetensors file may hold, as in 500M; 5G by default.", valueName: "size"))
+  var shardSize: ByteSize?
+
+  @Flag(help: "Replace an existing file, or an existing checkpoint in the folder.")
   var force = false
 
   @Flag(help: "Print one JSON object.")
@@ -32,12 +48,37 @@ struct ConvertCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    switch to {
+    case .gguf:
+      if shardSize != nil { throw ValidationError("'--shard-size' goes with '--to safetensors'.") }
+    case .safetensors:
+      if type == .q80 { throw ValidationError("'--type q8_0' is for GGUF; a folder holds f32, f16 or bf16.") }
+    }
+  }
+
   func run() throws {
     let console = common.begin()
     let loaded = try Model(folder: model)
-    let bytes = try GGUFOutput(loaded, type: gguf.type, to: out, force: force).write(loaded, console)
+    let bytes =
+      switch to {
+      case .gguf: try GGUFOutput(loaded, type: type, to: out, force: force).write(loaded, console)
+      case .safetensors: try writeFolder(loaded, console)
+      }
     let result = Result(model: model, out: out, parameters: loaded.checkpoint.parameterCount, bytes: bytes)
     print(json ? try jsonText(result) : result.line, terminator: "")
+  }
+
+  /// Returns the bytes of the weights.
+  private func writeFolder(_ loaded: Model, _ console: Console) throws -> Int {
+    let export = try FolderExport(loaded, type: type?.elementType)
+    let configuration = loaded.checkpoint.configuration
+    let tokenizer = try loaded.checkpoint.gguf.map { parts in
+      try TokenizerFiles(parts, maximumLength: configuration.size("max_position_embeddings", default: 2048))
+    }
+    return try export.write(
+      to: out, files: tokenizer?.files ?? [], shardSize: shardSize?.bytes ?? 5 << 30, replacesExisting: force
+    ) { console.progress("Writing", $0) }.byteCount
   }
 
   private struct Result: Encodable {
@@ -50,6 +91,12 @@ struct ConvertCommand: ParsableCommand {
   }
 }
 
+/// What convert writes.
+enum ConvertedFormat: String, CaseIterable, ExpressibleByArgument {
+  case gguf, safetensors
+}
+
+/// What apply writes, if not the original's format.
 enum WrittenFormat: String, CaseIterable, ExpressibleByArgument {
   case gguf
 }

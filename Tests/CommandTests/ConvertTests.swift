@@ -96,6 +96,98 @@ struct ConvertTests {
     }
   }
 
+  // MARK: To a folder
+
+  /// Tensors of a folder's files: types, shapes and bytes by name.
+  private func tensors(_ folder: String) throws -> [String: [String]] {
+    var result: [String: [String]] = [:]
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name.hasSuffix(".safetensors") {
+      let file = try SafetensorsFile(path: folder + "/" + name)
+      for entry in file.entries {
+        result[entry.name] = [
+          entry.type, "\(entry.shape)", file.file.region(entry.bytes).withBytes { Data($0).base64EncodedString() },
+        ]
+      }
+    }
+    return result
+  }
+
+  private func ids(_ model: String, _ text: String) async throws -> String {
+    try await laserSucceeds(["tokenize", model, "--ids", "--text", text]).output
+  }
+
+  /// To GGUF and back: posy's weights, its words and its score.
+  @Test func aFolderAgain() async throws {
+    try await laserSucceeds(["convert", Posy.model, "--out", path("posy.gguf")])
+    let arguments = ["convert", path("posy.gguf"), "--out", path("posy"), "--to", "safetensors"]
+    let run = try await laserSucceeds(arguments + ["--shard-size", "2M", "--json"])
+    #expect(try run.json["bytes"]?.integer == Checkpoint(folder: Posy.model).byteCount)
+    #expect(try tensors(path("posy")) == tensors(Posy.model))
+    let files = try FileManager.default.contentsOfDirectory(atPath: path("posy"))
+    #expect(files.count { $0.hasSuffix(".safetensors") } > 3 && files.contains("model.safetensors.index.json"))
+    let hardCases = Posy.folder.appending(path: "../../Tests/TokenizationTests/Fixtures/hard-cases.txt").path
+    for text in [hardCases, Posy.text("plays.search")] {
+      let (before, after) = (try await ids(Posy.model, text), try await ids(path("posy"), text))
+      #expect(before == after)
+    }
+    let score = ["--json", "--context", "64", "--text", workshop.searchTexts[0]]
+    func corpora(_ model: String) async throws -> String {
+      try #require(try await laserSucceeds(["perplexity", model] + score).json["corpora"]).compact
+    }
+    let (before, after) = (try await corpora(Posy.model), try await corpora(path("posy")))
+    #expect(before == after)
+    let configuration = try Configuration(path: path("posy/config.json"))
+    let original = try Configuration(path: Posy.model + "/config.json")
+    for key in ["architectures", "model_type", "rms_norm_eps", "rope_theta", "bos_token_id", "eos_token_id"] {
+      #expect(configuration[key]?.compact == original[key]?.compact, "\(key)")
+    }
+    let settings = try Configuration(path: path("posy/tokenizer_config.json"))
+    #expect(settings["bos_token"]?.string == "<s>" && settings["eos_token"]?.string == "</s>")
+
+    try await expectFailure(arguments, naming: [path("posy"), "--force"])
+    try await laserSucceeds(arguments + ["--force", "--type", "f32"])
+    #expect(try tensors(path("posy")).values.allSatisfy { $0[0] == "F32" })
+  }
+
+  /// Quantised matrices become F16, which holds Q8_0's numbers to 11 bits.
+  @Test func aFolderOfQuantisedMatrices() async throws {
+    try await laserSucceeds(["convert", Posy.model, "--out", path("q.gguf"), "--type", "q8_0"])
+    for type in [nil, "f32", "bf16"] {
+      let arguments = ["convert", path("q.gguf"), "--out", path("folder"), "--to", "safetensors", "--force"]
+      try await laserSucceeds(arguments + (type.map { ["--type", $0] } ?? []))
+      let stored = try #require(try tensors(path("folder"))["model.layers.0.self_attn.q_proj.weight"])
+      #expect(stored[0] == (type ?? "f16").uppercased())
+      let (before, after) = (try await perplexity("q.gguf"), try await perplexity("folder"))
+      #expect(abs(after / before - 1) < ["f32": 1e-6, "bf16": 1e-2][type ?? ""] ?? 1e-4)
+    }
+  }
+
+  @Test func foldersThatAreRefused() async throws {
+    let out = ["--out", path("folder"), "--to", "safetensors"]
+    try await expectFailure(["convert", workshop.model] + out, naming: [workshop.model, "already"])
+    let wrong = try await laser(["convert", workshop.model] + out + ["--type", "q8_0"])
+    #expect(wrong.status == 64 && wrong.error.contains("q8_0"))
+    let other = try await laser(["convert", workshop.model, "--out", path("a.gguf"), "--shard-size", "1M"])
+    #expect(other.status == 64 && other.error.contains("--to safetensors"))
+    try await laserSucceeds(["convert", workshop.model, "--out", path("a.gguf")])
+    let file = try GGUFFile(path: path("a.gguf"))
+    func write(_ name: String, _ metadata: [GGUFFile.Member]) throws {
+      let places = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.bytes) })
+      try GGUFWriter(
+        metadata: metadata, tensors: file.tensors.map { .init(name: $0.name, type: $0.type, shape: $0.shape) }
+      ).write(to: path(name)) { tensor throws(CheckpointError) in file.file.region(places[tensor.name] ?? 0..<0) }
+    }
+    try write("mute.gguf", file.metadata.filter { !$0.key.hasPrefix("tokenizer.") })
+    try await expectFailure(["convert", path("mute.gguf")] + out, naming: ["mute.gguf", "tokenizer.ggml.model"])
+    try write(
+      "bert.gguf",
+      file.metadata.filter { $0.key != "tokenizer.ggml.model" } + [
+        .init(key: "tokenizer.ggml.model", value: .string("bert"))
+      ])
+    try await expectFailure(["convert", path("bert.gguf")] + out, naming: ["bert.gguf", "'bert'"])
+    #expect(!FileManager.default.fileExists(atPath: path("folder")))
+  }
+
   @Test func whatIsRefused() async throws {
     let out = path("a.gguf")
     try await expectFailure(["convert", workshop.model, "--out", path("a")], naming: [path("a"), ".gguf"])

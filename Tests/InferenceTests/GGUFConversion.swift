@@ -10,6 +10,8 @@ struct GGUFConversion {
   let config: [String: Any]
   let file: SafetensorsFile
   var stacksExperts = true
+  /// In place of those that config.json asks for.
+  var rotaryFactors: [Float]?
 
   init(of folder: String, architecture: String) throws {
     self.architecture = architecture
@@ -40,7 +42,7 @@ struct GGUFConversion {
       tensors.append(Tensor(name: name, type: type, shape: entry.shape, bytes: bytes))
     }
     if stacksExperts { tensors = stacked(tensors) }
-    if let factors = rotaryFactors() {
+    if let factors = rotaryFactors ?? llama3Factors() {
       let bytes = factors.flatMap { factor in withUnsafeBytes(of: factor.bitPattern.littleEndian) { Array($0) } }
       tensors.append(Tensor(name: "rope_freqs.weight", type: .float32, shape: [factors.count], bytes: bytes))
     }
@@ -82,7 +84,7 @@ struct GGUFConversion {
   }
 
   /// Llama 3.1's scaling as llama.cpp has it: each pair's frequency is divided by a factor.
-  private func rotaryFactors() -> [Float]? {
+  private func llama3Factors() -> [Float]? {
     guard let scaling = config["rope_scaling"] as? [String: Any], scaling["rope_type"] as? String == "llama3",
       let factor = scaling["factor"] as? Double, let low = scaling["low_freq_factor"] as? Double,
       let high = scaling["high_freq_factor"] as? Double, let base = config["rope_theta"] as? Double,

@@ -187,7 +187,7 @@ package struct GGUFExport {
       let rows = tensor.shape.count == 1 ? source.columns : source.rows
       matrix.region.withBytes { bytes in
         if let heads = tensor.heads {
-          Self.appendPaired(bytes, heads: heads, rows: rows, to: &result)
+          HeadRows.neighbours.append(bytes, heads: heads, rows: rows, to: &result)
         } else {
           result.append(contentsOf: bytes)
         }
@@ -195,16 +195,6 @@ package struct GGUFExport {
       model.checkpoint.release(source.tensor)
     }
     return OwnedBytes(result)
-  }
-
-  /// Row (head, half, pair) goes to (head, pair, half).
-  private static func appendPaired(_ bytes: UnsafeRawBufferPointer, heads: Int, rows: Int, to result: inout [UInt8]) {
-    let (size, half) = (bytes.count / rows, rows / heads / 2)
-    for row in 0..<rows {
-      let (head, place) = (row / (2 * half), row % (2 * half))
-      let old = head * 2 * half + place % 2 * half + place / 2
-      result.append(contentsOf: bytes[old * size..<(old + 1) * size])
-    }
   }
 
   private func converted(_ source: TensorReference, to type: ElementType) throws(CheckpointError) -> StoredMatrix {
