@@ -14,7 +14,7 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
   static let all = [
     "llama", "llama-linear-tied", "llama-llama3", "llama-llama3-parameters", "mistral-window", "mixtral", "qwen2",
     "qwen2-window-yarn", "qwen3-layer-types", "qwen3-bias", "qwen2_moe", "qwen2_moe-normalized", "qwen3_moe",
-    "qwen3_moe-window", "olmoe", "olmoe-normalized", "phi3-window", "phi3-partial",
+    "qwen3_moe-window", "olmoe", "olmoe-normalized", "olmoe-heads", "phi3-window", "phi3-partial",
   ].map(Self.init)
   /// Those whose experts are stored both one by one and stacked.
   static let stacked = ["mixtral", "qwen2_moe", "qwen3_moe", "olmoe"].map(Self.init)

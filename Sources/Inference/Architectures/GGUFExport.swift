@@ -55,6 +55,10 @@ package struct GGUFExport {
       }
     }
     guard model.checkpoint.gguf == nil else { return }
+    // llama.cpp takes the norm of all keys to be as wide as the hidden state.
+    if architecture == "olmoe", model.configuration.keyValueWidth != model.configuration.hiddenSize {
+      throw file.error(.unsupported, "fewer \"num_key_value_heads\" than heads cannot be written as GGUF for OLMoE")
+    }
     let window = layers.compactMap(\.slidingWindow).min()
     if let window, window < (try file.size("max_position_embeddings", default: 2048)) {
       throw file.error(

@@ -81,6 +81,10 @@ CASES = {
         norm_topk_prob=True),
     "phi3-window": dict(model_type="phi3", rope_theta=100.0, sliding_window=11),
     "phi3-partial": dict(model_type="phi3", rope_theta=100.0, partial_rotary_factor=0.5, head_dim=12),
+    # As OLMoE is: llama.cpp has no room for fewer keys than queries there.
+    "olmoe-heads": dict(
+        model_type="olmoe", rope_theta=100.0, num_experts=5, num_experts_per_tok=2, intermediate_size=24,
+        num_key_value_heads=4, norm_topk_prob=False),
 }
 
 # Written a second time as transformers 5 holds them: experts stacked.
