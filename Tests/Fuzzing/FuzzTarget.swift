@@ -1,4 +1,4 @@
-import Checkpoints
+package import Checkpoints
 import Tokenization
 
 /// A parser to be fed with damaged files: where to begin, and what to do with a file.
@@ -8,6 +8,15 @@ package struct FuzzTarget: Sendable {
   package let seeds: [[UInt8]]
   /// Pieces that files of this kind are made of, to be put anywhere.
   package let pieces: [[UInt8]]
+
+  /// Files described as JSON, so that values are changed and the file stays one of its kind; nil where bytes do.
+  package var structure: Structure?
+
+  package struct Structure: Sendable {
+    package let seeds: [JSON]
+    /// The file that is described, as far as it can be written.
+    package let encode: @Sendable (JSON) -> [UInt8]
+  }
 
   /// Parses the file, which holds these bytes, and uses what came out as the program would.
   package let run: @Sendable (_ bytes: [UInt8], _ path: String) -> Ending

@@ -9,6 +9,8 @@ package struct Fuzzer {
   package let path: String
   private var mutator: Mutator
   private var corpus: [[UInt8]]
+  /// Descriptions of files, of a target that has such.
+  private var descriptions: [JSON]
   private var endings: Set<String> = []
 
   package private(set) var runs = 0
@@ -22,12 +24,15 @@ package struct Fuzzer {
     self.path = path
     mutator = Mutator(seed: seed, pieces: target.pieces)
     corpus = target.seeds
+    descriptions = target.structure?.seeds ?? []
   }
 
-  package var corpusCount: Int { corpus.count }
+  package var corpusCount: Int { corpus.count + descriptions.count }
 
   package mutating func runOnce() throws {
-    let bytes = mutator.mutated(corpus)
+    // Two of three keep their structure.
+    let description = target.structure != nil && runs % 3 > 0 ? mutator.mutated(descriptions) : nil
+    let bytes = description.flatMap { target.structure?.encode($0) } ?? mutator.mutated(corpus)
     try Data(bytes).write(to: URL(filePath: path))
     let clock = ContinuousClock()
     let start = clock.now
@@ -43,6 +48,11 @@ package struct Fuzzer {
       // Without the numbers in it, and the names that follow.
       words = String(problem.filter { !$0.isNumber }.prefix(40))
     }
-    if endings.insert(words).inserted, corpus.count < Self.maximumCorpus { corpus.append(bytes) }
+    guard endings.insert(words).inserted, corpusCount < Self.maximumCorpus else { return }
+    if let description, bytes.count <= Mutator.maximumLength {
+      descriptions.append(description)
+    } else {
+      corpus.append(bytes)
+    }
   }
 }

@@ -20,7 +20,7 @@ package struct Mutator {
     return bytes.count > Self.maximumLength ? Array(bytes.prefix(Self.maximumLength)) : bytes
   }
 
-  private mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<max(1, bound), using: &generator) }
+  mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<max(1, bound), using: &generator) }
 
   private mutating func change(_ bytes: inout [UInt8], _ corpus: [[UInt8]]) {
     // Headers come first and are what is parsed.
