@@ -45,14 +45,15 @@ package struct Fuzzer {
       accepted += 1
       words = "taken " + make
     case .refused(let problem):
-      // Without the numbers in it, and the names that follow.
-      words = String(problem.filter { !$0.isNumber }.prefix(40))
+      // Without the numbers in it, what it quotes, and the names that follow.
+      let plain = problem.prefix { $0 != "'" && $0 != "\"" }
+      words = String((plain.isEmpty ? problem[...] : plain).filter { !$0.isNumber }.prefix(40))
     }
     guard endings.insert(words).inserted, corpusCount < Self.maximumCorpus else { return }
-    if let description, bytes.count <= Mutator.maximumLength {
+    guard let description else { return corpus.append(bytes) }
+    // One that is refused leads to others that are; and not all of a description need be in the file.
+    if case .taken = ending, description.compact.utf8.count <= Mutator.maximumLength {
       descriptions.append(description)
-    } else {
-      corpus.append(bytes)
     }
   }
 }
