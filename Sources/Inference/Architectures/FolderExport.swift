@@ -85,7 +85,7 @@ package struct FolderExport {
       var done = 0
       for tensor in writer.tensors {
         guard let source = sources[tensor.name] else { continue }
-        try append(source, as: tensor.type, to: writer)
+        try append(source, as: types[tensor.name] ?? common, to: writer)
         done += tensor.byteCount
         progress(Double(done) / Double(max(1, writer.byteCount)))
       }
