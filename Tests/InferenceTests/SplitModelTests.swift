@@ -24,15 +24,18 @@ struct SplitModelTests {
           block + "gate.weight", false,
           DoubleMatrix(rows: Self.count, columns: hidden, elements: Array(repeating: 0, count: Self.count * hidden))
         ))
+      func doubles(_ tensor: TensorReference, rows: Range<Int>, columns: Range<Int>) throws -> DoubleMatrix {
+        try model.doubles(of: model.stored(tensor), at: tensor, rows: rows, columns: columns)
+      }
       let expert = layer.experts[0]
       let width = expert.gate.rows / Self.count
       for number in 0..<Self.count {
         let part = number * width..<(number + 1) * width
         let all = 0..<hidden
         let prefix = "\(block)experts.\(number)."
-        tensors.append((prefix + "w1.weight", false, try model.doubles(expert.gate, rows: part, columns: all)))
-        tensors.append((prefix + "w3.weight", false, try model.doubles(expert.up, rows: part, columns: all)))
-        var down = try model.doubles(expert.down, rows: all, columns: part)
+        tensors.append((prefix + "w1.weight", false, try doubles(expert.gate, rows: part, columns: all)))
+        tensors.append((prefix + "w3.weight", false, try doubles(expert.up, rows: part, columns: all)))
+        var down = try doubles(expert.down, rows: all, columns: part)
         down.elements = down.elements.map { $0 * Double(Self.count) }
         tensors.append((prefix + "w2.weight", false, down))
       }
