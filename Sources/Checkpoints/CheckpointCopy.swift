@@ -77,7 +77,8 @@ package struct CheckpointCopy {
         ? try RewrittenTensors(checkpoint, replacing: replacements, as: form) : nil
       let replacedFiles = rewritten?.replacedFiles ?? Set(checkpoint.shards.map { fileName($0.path) })
       try replacement.perform { folder in
-        try copyFolder(checkpoint.folder, to: folder, skipping: replacedFiles.union(texts.keys))
+        try copyFolder(
+          checkpoint.folder, to: folder, skipping: replacedFiles.union(texts.keys).union(omittedWeightFiles))
         for (name, text) in texts.sorted(by: { $0.key < $1.key }) {
           try AtomicFile.write(text, to: folder + "/" + name)
         }
@@ -91,7 +92,16 @@ package struct CheckpointCopy {
   }
 
   /// Files of the original that hold weights which this copy does not change, so that a reader of them sees no reduction.
-  package var untouchedWeightFiles: [String] {
+  package var untouchedWeightFiles: [String] { otherWeightFiles.filter { !omittedWeightFiles.contains($0) } }
+
+  /// Other weights of the original that a copy with tensors of its own leaves out: those in the way of its files, and beside
+  /// factors all, since programs that do not know factors must find no weights.
+  private var omittedWeightFiles: [String] {
+    guard Self.rewrites(checkpoint, as: form) else { return [] }
+    return otherWeightFiles.filter { form == .factored || RewrittenTensors.mayBeOwn($0) }
+  }
+
+  private var otherWeightFiles: [String] {
     guard checkpoint.gguf == nil else { return [] }
     let shardNames = Set(checkpoint.shards.map { fileName($0.path) })
     let endings = [".safetensors", ".bin", ".pt", ".pth", ".gguf"]

@@ -85,7 +85,11 @@ package final class SafetensorsWriter {
 
   /// Whether a file may be one of a checkpoint's weights, or their index.
   static func isOwn(_ name: String, stem: String = fileStem) -> Bool {
-    name == indexName(stem: stem) || name.hasPrefix(stem) && name.hasSuffix(".safetensors")
+    guard name != indexName(stem: stem), name != stem + ".safetensors" else { return true }
+    guard name.hasPrefix(stem + "-"), name.hasSuffix(".safetensors") else { return false }
+    let numbers = name.dropFirst(stem.count + 1).dropLast(".safetensors".count).split(separator: "-")
+    return numbers.count == 3 && numbers[1] == "of" && numbers[0].allSatisfy(\.isNumber)
+      && numbers[2].allSatisfy(\.isNumber)
   }
 
   package var fileNames: [String] { Self.fileNames(shardCount: shards.count, stem: stem) }
@@ -131,7 +135,7 @@ package final class SafetensorsWriter {
     _ matrix: StoredMatrix, as type: ElementType, of name: String, change: ((Double) -> Double)? = nil
   ) throws {
     if change == nil, matrix.type == type { return try append(matrix, of: name) }
-    for rows in Parallelism.blocks(of: matrix.rows, size: max(1, Self.blockSize / matrix.columns)) {
+    for rows in Parallelism.blocks(of: matrix.rows, size: max(1, Self.blockSize / max(1, matrix.columns))) {
       var values = DoubleMatrix(try matrix.decoded(rows: rows))
       if let change {
         for index in values.elements.indices { values.elements[index] = change(values.elements[index]) }

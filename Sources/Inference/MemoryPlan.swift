@@ -4,8 +4,8 @@ internal import Tensors
 /// How the memory that a command may take is divided between weights on their way through it and states of tokens.
 ///
 /// Where everything fits, weights stay in the mapped files' pages. Otherwise they stream: the pages of a matrix are given
-/// back once it is packed, the next expert's are read ahead, and an expert is packed by blocks of its hidden channels if a
-/// whole one would leave too little for states. Neither changes a bit of any result.
+/// back once it is packed, the next expert's are read ahead. Experts are packed in blocks of their hidden channels that fit the
+/// processor's last cache, or smaller ones where memory asks for it. Neither changes a bit of any result.
 ///
 /// Counted are the largest matrices that exist at once, in the sizes that float32 gives them. What the program itself, its
 /// tokenizer and its texts take is a flat allowance.
@@ -122,7 +122,10 @@ extension Model {
     let float = MemoryLayout<Float>.stride
     let hidden = configuration.hiddenSize
     let width = configuration.queryWidth + 2 * configuration.keyValueWidth
-    let made = layout.layers.flatMap { [$0.query, $0.key, $0.value, $0.output] }.map(productBytes).max() ?? 0
+    let made =
+      layout.layers.map { layer in
+        max([layer.query, layer.key, layer.value].map(productBytes).reduce(0, +), productBytes(layer.output))
+      }.max() ?? 0
     let attention = float * hidden * (width + configuration.queryWidth) + made
     let attentionTokens = ForwardPass.groupTokens + window
     let attentionScratch = attentionTokens * (2 * hidden + width + configuration.queryWidth)
@@ -130,11 +133,16 @@ extension Model {
       everyExpert.map { expert in
         let block = min(channels, expert.gate.rows)
         return float * 3 * block * hidden + bytes(expert.down) + bytes(expert.gate, rows: block)
+          + bytes(expert.up, rows: block)
       }.max() ?? 0
     let expertScratch = FeedForward.block * 2 * min(channels, widestHidden)
     let vocabulary = float * VocabularyHead.vocabularyBlock * hidden
     let vocabularyScratch = VocabularyHead.rowBlock * VocabularyHead.vocabularyBlock
-    let inProducts = PackedMatrix.scratchBytes(rows: FeedForward.block, columns: max(hidden, configuration.queryWidth))
+    let depth = max(hidden, configuration.queryWidth, min(channels, widestHidden))
+    // Attention's second product sums over the window, for 48 queries at a time.
+    let inProducts = max(
+      PackedMatrix.scratchBytes(rows: FeedForward.block, columns: depth),
+      PackedMatrix.scratchBytes(rows: 48, columns: window))
     return max(attention, expert, vocabulary)
       + Parallelism.threads * (float * max(attentionScratch, expertScratch, vocabularyScratch) + inProducts)
   }

@@ -85,7 +85,7 @@ package struct Routing: Sendable {
     for index in values.indices { values[index] /= sum }
     let first = choices.count
     for _ in 0..<count {
-      var best = 0
+      var best = values.firstIndex { $0 != -1 } ?? 0
       for index in values.indices where values[index] > values[best] { best = index }
       // Into its place among those chosen before.
       var place = choices.count

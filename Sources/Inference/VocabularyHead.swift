@@ -33,9 +33,9 @@ struct VocabularyHead: Sendable {
       normalize(part, weight: norm, epsilon: model.configuration.normEpsilon, into: part)
     }
     let sums = blocks.map { RunningSum(targets: Array(targets[$0])) }
-    let reference = model.layout.head
-    for vocabulary in Parallelism.blocks(of: reference.rows, size: Self.vocabularyBlock) {
-      let weights = try model.packed(reference, rows: vocabulary)
+    let head = try model.weight(model.layout.head)
+    for vocabulary in Parallelism.blocks(of: head.reference.rows, size: Self.vocabularyBlock) {
+      let weights = try model.packed([head], rows: vocabulary)
       Parallelism.forEach(blocks.count) { index in
         Profile.measure(.vocabulary) {
           let logits = Matrix(unfilled: blocks[index].count, columns: vocabulary.count)

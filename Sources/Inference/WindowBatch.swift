@@ -53,7 +53,9 @@ package struct WindowBatch: Sendable {
     var result: [Range<Int>] = []
     var start = 0
     for index in windows.indices
-    where index == windows.count - 1 || rows[index].upperBound * count >= tokens.count * (result.count + 1) {
+    where index == windows.count - 1
+      || rows[index].upperBound * count / tokens.count > rows[start].lowerBound * count / tokens.count
+    {
       result.append(start..<index + 1)
       start = index + 1
     }

@@ -86,7 +86,10 @@ extension SearchRecord.Settings {
       ("confidence", "\(confidence)", "\(now.confidence)"),
       ("false discovery rate", "\(falseDiscoveryRate)", "\(now.falseDiscoveryRate)"),
       ("exhaustive", "\(isExhaustive)", "\(now.isExhaustive)"),
-      ("screening", screening ?? "float32", now.screening ?? "float32"),
+      (
+        "screening (which takes the memory and the processor for it)", screening ?? "float32",
+        now.screening ?? "float32"
+      ),
       ("strategy", strategy.rawValue, now.strategy.rawValue), ("objective", objective, now.objective),
       ("tolerance", tolerance.map { "\($0)" } ?? "none", now.tolerance.map { "\($0)" } ?? "none"),
       ("budget", budget ?? "none", now.budget ?? "none"), ("control", "\(isControl)", "\(now.isControl)"),

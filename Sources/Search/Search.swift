@@ -11,6 +11,7 @@ package struct Search: Sendable {
   package let settings: SearchSettings
   package let model: Model
   package let reducer: Reducer
+  /// But for the screening, which depends on the memory that a run may take.
   package let record: SearchRecord.Settings
   let text: Evaluation
   private let heldOut: Evaluation
@@ -70,7 +71,7 @@ package struct Search: Sendable {
       experts: settings.selection.experts.description, roles: settings.selection.roles.map(\.rawValue),
       ranks: settings.ranks.map(\.description), confidence: settings.confidence,
       falseDiscoveryRate: settings.falseDiscoveryRate, isExhaustive: settings.isExhaustive,
-      screening: settings.screening == .float32 ? nil : settings.screening.rawValue,
+      screening: nil,
       strategy: settings.strategy, objective: settings.objective.name, tolerance: settings.objective.tolerance,
       budget: settings.budget?.description, isControl: settings.isControl)
   }
@@ -95,6 +96,9 @@ package struct Search: Sendable {
   package func run(
     in folder: String, memory: Int, report: @escaping (Event) throws -> Void
   ) throws -> SearchOutcome {
+    let screening = Screening(of: self, rounds, memory: memory)
+    var record = record
+    record.screening = screening?.precision.rawValue
     try AtomicFile.makeFolder(folder)
     let journal = try Journal(in: folder)
     let past = PastRecords(journal.records)
@@ -111,7 +115,8 @@ package struct Search: Sendable {
     if !past.isFinished {
       let spectra = try SpectrumCache(in: folder)
       var trials = TrialSequence(
-        self, past: past, journal: journal, spectra: spectra, memory: memory, scratchFolder: folder,
+        self, past: past, journal: journal, spectra: spectra, screening: screening, memory: memory,
+        scratchFolder: folder,
         seconds: seconds, report: report)
       let kept =
         switch settings.strategy {
@@ -132,6 +137,9 @@ package struct Search: Sendable {
     }
     return outcome
   }
+
+  /// The order in which trials run over the windows.
+  var rounds: WindowRounds { WindowRounds(count: text.windows.count, exhaustive: settings.isExhaustive) }
 
   /// Each rank once, in the order of the rules; those that make the matrix smaller, from the smallest, if that is the
   /// objective.

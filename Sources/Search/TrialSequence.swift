@@ -8,6 +8,7 @@ internal import Tensors
 struct TrialSequence: ~Copyable {
   private let search: Search
   private let journal: Journal
+  private let screening: Screening?
   private let memory: Int
   private let scratchFolder: String
   private let seconds: () -> Double
@@ -30,18 +31,20 @@ struct TrialSequence: ~Copyable {
 
   init(
     _ search: Search, past: PastRecords, journal: consuming Journal, spectra: consuming SpectrumCache,
-    memory: Int, scratchFolder: String, seconds: @escaping () -> Double, report: @escaping (Search.Event) throws -> Void
+    screening: Screening?, memory: Int, scratchFolder: String, seconds: @escaping () -> Double,
+    report: @escaping (Search.Event) throws -> Void
   ) {
     self.search = search
     self.past = past
     self.journal = journal
     self.spectra = spectra
+    self.screening = screening
     self.memory = memory
     self.scratchFolder = scratchFolder
     self.seconds = seconds
     self.report = report
     budget = search.settings.budget
-    rounds = WindowRounds(count: search.text.windows.count, exhaustive: search.settings.isExhaustive)
+    rounds = search.rounds
   }
 
   private let rounds: WindowRounds
@@ -123,9 +126,17 @@ struct TrialSequence: ~Copyable {
     matrix: (Int) throws -> StoredMatrix
   ) throws -> SearchRecord.Trial {
     let site = reduction.site
+    // Made once for both scorers.
+    var made: [Int: StoredMatrix] = [:]
+    func madeMatrix(_ rank: Int) throws -> StoredMatrix {
+      if let known = made[rank] { return known }
+      let new = try matrix(rank)
+      made[rank] = new
+      return new
+    }
     func score(_ scorer: inout TrialScorer) throws -> TrialScorer.Outcome {
       try scorer.enter(layer: site.layer)
-      return try scorer.score(site, rank: reduction.rank, before: later, matrix: matrix) { rule.stops($0) }
+      return try scorer.score(site, rank: reduction.rank, before: later, matrix: madeMatrix) { rule.stops($0) }
     }
     let screened = try withScreener { try score(&$0) }
     let isStopped = screened.map { rule.stops($0.evidence) } ?? false
@@ -138,7 +149,7 @@ struct TrialSequence: ~Copyable {
     trial.delta = delta.mean
     trial.standardError = delta.standardError
     trial.level = rule.level
-    trial.precision = isStopped ? search.settings.screening.rawValue : nil
+    trial.precision = isStopped ? screening?.precision.rawValue : nil
     trial.kept = keeps
     try journal.append(.trial(trial))
     if keeps {
@@ -196,27 +207,16 @@ struct TrialSequence: ~Copyable {
   }
 
   /// Makes the scorer, and the screener if there is to be one.
-  ///
-  /// A screener has a quarter of the memory. Where weights would then have to be read from disk over and over, reading is
-  /// what takes the time, and there is none.
   private mutating func newScorer() throws -> TrialScorer {
-    let model = search.model
-    let others = search.reducer.byteCount(of: search.sites)
     let firstLayer = search.sites.map(\.layer).min() ?? 0
-    let forScorer = memory - memory / 4
-    if search.settings.screening.here != .float32, let early = rounds.early,
-      let plan = try? TrialScorer.memoryPlan(model, search.text, memory: forScorer, others: others), !plan.streams
-    {
-      var narrow = model
-      narrow.precision = search.settings.screening
-      // The weights are the scorer's too.
+    if let screening {
       screener = try TrialScorer(
-        narrow, search.text.part(early.windows), rounds: early.rounds, firstLayer: firstLayer,
-        memory: memory / 4 + model.checkpoint.byteCount, scratchFolder: scratchFolder)
+        screening.model, screening.evaluation, rounds: screening.rounds, firstLayer: firstLayer,
+        memory: screening.memory, scratchFolder: scratchFolder)
     }
     return try TrialScorer(
-      model, search.text, rounds: rounds, firstLayer: firstLayer, memory: screener == nil ? memory : forScorer,
-      others: others, scratchFolder: scratchFolder
+      search.model, search.text, rounds: rounds, firstLayer: firstLayer, memory: screening?.scorerMemory ?? memory,
+      others: search.reducer.byteCount(of: search.sites), scratchFolder: scratchFolder
     ) { [report] in try report(.baseline(share: $0)) }
   }
 

@@ -18,7 +18,7 @@ struct AdapterOutput {
     case model, base
   }
 
-  /// - Throws: `ReductionError` if the plan makes no adapter, or one that is no smaller than the matrices.
+  /// - Throws: `ReductionError` if the plan makes no adapter, or one with no fewer numbers than the matrices.
   init(_ reductions: [Reduction], of reducer: Reducer, for side: Side) throws {
     self.reducer = reducer
     self.side = side
@@ -46,6 +46,12 @@ struct AdapterOutput {
     if model.checkpoint.gguf != nil {
       throw ReductionError(
         "\(model.checkpoint.folder): an adapter is for a folder with config.json and safetensors, not for GGUF")
+    }
+    for checkpoint in [model.checkpoint, side == .base ? reducer.base?.checkpoint : nil].compactMap(\.self)
+    where checkpoint.isFactored {
+      throw ReductionError(
+        "\(checkpoint.folder): its matrices are stored as factors, which programs with adapters do not read; make it dense "
+          + "first with 'laser apply'")
     }
     if side == .base, reducer.base == nil {
       throw ReductionError("'--for-base' needs a plan whose reductions are relative to a base")
@@ -79,7 +85,9 @@ struct AdapterOutput {
     guard let base = reducer.base?.checkpoint else { return }
     let model = reducer.model.checkpoint
     let reduced = Set(reductions.map { reducer.model.reference(of: $0.site).tensor })
-    let others = model.tensorNames.filter { !reduced.contains($0) && !model.holdsSame($0, as: base) }
+    let others =
+      model.tensorNames.filter { !reduced.contains($0) && !model.holdsSame($0, as: base) }
+      + base.tensorNames.filter { !model.tensorNames.contains($0) }
     guard let first = others.first else { return }
     throw ReductionError(
       "\(others.count == 1 ? "1 tensor" : "\(others.count) tensors") that the plan does not reduce "

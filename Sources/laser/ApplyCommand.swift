@@ -111,10 +111,10 @@ struct ApplyCommand: ParsableCommand {
       if factored { result.factors = try FactoredOutput(reductions, of: reducer) }
       try writeLasered(
         copy, reducer, reductions, card, factored: factored, as: reducedType?.elementType,
-        scratchFolder: folder(above: out), console)
+        scratchFolder: nearestFolder(above: out), console)
     case .adapter(let adapter):
       result.adapter = try AdapterOutput(reductions, of: reducer, for: forBase ? .base : .model)
-        .write(adapter, card: card, scratchFolder: folder(above: out), console)
+        .write(adapter, card: card, scratchFolder: nearestFolder(above: out), console)
     }
     print(json ? try jsonText(result) : result.line, terminator: "")
   }
@@ -175,16 +175,6 @@ struct ApplyCommand: ParsableCommand {
     guard !path.hasPrefix("/"), let slash = plan.lastIndex(of: "/") else { return path }
     return plan[...slash] + path
   }
-}
-
-/// The nearest folder above a path that is there.
-private func folder(above path: String) -> String {
-  var parts = path.split(separator: "/", omittingEmptySubsequences: false)[...]
-  while let last = parts.popLast() {
-    let folder = parts.count == 1 && parts[0].isEmpty ? "/" : parts.joined(separator: "/")
-    if !last.isEmpty, !folder.isEmpty, FileManager.default.fileExists(atPath: folder) { return folder }
-  }
-  return "."
 }
 
 /// Makes a plan's reductions and writes the copy that has them, with a README.md that says so. Between the two they lie on

@@ -1,0 +1,36 @@
+internal import Checkpoints
+internal import Evaluation
+internal import Inference
+internal import RankReduction
+internal import Tensors
+
+/// The first windows of trials, which are run in another precision than float32. A trial that they do not stop is run in float32
+/// from its first window.
+struct Screening {
+  let precision: Precision
+  let model: Model
+  let evaluation: Evaluation
+  let rounds: WindowRounds
+  let memory: Int
+  /// What is left for the scorer in float32.
+  let scorerMemory: Int
+
+  /// Nil where there is none: float32 was asked for or is all the processor has, no trial is looked at so early, or the
+  /// memory does not hold all weights beside both scorers' states. Then reading weights is what takes the time.
+  init?(of search: Search, _ rounds: WindowRounds, memory: Int) {
+    precision = search.settings.screening
+    guard precision.here != .float32, let early = rounds.early else { return nil }
+    evaluation = search.text.part(early.windows)
+    self.rounds = early.rounds
+    var model = search.model
+    let others = search.reducer.byteCount(of: search.sites)
+    scorerMemory = memory - memory / 4
+    let scorers = try? TrialScorer.memoryPlan(model, search.text, memory: scorerMemory, others: others)
+    model.precision = precision
+    self.model = model
+    // The weights are the scorer's too, and counted there.
+    self.memory = memory / 4 + model.checkpoint.byteCount
+    let own = try? TrialScorer.memoryPlan(model, evaluation, memory: self.memory, others: 0)
+    guard let scorers, let own, !scorers.streams, !own.streams else { return nil }
+  }
+}
