@@ -47,6 +47,24 @@ struct FactoredTests {
     }
   }
 
+  /// A program that does not know factors must find no weights; what is not the checkpoint's own stays out of harm.
+  @Test func otherWeightsStayBehindAndOthersFilesStay() async throws {
+    let model = URL(filePath: workshop.model)
+    for name in ["pytorch_model.bin", "notes.txt"] {
+      try Data("other".utf8).write(to: model.appending(path: name))
+    }
+    _ = try await apply("a")
+    let names = try FileManager.default.contentsOfDirectory(atPath: path("a"))
+    #expect(names.contains("notes.txt") && !names.contains("pytorch_model.bin"))
+    let stranger = URL(filePath: path("a")).appending(path: "factored-ema.safetensors")
+    try Data("mine".utf8).write(to: stranger)
+    let plan = try workshop.writePlan("plan.yaml", entries: Self.entries)
+    try await expectFailure(
+      ["apply", workshop.model, "--plan", plan, "--out", path("a"), "--factored", "--force"],
+      naming: ["factored-ema.safetensors"])
+    #expect(try Data(contentsOf: stranger) == Data("mine".utf8))
+  }
+
   @Test func theSameBytesEveryTime() async throws {
     _ = try await apply("a")
     _ = try await apply("b", ["--factored", "--threads", "1"])

@@ -140,7 +140,10 @@ def llama(setup):
             print(f"bench.py: {ours} and {peer} are {apart:.4f} nats apart: they do not compute the same", file=sys.stderr)
         yield Row(f"perplexity, smollm2-135m, {ours}, llama.cpp", seconds(results[ours]), seconds(results[peer]), times_as_fast(results[ours], results[peer]))
     ours, peer = (min((results[pair[side]] for pair in pairs), key=median) for side in (0, 1))
-    yield Row("the faster of each", seconds(ours), seconds(peer), times_as_fast(ours, peer), 1.5)
+    yield Row("the faster of each", seconds(ours), seconds(peer), times_as_fast(ours, peer))
+    # Only so is it the same work: the softmax that the tool's own time leaves out is in ours.
+    whole = [f"{median(result, 'whole'):.2f} s" for result in (ours, peer)]
+    yield Row("the faster of each, whole programs", *whole, times_as_fast(ours, peer, "whole"), 1.5)
 
 
 def decomposition(setup):
