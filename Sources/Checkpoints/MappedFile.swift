@@ -22,34 +22,29 @@ package final class MappedFile: Sendable {
     }
     self.path = path
     byteCount = Int(status.st_size)
-    guard byteCount > 0 else {
-      base = nil
-      return
-    }
-    guard let mapped = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
-      throw CheckpointError(.unreadable, file: path, "cannot map it into memory: \(systemMessage())")
-    }
-    base = UnsafeRawPointer(mapped)
+    base = try Self.map(descriptor, byteCount: byteCount, path: path)
   }
 
   /// Bytes put aside on disk, in a file without a name that is gone with the last holder.
   package init(bytes: UnsafeRawBufferPointer, asideIn folder: String) throws(CheckpointError) {
-    path = "\(folder)/.aside"
+    path = folder
     byteCount = bytes.count
-    var name = (path + ".XXXXXX").utf8CString.map(\.self)
-    let descriptor = mkstemp(&name)
+    let descriptor = openNamelessFile(in: folder)
     guard descriptor >= 0 else { throw CheckpointError(.unwritable, file: path, systemMessage()) }
-    unlink(name)
     defer { close(descriptor) }
     try AtomicFile.write(bytes, to: descriptor, at: 0, path: path)
-    guard byteCount > 0 else {
-      base = nil
-      return
-    }
+    base = try Self.map(descriptor, byteCount: byteCount, path: path)
+  }
+
+  /// Nil for a file without a byte.
+  private static func map(
+    _ descriptor: Int32, byteCount: Int, path: String
+  ) throws(CheckpointError) -> UnsafeRawPointer? {
+    guard byteCount > 0 else { return nil }
     guard let mapped = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
       throw CheckpointError(.unreadable, file: path, "cannot map it into memory: \(systemMessage())")
     }
-    base = UnsafeRawPointer(mapped)
+    return UnsafeRawPointer(mapped)
   }
 
   deinit {

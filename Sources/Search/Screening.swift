@@ -1,7 +1,6 @@
 internal import Checkpoints
 internal import Evaluation
 internal import Inference
-internal import RankReduction
 internal import Tensors
 
 /// The first windows of trials, which are run in another precision than float32. A trial that they do not stop is run in float32
@@ -17,15 +16,20 @@ struct Screening {
 
   /// Nil where there is none: float32 was asked for or is all the processor has, no trial is looked at so early, or the
   /// memory does not hold all weights beside both scorers' states. Then reading weights is what takes the time.
-  init?(of search: Search, _ rounds: WindowRounds, memory: Int) {
-    precision = search.settings.screening
+  ///
+  /// - Parameters:
+  ///   - memory: Bytes for both scorers.
+  ///   - others: Bytes of it that are taken for something else.
+  init?(
+    in precision: Precision, of model: Model, on text: Evaluation, _ rounds: WindowRounds, memory: Int, others: Int
+  ) {
     guard precision.here != .float32, let early = rounds.early else { return nil }
-    evaluation = search.text.part(early.windows)
+    self.precision = precision
+    evaluation = text.part(early.windows)
     self.rounds = early.rounds
-    var model = search.model
-    let others = search.reducer.byteCount(of: search.sites)
+    var model = model
     scorerMemory = memory - memory / 4
-    let scorers = try? TrialScorer.memoryPlan(model, search.text, memory: scorerMemory, others: others)
+    let scorers = try? TrialScorer.memoryPlan(model, text, memory: scorerMemory, others: others)
     model.precision = precision
     self.model = model
     // The weights are the scorer's too, and counted there.

@@ -96,7 +96,8 @@ package struct Search: Sendable {
   package func run(
     in folder: String, memory: Int, report: @escaping (Event) throws -> Void
   ) throws -> SearchOutcome {
-    let screening = Screening(of: self, rounds, memory: memory)
+    let screening = Screening(
+      in: settings.screening, of: model, on: text, rounds, memory: memory, others: reducer.byteCount(of: sites))
     var record = record
     record.screening = screening?.precision.rawValue
     try AtomicFile.makeFolder(folder)

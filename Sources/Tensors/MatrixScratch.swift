@@ -23,12 +23,8 @@ package final class MatrixScratch {
   /// - Parameter folder: Must be on a disk with room for all that is put aside.
   package init(in folder: String) throws(Failure) {
     self.folder = folder
-    var name = "\(folder)/.scratch.XXXXXX".utf8CString.map(\.self)
-    descriptor = mkstemp(&name)
-    guard descriptor >= 0 else {
-      throw Failure(description: "\(folder)/.scratch: \(String(cString: strerror(errno)))")
-    }
-    unlink(name)
+    descriptor = openNamelessFile(in: folder)
+    guard descriptor >= 0 else { throw Failure(description: "\(folder): \(String(cString: strerror(errno)))") }
   }
 
   deinit { close(descriptor) }
