@@ -50,3 +50,27 @@ DISPATCHED void laser_accumulate_exponentials(const float *logits, size_t stride
     maximum[r] = overall;
   }
 }
+
+static inline void gradient_row(const float *restrict weights, float *restrict gradient, size_t columns, float scale) {
+  REASSOCIATE
+  float mean = 0;
+  for (size_t c = 0; c < columns; c++) mean += weights[c] * gradient[c];
+  for (size_t c = 0; c < columns; c++) gradient[c] = weights[c] * (gradient[c] - mean) * scale;
+}
+
+DISPATCHED void laser_softmax_gradient(const float *weights, size_t weights_stride, float *gradient,
+                                       size_t gradient_stride, size_t rows, size_t columns, float scale) {
+  for (size_t r = 0; r < rows; r++)
+    gradient_row(weights + r * weights_stride, gradient + r * gradient_stride, columns, scale);
+}
+
+DISPATCHED void laser_scaled_exponentials(float *logits, size_t stride, size_t rows, size_t columns,
+                                          const double *log_sums, const float *scales) {
+  for (size_t r = 0; r < rows; r++) {
+    float *row = logits + r * stride;
+    // What rounding takes from the logarithm comes back as a factor.
+    const float log_sum = (float)log_sums[r];
+    const float scale = (float)((double)scales[r] * exp((double)log_sum - log_sums[r]));
+    for (size_t c = 0; c < columns; c++) row[c] = exponential(row[c] - log_sum) * scale;
+  }
+}

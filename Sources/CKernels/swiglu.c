@@ -11,3 +11,19 @@ DISPATCHED void laser_swiglu(float *gate, size_t gate_stride, const float *up, s
                              size_t columns) {
   for (size_t r = 0; r < rows; r++) swiglu_row(gate + r * gate_stride, up + r * up_stride, columns);
 }
+
+static inline void gradient_row(float *restrict gate, float *restrict up, const float *restrict gradient,
+                                size_t columns) {
+  for (size_t i = 0; i < columns; i++) {
+    const float a = gate[i], b = up[i], g = gradient[i];
+    const float sigmoid = 1.0f / (1.0f + exponential(-a));
+    gate[i] = g * b * (sigmoid * (1.0f + a * (1.0f - sigmoid)));
+    up[i] = g * (a * sigmoid);
+  }
+}
+
+DISPATCHED void laser_swiglu_gradient(float *gate, size_t gate_stride, float *up, size_t up_stride,
+                                      const float *gradient, size_t gradient_stride, size_t rows, size_t columns) {
+  for (size_t r = 0; r < rows; r++)
+    gradient_row(gate + r * gate_stride, up + r * up_stride, gradient + r * gradient_stride, columns);
+}

@@ -10,10 +10,36 @@ package func normalize(_ source: Matrix, weight: Matrix, epsilon: Float, into ta
     source.base, source.stride, weight.base, epsilon, target.base, target.stride, source.rows, source.columns)
 }
 
+/// result += the gradient of `normalize` with respect to its source x, `gradient` g being that with respect to its target:
+/// s · (w ⊙ g) − x · s³/n · Σ(w ⊙ g ⊙ x), s = 1/√(mean(x²) + ε), row by row of n columns.
+///
+/// All are (rows, n) but the weight w, which is one row. The result shares no memory with the others.
+package func normalizeGradient(
+  _ source: Matrix, weight: Matrix, epsilon: Float, gradient: Matrix, addingTo result: Matrix
+) {
+  precondition(source.rows == result.rows && source.columns == result.columns, "shapes differ")
+  precondition(source.rows == gradient.rows && source.columns == gradient.columns, "shapes differ")
+  precondition(weight.rows == 1 && weight.columns == source.columns, "the norm's weight has another width")
+  laser_rms_norm_gradient(
+    source.base, source.stride, weight.base, epsilon, gradient.base, gradient.stride, result.base, result.stride,
+    source.rows, source.columns)
+}
+
 /// gate = silu(gate) ⊙ up.
 package func swiglu(gate: Matrix, up: Matrix) {
   precondition(gate.rows == up.rows && gate.columns == up.columns, "shapes differ")
   laser_swiglu(gate.base, gate.stride, up.base, up.stride, gate.rows, gate.columns)
+}
+
+/// The gradients of `swiglu`, in place: gate a and up b, as they were before it, become the gradients with respect to
+/// them, `gradient` g being that with respect to silu(a) ⊙ b.
+///
+/// gate = g ⊙ b ⊙ σ(a) ⊙ (1 + a ⊙ (1 − σ(a))), up = g ⊙ silu(a). The three share no memory.
+package func swigluGradient(gate: Matrix, up: Matrix, gradient: Matrix) {
+  precondition(gate.rows == up.rows && gate.columns == up.columns, "shapes differ")
+  precondition(gate.rows == gradient.rows && gate.columns == gradient.columns, "shapes differ")
+  laser_swiglu_gradient(
+    gate.base, gate.stride, up.base, up.stride, gradient.base, gradient.stride, gate.rows, gate.columns)
 }
 
 /// Rotates each head's pairs (i, i + dimension / 2), or (2i, 2i + 1) for `neighbours`, by the angles of the row's position.
@@ -21,19 +47,35 @@ package func swiglu(gate: Matrix, up: Matrix) {
 /// - Parameters:
 ///   - heads: (rows, heads · dimension)
 ///   - cosines, sines: (rows, dimension / 2)
-package func rotate(_ heads: Matrix, dimension: Int, neighbours: Bool = false, cosines: Matrix, sines: Matrix) {
+///   - inverse: By the angles negated, which turns gradients back.
+package func rotate(
+  _ heads: Matrix, dimension: Int, neighbours: Bool = false, cosines: Matrix, sines: Matrix, inverse: Bool = false
+) {
   precondition(dimension > 0 && heads.columns % dimension == 0, "columns are not whole heads")
   precondition(cosines.rows == heads.rows && sines.rows == heads.rows, "a row without angles")
   precondition(cosines.columns == dimension / 2 && sines.columns == dimension / 2)
   precondition(cosines.isContiguous && sines.isContiguous)
   (neighbours ? laser_rotate_neighbours : laser_rotate)(
-    heads.base, heads.stride, heads.rows, heads.columns / dimension, dimension, cosines.base, sines.base)
+    heads.base, heads.stride, heads.rows, heads.columns / dimension, dimension, cosines.base, sines.base, inverse)
 }
 
 /// Takes a block of logits (rows, part of the vocabulary) into each row's running log-sum-exp: log Σ exp = maximum + log sum.
 package func accumulateExponentials(_ logits: Matrix, maximum: inout [Float], sum: inout [Double]) {
   precondition(maximum.count == logits.rows && sum.count == logits.rows, "one running sum for each row")
   laser_accumulate_exponentials(logits.base, logits.stride, logits.rows, logits.columns, &maximum, &sum)
+}
+
+/// logits = scale[row] · exp(logits − logSumExp[row]), in place: the gradient with respect to the logits of
+/// −scale[row] · log softmax(logits)[target], but for −scale[row] at the target, which is the caller's.
+package func softmaxGradient(_ logits: Matrix, logSumExp: [Double], scale: [Float]) {
+  precondition(logSumExp.count == logits.rows && scale.count == logits.rows, "one sum and one scale for each row")
+  laser_scaled_exponentials(logits.base, logits.stride, logits.rows, logits.columns, logSumExp, scale)
+}
+
+/// The sums over the columns of a ⊙ b, row by row.
+package func rowDots(_ a: Matrix, _ b: Matrix) -> [Float] {
+  precondition(a.rows == b.rows && a.columns == b.columns, "shapes differ")
+  return (0..<a.rows).map { laser_dot(a.base + $0 * a.stride, b.base + $0 * b.stride, a.columns) }
 }
 
 /// target row i = source row indices[i].

@@ -95,6 +95,24 @@ private let shapes = [
     }
   }
 
+  @Test(arguments: shapes, Precision.allCases)
+  func packingATransposeIsPackingWhatIsTransposed(shape: (Int, Int, Int), precision: Precision) {
+    let (rows, inner, columns) = shape
+    let a = Matrix.uniform(rows: rows, columns: inner, seed: 15)
+    let larger = Matrix.uniform(rows: inner + 2, columns: columns + 7, seed: 16)
+    let b = larger[rows: 1..<inner + 1][columns: 3..<columns + 3]
+    let explicit = Matrix(rows: columns, columns: inner)
+    for row in 0..<columns {
+      for column in 0..<inner { explicit[row, column] = b[column, row] }
+    }
+    let packed = PackedMatrix(transposing: b, precision: precision)
+    #expect(packed.rows == columns && packed.columns == inner)
+    let (found, expected) = (Matrix(rows: rows, columns: columns), Matrix(rows: rows, columns: columns))
+    multiply(a, transposed: packed, into: found)
+    multiply(a, transposed: PackedMatrix(explicit, precision: precision), into: expected)
+    for row in 0..<rows { #expect(found.row(row) == expected.row(row)) }
+  }
+
   @Test func packingFindsWhatIsNotANumber() {
     let bytes = [UInt8](repeating: 0, count: 2 * 40 * 300 - 2) + [0xC0, 0x7F]
     let stored = StoredMatrix(type: .bfloat16, rows: 40, columns: 300, region: OwnedBytes(bytes))
@@ -173,16 +191,6 @@ extension ElementType {
 }
 
 extension Matrix {
-  /// Numbers between −1 and 1, from a linear congruence.
-  fileprivate static func uniform(rows: Int, columns: Int, seed: UInt64) -> Matrix {
-    var state = seed
-    let elements = (0..<rows * columns).map { _ in
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return Float(Double(state >> 11) * 0x1p-52 - 1)
-    }
-    return Matrix(rows: rows, columns: columns, elements: elements)
-  }
-
   /// To nearest, ties to even.
   fileprivate var roundedToBFloat16: Matrix {
     let elements = (0..<rows).flatMap(row).map { value -> Float in

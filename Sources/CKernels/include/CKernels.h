@@ -45,17 +45,24 @@ void laser_quantize_q6_k(const float *source, void *target, size_t count);
 // MARK: rms_norm.c — target = weight * source / sqrt(mean(source²) + epsilon), row by row.
 void laser_rms_norm(const float *source, size_t source_stride, const float *weight, float epsilon,
                     float *target, size_t target_stride, size_t rows, size_t columns);
+// result += the gradient with respect to source, `gradient` being that with respect to target; no memory is shared.
+void laser_rms_norm_gradient(const float *source, size_t source_stride, const float *weight, float epsilon,
+                             const float *gradient, size_t gradient_stride, float *result, size_t result_stride,
+                             size_t rows, size_t columns);
 
 // MARK: swiglu.c — gate = silu(gate) * up, silu(x) = x / (1 + exp(-x)).
 void laser_swiglu(float *gate, size_t gate_stride, const float *up, size_t up_stride, size_t rows, size_t columns);
+// gate and up become the gradients with respect to them, `gradient` being that with respect to silu(gate) * up.
+void laser_swiglu_gradient(float *gate, size_t gate_stride, float *up, size_t up_stride, const float *gradient,
+                           size_t gradient_stride, size_t rows, size_t columns);
 
-// MARK: rotary.c — rotates the pairs (x[i], x[i + dimension/2]) of every head by the row's angles.
+// MARK: rotary.c — rotates the pairs (x[i], x[i + dimension/2]) of every head by the row's angles, or back.
 // cosines and sines: (rows, dimension/2).
 void laser_rotate(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
-                  const float *cosines, const float *sines);
+                  const float *cosines, const float *sines, bool inverse);
 // The same for the pairs (x[2i], x[2i + 1]).
 void laser_rotate_neighbours(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
-                             const float *cosines, const float *sines);
+                             const float *cosines, const float *sines, bool inverse);
 
 // MARK: softmax.c
 // Row r of scores becomes softmax(scale * scores) over the keys [first, last) that its query may see, the rest 0:
@@ -65,6 +72,13 @@ void laser_causal_softmax(float *scores, size_t stride, size_t rows, size_t colu
 // Running log-sum-exp of each row over blocks of columns: maximum and sum are updated, sum relative to maximum.
 void laser_accumulate_exponentials(const float *logits, size_t stride, size_t rows, size_t columns,
                                    float *maximum, double *sum);
+// gradient becomes scale * weights * (gradient - sum of the row's weights * gradient): that with respect to scores whose
+// softmax(scale * scores) are the weights.
+void laser_softmax_gradient(const float *weights, size_t weights_stride, float *gradient, size_t gradient_stride,
+                            size_t rows, size_t columns, float scale);
+// Row r of logits becomes scales[r] * exp(logits - log_sums[r]).
+void laser_scaled_exponentials(float *logits, size_t stride, size_t rows, size_t columns, const double *log_sums,
+                               const float *scales);
 
 // MARK: divergence.c
 // For rows of logits of two models: KL(softmax(a) || softmax(b)) in nats, and whether the largest logit is the same one.
@@ -95,7 +109,10 @@ enum { LASER_TILE_ROWS = 12 };
 // stride and depth in units, count of rows at most LASER_PANEL.
 void laser_pack_panel(const void *rows, size_t stride, size_t count, size_t depth, void *panel);
 // Packs the transposed matrix: panels of LASER_PANEL columns, (columns / LASER_PANEL, rows, LASER_PANEL).
-void laser_pack_columns(const float *source, size_t stride, size_t rows, size_t columns, float *panels);
+void laser_pack_columns(const void *matrix, size_t stride, size_t rows, size_t columns, void *panels);
+// target (columns, rows) = sourceᵀ.
+void laser_transpose(const float *source, size_t stride, size_t rows, size_t columns, float *target,
+                     size_t target_stride);
 
 // MARK: product.c
 // c = a · bᵀ, or c += a · bᵀ; a (rows, depth) in float32, b (columns, depth) in panels, c (rows, columns).

@@ -1,0 +1,262 @@
+import Foundation
+import Tensors
+import Testing
+
+/// Gradients against central differences of plain loops in float64, whose own error is below 1e-8.
+@Suite struct ElementwiseGradientTests {
+  /// (rows, columns): less than a vector, whole ones, edges.
+  private static let shapes = [(1, 1), (3, 7), (5, 64), (13, 77), (2, 300)]
+
+  @Test(arguments: shapes) func theNormsGradientIsItsDerivative(shape: (Int, Int)) {
+    let (rows, columns) = shape
+    let epsilon: Float = 0.01
+    let source = Matrix.part(rows: rows, columns: columns, seed: 1)
+    let gradient = Matrix.part(rows: rows, columns: columns, seed: 2)
+    let weight = Matrix.uniform(rows: 1, columns: columns, seed: 3)
+    let start = Matrix.uniform(rows: rows + 1, columns: columns + 5, seed: 4)
+    let whole = start.copy()
+    let result = whole[rows: 0..<rows][columns: 2..<columns + 2]
+    normalizeGradient(source, weight: weight, epsilon: epsilon, gradient: gradient, addingTo: result)
+    for row in 0..<rows {
+      let (w, g) = (weight.row(0).map(Double.init), gradient.row(row).map(Double.init))
+      func loss(_ x: [Double]) -> Double {
+        let mean = x.reduce(0) { $0 + $1 * $1 } / Double(columns)
+        let factor = 1 / (mean + Double(epsilon)).squareRoot()
+        return (0..<columns).reduce(0) { $0 + g[$1] * w[$1] * x[$1] * factor }
+      }
+      let x = source.row(row).map(Double.init)
+      for column in 0..<columns {
+        let expected = Double(start[row, column + 2]) + derivative(of: loss, at: x, column)
+        #expect(abs(Double(result[row, column]) - expected) < 1e-5 * (1 + abs(expected)))
+      }
+    }
+    #expect(isUntouched(whole, start, outside: 2..<columns + 2, rows: rows))
+  }
+
+  @Test(arguments: shapes) func theGradientsOfSwiGLUAreItsDerivatives(shape: (Int, Int)) {
+    let (rows, columns) = shape
+    let start = Matrix.uniform(rows: rows, columns: 2 * columns + 3, seed: 5)
+    for row in 0..<rows {
+      for column in 0..<start.columns { start[row, column] *= 8 }
+    }
+    let whole = start.copy()
+    let (gate, up) = (whole[columns: 0..<columns], whole[columns: columns + 1..<2 * columns + 1])
+    let gradient = Matrix.part(rows: rows, columns: columns, seed: 6)
+    swigluGradient(gate: gate, up: up, gradient: gradient)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let g = Double(gradient[row, column])
+        func loss(_ x: [Double]) -> Double { g * x[0] / (1 + exp(-x[0])) * x[1] }
+        let x = [Double(start[row, column]), Double(start[row, column + columns + 1])]
+        #expect(abs(Double(gate[row, column]) - derivative(of: loss, at: x, 0)) < 1e-5)
+        #expect(abs(Double(up[row, column]) - derivative(of: loss, at: x, 1)) < 1e-5)
+      }
+      for column in [columns, 2 * columns + 1, 2 * columns + 2] { #expect(whole[row, column] == start[row, column]) }
+    }
+  }
+
+  /// Far from 0 the exponential saturates; the gradient is that of 0 or of a itself.
+  @Test func theGradientOfSwiGLUIsFiniteFarOut() {
+    let gate = Matrix(rows: 1, columns: 4, elements: [-1000, -100, 100, 1000])
+    let up = Matrix(rows: 1, columns: 4, elements: [2, 2, 2, 2])
+    swigluGradient(gate: gate, up: up, gradient: Matrix(rows: 1, columns: 4, elements: [1, 1, 1, 1]))
+    #expect(zip(gate.row(0), [0, 0, 2, 2]).allSatisfy { abs($0 - $1) < 1e-30 })
+    #expect(zip(up.row(0), [0, 0, 100, 1000]).allSatisfy { abs($0 - $1) < 1e-30 })
+  }
+
+  /// A rotation's transpose is its inverse: turned back, numbers are what they were, and ⟨R x, g⟩ = ⟨x, R⁻¹ g⟩.
+  @Test(arguments: [false, true]) func rotationsTurnBack(neighbours: Bool) {
+    let (rows, heads, dimension) = (5, 3, 20)
+    let angles = Matrix.uniform(rows: rows, columns: dimension / 2, seed: 7)
+    let (cosines, sines) = (angles.copy(), angles.copy())
+    for row in 0..<rows {
+      for column in 0..<dimension / 2 {
+        cosines[row, column] = cos(4 * angles[row, column])
+        sines[row, column] = sin(4 * angles[row, column])
+      }
+    }
+    let x = Matrix.part(rows: rows, columns: heads * dimension, seed: 8)
+    let gradient = Matrix.part(rows: rows, columns: heads * dimension, seed: 9)
+    let (turned, back) = (x.copy(), gradient.copy())
+    rotate(turned, dimension: dimension, neighbours: neighbours, cosines: cosines, sines: sines)
+    rotate(back, dimension: dimension, neighbours: neighbours, cosines: cosines, sines: sines, inverse: true)
+    for (a, b) in zip(rowDots(turned, gradient), rowDots(x, back)) { #expect(abs(a - b) < 1e-5) }
+    rotate(turned, dimension: dimension, neighbours: neighbours, cosines: cosines, sines: sines, inverse: true)
+    for row in 0..<rows { #expect(zip(turned.row(row), x.row(row)).allSatisfy { abs($0 - $1) < 1e-6 }) }
+  }
+
+  @Test(arguments: shapes) func theSoftmaxsGradientIsThatOfTheLogLikelihood(shape: (Int, Int)) {
+    let (rows, columns) = shape
+    let logits = Matrix.part(rows: rows, columns: columns, seed: 10)
+    let start = logits.copy()
+    let sums = (0..<rows).map { row in log(start.row(row).reduce(0) { $0 + exp(Double($1)) }) }
+    let scale = (0..<rows).map { Float($0) - 1.5 }
+    softmaxGradient(logits, logSumExp: sums, scale: scale)
+    for row in 0..<rows {
+      let target = row % columns
+      func loss(_ x: [Double]) -> Double {
+        Double(scale[row]) * (log(x.reduce(0) { $0 + exp($1) }) - x[target])
+      }
+      let x = start.row(row).map(Double.init)
+      for column in 0..<columns {
+        let found = Double(logits[row, column]) - (column == target ? Double(scale[row]) : 0)
+        #expect(abs(found - derivative(of: loss, at: x, column)) < 1e-6 * (1 + abs(Double(scale[row]))))
+      }
+    }
+  }
+
+  /// A logarithm that float32 rounds costs no accuracy.
+  @Test func theSoftmaxsGradientTakesTheSumInFloat64() {
+    let logits = Matrix(rows: 1, columns: 2, elements: [1000, 990])
+    let sum = 1000 + log(1 + exp(-10.0))
+    softmaxGradient(logits, logSumExp: [sum], scale: [3])
+    for (found, logit) in zip(logits.row(0), [1000.0, 990]) {
+      #expect(abs(Double(found) / (3 * exp(logit - sum)) - 1) < 1e-6)
+    }
+  }
+
+  @Test(arguments: shapes) func rowDotsAreSumsOfProducts(shape: (Int, Int)) {
+    let a = Matrix.part(rows: shape.0, columns: shape.1, seed: 11)
+    let b = Matrix.part(rows: shape.0, columns: shape.1, seed: 12)
+    let dots = rowDots(a, b)
+    #expect(dots.count == shape.0)
+    for row in 0..<shape.0 {
+      let expected = zip(a.row(row), b.row(row)).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+      #expect(abs(Double(dots[row]) - expected) < 1e-5)
+    }
+  }
+}
+
+/// (tokens, query heads, key-value heads, head dimension, sight): one block of queries and several, within and at the
+/// edges of panels, grouped heads, sights of a block, less and more.
+private let attentions = [
+  (1, 2, 1, 16, Int.max), (48, 2, 2, 32, Int.max), (70, 4, 2, 32, Int.max), (97, 3, 1, 20, Int.max),
+  (110, 6, 2, 20, 41), (130, 2, 1, 32, 1), (100, 3, 3, 40, 60),
+]
+
+@Suite struct AttentionGradientTests {
+  /// Of queries, keys and values that stand side by side in one matrix, as a layer's projections do.
+  @Test(arguments: attentions) func theGradientsAreDerivatives(shape: (Int, Int, Int, Int, Int)) {
+    let reference = AttentionLoss(shape)
+    let (gradients, whole) = reference.gradients()
+    #expect((0..<whole.rows).allSatisfy { whole[$0, reference.columns] == 7 }, "written beside the gradients")
+    let point = reference.point
+    var generator = SplitMix64(seed: 20)
+    // Every number counts in a direction; a single one shows more sharply.
+    for part in reference.parts {
+      for _ in 0..<4 {
+        let direction = point.indices.map { index in
+          part.contains(index % reference.columns) ? generator.nextNormal() : 0
+        }
+        let step = 1e-4
+        let expected =
+          (reference.loss(zip(point, direction).map { $0 + step * $1 })
+            - reference.loss(zip(point, direction).map { $0 - step * $1 })) / (2 * step)
+        let found = zip(gradients, direction).reduce(0) { $0 + $1.0 * $1.1 }
+        // Roundings of float32 are random in sign; with them, the third derivative along the direction.
+        let size = direction.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        #expect(abs(found - expected) < 1e-5 * size, "\(part)")
+      }
+      for _ in 0..<12 {
+        let row = Int(generator.next() % UInt64(reference.tokens))
+        let column = part.lowerBound + Int(generator.next() % UInt64(part.count))
+        let index = row * reference.columns + column
+        #expect(abs(gradients[index] - derivative(of: reference.loss, at: point, index)) < 1e-5)
+      }
+    }
+  }
+
+  @Test func gradientsAreTheSameToTheBit() {
+    let reference = AttentionLoss((150, 6, 2, 32, Int.max))
+    #expect(reference.gradients().numbers == reference.gradients().numbers)
+  }
+}
+
+/// Σ gradient ⊙ attention, of the queries, keys and values in one matrix of one row for each token.
+private struct AttentionLoss {
+  let tokens: Int
+  private let heads: Int
+  private let sharedHeads: Int
+  private let dimension: Int
+  private let sight: Int
+  private let projected: Matrix
+  private let gradient: Matrix
+
+  init(_ shape: (Int, Int, Int, Int, Int)) {
+    (tokens, heads, sharedHeads, dimension, sight) = shape
+    projected = Matrix.part(rows: tokens, columns: (heads + 2 * sharedHeads) * dimension, seed: 13)
+    gradient = Matrix.part(rows: tokens, columns: heads * dimension, seed: 14)
+  }
+
+  var columns: Int { projected.columns }
+
+  /// The columns of queries, of keys and of values.
+  var parts: [Range<Int>] {
+    let (queries, keys) = (heads * dimension, (heads + sharedHeads) * dimension)
+    return [0..<queries, queries..<keys, keys..<columns]
+  }
+
+  var point: [Double] { (0..<tokens).flatMap(projected.row).map(Double.init) }
+
+  /// The gradients found, and the matrix, one column wider and filled with 7, in which they stand.
+  func gradients() -> (numbers: [Double], whole: Matrix) {
+    let whole = Matrix(rows: tokens, columns: columns + 1)
+    whole.fill(7)
+    attendGradient(
+      queries: projected[columns: parts[0]], keys: projected[columns: parts[1]], values: projected[columns: parts[2]],
+      dimension: dimension, sight: sight, gradient: gradient, queryGradient: whole[columns: parts[0]],
+      keyGradient: whole[columns: parts[1]], valueGradient: whole[columns: parts[2]])
+    return ((0..<tokens).flatMap(whole[columns: 0..<columns].row).map(Double.init), whole)
+  }
+
+  func loss(_ x: [Double]) -> Double {
+    var result = 0.0
+    for token in 0..<tokens {
+      let first = sight > token ? 0 : token - sight + 1
+      let upstream = gradient.row(token)
+      for head in 0..<heads {
+        let shared = head / (heads / sharedHeads) * dimension
+        let query = token * columns + head * dimension
+        var (sum, weighted) = (0.0, 0.0)
+        for other in first...token {
+          let key = other * columns + heads * dimension + shared
+          let value = key + sharedHeads * dimension
+          var (score, along) = (0.0, 0.0)
+          for i in 0..<dimension {
+            score += x[query + i] * x[key + i]
+            along += Double(upstream[head * dimension + i]) * x[value + i]
+          }
+          let weight = exp(score / Double(dimension).squareRoot())
+          sum += weight
+          weighted += weight * along
+        }
+        result += weighted / sum
+      }
+    }
+    return result
+  }
+}
+
+/// By a central difference.
+private func derivative(of loss: ([Double]) -> Double, at x: [Double], _ index: Int) -> Double {
+  let step = 1e-5
+  var (above, below) = (x, x)
+  above[index] += step
+  below[index] -= step
+  return (loss(above) - loss(below)) / (2 * step)
+}
+
+private func isUntouched(_ found: Matrix, _ start: Matrix, outside columns: Range<Int>, rows: Int) -> Bool {
+  (0..<start.rows).allSatisfy { row in
+    (0..<start.columns).allSatisfy { column in
+      row < rows && columns.contains(column) || found[row, column] == start[row, column]
+    }
+  }
+}
+
+extension Matrix {
+  /// A part of a larger matrix.
+  fileprivate static func part(rows: Int, columns: Int, seed: UInt64) -> Matrix {
+    uniform(rows: rows + 2, columns: columns + 5, seed: seed)[rows: 1..<rows + 1][columns: 3..<columns + 3]
+  }
+}
