@@ -5,8 +5,8 @@ internal import Tensors
 ///
 /// Each window attends to itself alone.
 struct Attention {
-  private let configuration: TransformerConfiguration
-  private let norm: Matrix
+  let configuration: TransformerConfiguration
+  let norm: Matrix
   /// Query, key and value matrices on top of each other: (queries + 2 · keys, hidden), as one where they are packed.
   private let projections: [ProductWeights]
   /// (1, queries + 2 · keys)
@@ -17,7 +17,7 @@ struct Attention {
   private let output: ProductWeights
   private let outputBias: Matrix?
   /// How many keys a query sees, itself included.
-  private let sight: Int
+  let sight: Int
 
   init(_ model: Model, layer: Int) throws(CheckpointError) {
     configuration = model.configuration
@@ -56,9 +56,7 @@ struct Attention {
       let rows = projected[rows: window]
       rotate(rows[columns: queryAndKeyColumns], rotary, from: 0)
       Profile.measure(.attention) {
-        attend(
-          queries: rows[columns: queryColumns], keys: rows[columns: keyColumns], values: rows[columns: valueColumns],
-          dimension: configuration.headDimension, sight: sight, into: context[rows: window])
+        attend(rows, into: context[rows: window])
       }
     }
     add(context, to: states)
@@ -70,24 +68,42 @@ struct Attention {
     rotate(projected[columns: queryAndKeyColumns], rotary, from: cache.count)
     cache.append(keys: projected[columns: keyColumns], values: projected[columns: valueColumns])
     let context = Matrix(unfilled: states.rows, columns: configuration.queryWidth)
-    attend(
+    Tensors.attend(
       queries: projected[columns: queryColumns], keys: cache.keys, values: cache.values,
       dimension: configuration.headDimension, sight: sight, into: context)
     add(context, to: states)
   }
 
-  private var queryColumns: Range<Int> { 0..<configuration.queryWidth }
-  private var keyColumns: Range<Int> {
+  /// One window's heads, turned.
+  func attend(_ projected: Matrix, into context: Matrix) {
+    Tensors.attend(
+      queries: projected[columns: queryColumns], keys: projected[columns: keyColumns],
+      values: projected[columns: valueColumns], dimension: configuration.headDimension, sight: sight, into: context)
+  }
+
+  var queryColumns: Range<Int> { 0..<configuration.queryWidth }
+  var keyColumns: Range<Int> {
     configuration.queryWidth..<configuration.queryWidth + configuration.keyValueWidth
   }
-  private var queryAndKeyColumns: Range<Int> { 0..<keyColumns.upperBound }
-  private var valueColumns: Range<Int> { keyColumns.upperBound..<keyColumns.upperBound + configuration.keyValueWidth }
+  var queryAndKeyColumns: Range<Int> { 0..<keyColumns.upperBound }
+  var valueColumns: Range<Int> { keyColumns.upperBound..<keyColumns.upperBound + configuration.keyValueWidth }
 
   /// Queries, keys and values of some states side by side, not yet turned.
   private func project(_ states: Matrix) -> Matrix {
     let normed = Matrix(unfilled: states.rows, columns: states.columns)
+    normalizeStates(states, into: normed)
+    let projected = projectNormed(normed)
+    normalizeHeads(projected)
+    return projected
+  }
+
+  func normalizeStates(_ states: Matrix, into normed: Matrix) {
     normalize(states, weight: norm, epsilon: configuration.normEpsilon, into: normed)
-    let projected = Matrix(unfilled: states.rows, columns: valueColumns.upperBound)
+  }
+
+  /// Queries, keys and values of normed states, their heads not yet normed.
+  func projectNormed(_ normed: Matrix) -> Matrix {
+    let projected = Matrix(unfilled: normed.rows, columns: valueColumns.upperBound)
     Profile.measure(.attentionProjections) {
       var start = 0
       for part in projections {
@@ -96,8 +112,6 @@ struct Attention {
       }
     }
     if let projectionBias { addRow(projectionBias, to: projected) }
-    normalizeHeads(projected[columns: queryColumns], weight: queryNorm)
-    normalizeHeads(projected[columns: keyColumns], weight: keyNorm)
     return projected
   }
 
@@ -109,28 +123,48 @@ struct Attention {
     addGroupedRows(result, group: 1, into: states)
   }
 
-  /// In place. The weight's width is that of one head, or of all of them.
-  private func normalizeHeads(_ heads: Matrix, weight: Matrix?) {
-    guard let weight else { return }
-    for start in stride(from: 0, to: heads.columns, by: weight.columns) {
-      let part = heads[columns: start..<start + weight.columns]
+  /// Norms the heads of queries and keys, in place, where the layer does that.
+  func normalizeHeads(_ projected: Matrix) {
+    forEachNormedHead { columns, weight in
+      let part = projected[columns: columns]
       normalize(part, weight: weight, epsilon: configuration.normEpsilon, into: part)
     }
   }
 
+  /// From the gradient at normed heads to that at the heads before, in place.
+  func propagateHeadNorms(_ gradient: Matrix, through plain: Matrix) {
+    forEachNormedHead { columns, weight in
+      let result = Matrix(rows: plain.rows, columns: columns.count)
+      normalizeGradient(
+        plain[columns: columns], weight: weight, epsilon: configuration.normEpsilon,
+        gradient: gradient[columns: columns], addingTo: result)
+      gradient[columns: columns].assign(result)
+    }
+  }
+
+  /// The columns that are normed together. The weight's width is that of one head, or of all of them.
+  private func forEachNormedHead(_ body: (Range<Int>, Matrix) -> Void) {
+    for (columns, weight) in [(queryColumns, queryNorm), (keyColumns, keyNorm)] {
+      guard let weight else { continue }
+      for start in stride(from: columns.lowerBound, to: columns.upperBound, by: weight.columns) {
+        body(start..<start + weight.columns, weight)
+      }
+    }
+  }
+
   /// Turns each head of each row, in place, or the first part of it; row i stands at position `start` + i.
-  private func rotate(_ heads: Matrix, _ rotary: RotaryEmbedding, from start: Int) {
+  func rotate(_ heads: Matrix, _ rotary: RotaryEmbedding, from start: Int, inverse: Bool = false) {
     let cosines = rotary.cosines[rows: start..<start + heads.rows]
     let sines = rotary.sines[rows: start..<start + heads.rows]
     let turned = configuration.rotary.dimension
     let neighbours = configuration.rotary.pairsNeighbours
     if turned == configuration.headDimension {
-      Tensors.rotate(heads, dimension: turned, neighbours: neighbours, cosines: cosines, sines: sines)
+      Tensors.rotate(heads, dimension: turned, neighbours: neighbours, cosines: cosines, sines: sines, inverse: inverse)
     } else {
       for start in stride(from: 0, to: heads.columns, by: configuration.headDimension) {
         Tensors.rotate(
           heads[columns: start..<start + turned], dimension: turned, neighbours: neighbours, cosines: cosines,
-          sines: sines)
+          sines: sines, inverse: inverse)
       }
     }
   }

@@ -8,10 +8,10 @@ package import Tensors
 /// a time. For trials, what an expert adds for a token, times its weight, stands in the
 /// row of the token's slot until the rows are summed, so that a change of one expert needs the rows of that expert alone.
 package struct FeedForward: Sendable {
-  private let model: Model
+  let model: Model
   private let number: Int
-  private let layer: TensorLayout.Layer
-  private let norm: Matrix
+  let layer: TensorLayout.Layer
+  let norm: Matrix
 
   /// Tokens that a worker takes at once.
   static let block = 480
@@ -160,7 +160,7 @@ package struct FeedForward: Sendable {
     func release() { for weight in [gate, up, down] { model.release(weight) } }
   }
 
-  private func layout(of expert: Int) -> TensorLayout.Expert? {
+  func layout(of expert: Int) -> TensorLayout.Expert? {
     expert < layer.experts.count ? layer.experts[expert] : layer.shared?.expert
   }
 

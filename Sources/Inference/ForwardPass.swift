@@ -7,7 +7,7 @@ package import Tensors
 package struct ForwardPass: Sendable {
   package let model: Model
   package let batch: WindowBatch
-  private let rotary: RotaryEmbedding
+  let rotary: RotaryEmbedding
 
   /// Tokens that a worker takes at once through attention.
   static let groupTokens = 512

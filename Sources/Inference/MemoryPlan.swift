@@ -104,6 +104,20 @@ extension Model {
     (1 + configuration.expertsPerToken) * configuration.hiddenSize * MemoryLayout<Float>.stride
   }
 
+  /// For each token that passes a layer backwards, beside its states: an expert's inputs, channels and their gradients, as if
+  /// all tokens went to one; queries, keys and values and theirs.
+  package var bytesOfGradient: Int {
+    let channels = everyExpert.map(\.gate.rows).max() ?? 0
+    let width = 2 * (2 * configuration.queryWidth + 2 * configuration.keyValueWidth)
+    return MemoryLayout<Float>.stride * (8 * configuration.hiddenSize + 4 * channels + width)
+  }
+
+  /// An expert's matrices, as they are and packed both ways.
+  package var bytesOfGradientWeights: Int {
+    let largest = everyExpert.map { $0.gate.rows * $0.gate.columns }.max() ?? 0
+    return 3 * 3 * MemoryLayout<Float>.stride * largest
+  }
+
   /// Of two models' logits while they are compared.
   package var bytesOfDivergences: Int {
     2 * MemoryLayout<Float>.stride

@@ -7,8 +7,8 @@ internal import Tensors
 /// Logits exist for one block of rows and one block of the vocabulary at a time; each row carries a running maximum and
 /// sum over the blocks. The vocabulary matrix is packed block by block too.
 struct VocabularyHead: Sendable {
-  private let model: Model
-  private let norm: Matrix
+  let model: Model
+  let norm: Matrix
 
   static let rowBlock = 240
   static let vocabularyBlock = 1024
@@ -25,6 +25,15 @@ struct VocabularyHead: Sendable {
     _ states: Matrix, rows: [Int32], targets: [Int32]
   ) throws(CheckpointError) -> [Double] {
     precondition(rows.count == targets.count)
+    return try sums(states, rows: rows, targets: targets).flatMap(\.negativeLogLikelihoods)
+  }
+
+  /// log Σ exp of the logits predicted from each of these rows.
+  func logSumExp(_ states: Matrix, rows: [Int32]) throws(CheckpointError) -> [Double] {
+    try sums(states, rows: rows, targets: Array(repeating: 0, count: rows.count)).flatMap(\.logSumExp)
+  }
+
+  private func sums(_ states: Matrix, rows: [Int32], targets: [Int32]) throws(CheckpointError) -> [RunningSum] {
     let blocks = Parallelism.shares(of: rows.count, atMost: Self.rowBlock)
     let normed = Matrix(unfilled: rows.count, columns: states.columns)
     Parallelism.forEach(blocks.count) { index in
@@ -44,7 +53,7 @@ struct VocabularyHead: Sendable {
         }
       }
     }
-    return sums.flatMap(\.negativeLogLikelihoods)
+    return sums
   }
 
   /// How far another model's predictions are from this one's, for some rows of both models' states: KL divergence in
@@ -118,8 +127,8 @@ struct VocabularyHead: Sendable {
       }
     }
 
-    var negativeLogLikelihoods: [Double] {
-      targets.indices.map { Double(maximum[$0]) + log(sum[$0]) - Double(targetLogits[$0]) }
-    }
+    var logSumExp: [Double] { targets.indices.map { Double(maximum[$0]) + log(sum[$0]) } }
+
+    var negativeLogLikelihoods: [Double] { zip(logSumExp, targetLogits).map { $0 - Double($1) } }
   }
 }

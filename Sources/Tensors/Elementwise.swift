@@ -134,3 +134,12 @@ package func divergence(_ a: Matrix, _ b: Matrix) -> (nats: [Double], sameTop: [
   laser_divergence(a.base, b.base, a.rows, a.columns, &nats, &sameTop)
   return (nats, sameTop)
 }
+
+/// row i *= weights[i].
+package func scaleRows(_ matrix: Matrix, by weights: ArraySlice<Float>) {
+  precondition(weights.count == matrix.rows, "one weight for each row")
+  for (row, weight) in zip(0..<matrix.rows, weights) {
+    let numbers = matrix.base + row * matrix.stride
+    for column in 0..<matrix.columns { numbers[column] *= weight }
+  }
+}

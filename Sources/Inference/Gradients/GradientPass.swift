@@ -1,0 +1,45 @@
+package import Checkpoints
+package import Tensors
+
+/// A forward pass gone through backwards: from the layers' outputs to their inputs, with the gradient of the sum of −log p
+/// over all scored tokens, in nats.
+///
+/// Nothing is kept from the way up but the states that enter each layer; what happened inside is computed again. Gradients are
+/// (tokens, hidden). Where tokens go is taken as given: the choice of experts has no gradient, their weights have.
+package struct GradientPass: Sendable {
+  private let forward: ForwardPass
+
+  package init(_ forward: ForwardPass) { self.forward = forward }
+
+  /// The gradient with respect to the states after the last layer.
+  package func gradient(ofLast states: Matrix) throws(CheckpointError) -> Matrix {
+    let (rows, targets) = forward.batch.predictions
+    return try VocabularyHead(forward.model).gradient(states, rows: rows, targets: targets)
+  }
+
+  /// Takes the gradient from a layer's output to its input, in place.
+  ///
+  /// - Parameters:
+  ///   - states: What enters the layer; left as it is.
+  ///   - roles: Of the sites to observe.
+  ///   - observe: Called with each of them, as far as tokens come there.
+  package func run(
+    layer: Int, _ states: Matrix, _ gradient: Matrix, observing roles: Set<Role> = [],
+    _ observe: (SiteGradient) throws -> Void = { _ in }
+  ) throws {
+    let model = forward.model
+    func report(
+      _ role: Role, expert: Int?, inputs: Matrix, gradients: Matrix, tokens: [Int32]
+    ) throws {
+      guard roles.contains(role) else { return }
+      let site = Site(layer: layer, expert: expert, role: role)
+      try observe(SiteGradient(site: site, inputs: inputs, gradients: gradients, tokens: tokens))
+    }
+    let attended = states.copy()
+    try forward.attend(layer: layer, attended)
+    let feedForward = try FeedForward(model, layer: layer)
+    try feedForward.propagate(gradient, through: attended, try feedForward.route(attended), report)
+    try AttentionGradient(model, layer: layer).propagate(
+      gradient, through: states, batch: forward.batch, rotary: forward.rotary, report)
+  }
+}
