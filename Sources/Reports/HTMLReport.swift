@@ -68,7 +68,10 @@ package enum HTMLReport {
       section(
         "How they add up",
         note:
-          "The kept reductions in the order in which they were kept, each measured against the model with all before it, and "
+          "The kept reductions in the order in which they were kept, each "
+          + (outcome.isGuided
+            ? "with its share of what its layer's were measured to change together, and "
+            : "measured against the model with all before it, and ")
           + "what they come to when the finished model is evaluated. Nats per token; down is better. "
           + SummaryText.luck(outcome),
         [waterfall.markup])

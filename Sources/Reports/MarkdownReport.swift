@@ -58,7 +58,7 @@ package enum MarkdownReport {
     table.append(["search text", settings.text.map(\.path).joined(separator: ", ")])
     table.append(["held-out text", settings.heldOut.map(\.path).joined(separator: ", ")])
     for (name, value) in SettingsList.entries(settings) { table.append([name, value]) }
-    table.append(["trials", "\(outcome.trialCount)"])
+    table.append(["trials", outcome.isGuided ? SummaryText.trials(outcome) : "\(outcome.trialCount)"])
     table.append(["time", Numbers.duration(outcome.seconds)])
     table.append(["program", settings.program])
     return table

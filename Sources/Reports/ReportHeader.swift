@@ -33,7 +33,8 @@ struct ReportHeader {
   }
 
   private var lede: String {
-    let tried = "\(Numbers.grouped(outcome.trialCount)) \(outcome.trialCount == 1 ? "trial" : "trials")"
+    let tried =
+      outcome.isGuided ? "\(Numbers.grouped(outcome.trialCount)) reductions" : SummaryText.trials(outcome)
     switch outcome.verdict {
     case .nothingKept:
       return outcome.trials.isEmpty
@@ -86,7 +87,8 @@ struct ReportHeader {
   }
 
   private var effort: String {
-    switch outcome.trialCount {
+    if outcome.isGuided { return "\(SummaryText.trials(outcome)) in" }
+    return switch outcome.trialCount {
     case 0: "without a trial, in"
     case 1: "in 1 trial and"
     case let count: "in \(Numbers.grouped(count)) trials and"

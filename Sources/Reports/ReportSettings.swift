@@ -25,7 +25,7 @@ struct ReportSettings {
     }
     for (name, value) in SettingsList.entries(settings) { add(name, .text(value)) }
     add(
-      "trials", .text("\(Numbers.grouped(outcome.trialCount)) in \(Numbers.duration(outcome.seconds))"))
+      "trials", .text("\(SummaryText.trials(outcome)) in \(Numbers.duration(outcome.seconds))"))
     add("program", .text(settings.program))
     return section(
       "Do it again",

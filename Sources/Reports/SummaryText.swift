@@ -8,7 +8,8 @@ package enum SummaryText {
     let change = "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4)) nats per token"
     return switch outcome.verdict {
     case .nothingKept:
-      "Nothing holds: none of \(outcome.trialCount) trials lowered the search perplexity by more than its noise. "
+      "Nothing holds: none of \(outcome.isGuided ? "\(outcome.trialCount) reductions" : "\(outcome.trialCount) trials") "
+        + "lowered the search perplexity by more than its noise. "
         + "The model is left as it is."
     case .holds:
       "The gain holds on held-out text: \(change) (paired by window)."
@@ -22,6 +23,14 @@ package enum SummaryText {
       "The loss exceeds the tolerance on held-out text: \(change) (paired by window), "
         + "\(Numbers.fixed(outcome.settings.tolerance ?? 0, 4)) allowed."
     }
+  }
+
+  /// How many trials a search took.
+  package static func trials(_ outcome: SearchOutcome) -> String {
+    let count = Numbers.grouped(outcome.trialCount)
+    guard outcome.isGuided else { return "\(count) \(outcome.trialCount == 1 ? "trial" : "trials")" }
+    let measured = outcome.jointCount == 1 ? "1 trial" : "\(outcome.jointCount) trials"
+    return "\(count) reductions foretold, \(measured) of several together"
   }
 
   /// A word or two for a table.
@@ -58,7 +67,7 @@ package enum SummaryText {
   package static func luck(_ outcome: SearchOutcome) -> String {
     let keeps = outcome.trials.count { $0.kept }
     return "Luck alone would explain about \(Numbers.fixed(outcome.keepsByLuck, 1)) of \(keeps) keeps in "
-      + "\(outcome.trialCount) trials (false discovery rate \(outcome.settings.falseDiscoveryRate))."
+      + "\(trials(outcome)) (false discovery rate \(outcome.settings.falseDiscoveryRate))."
   }
 
   package static func conventionText(_ settings: SearchRecord.Settings) -> String {

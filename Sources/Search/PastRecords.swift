@@ -31,8 +31,14 @@ struct PastRecords {
   mutating func nextTrial(
     _ reduction: Reduction, phase: SearchRecord.Trial.Phase, number: Int
   ) throws(SearchError) -> SearchRecord.Trial? {
+    try nextTrial(of: [reduction], phase: phase, number: number)
+  }
+
+  mutating func nextTrial(
+    of reductions: [Reduction], phase: SearchRecord.Trial.Phase, number: Int
+  ) throws(SearchError) -> SearchRecord.Trial? {
     guard let next = trials.first else { return nil }
-    guard next.number == number, next.phase == phase, next.reduction == reduction else {
+    guard next.number == number, next.phase == phase, next.reductions == reductions else {
       throw SearchError("the journal does not fit the search: it has trial \(next.number) where \(number) should be")
     }
     trials.removeFirst()

@@ -21,6 +21,8 @@ package struct Search: Sendable {
   /// What a search tells while it runs.
   package enum Event: Sendable {
     case baseline(share: Double)
+    /// What reductions would change is foretold.
+    case prediction(share: Double)
     /// - Parameter of: How many there will be at most.
     case trial(SearchRecord.Trial, of: Int)
     /// The result is measured on both texts.
@@ -96,8 +98,11 @@ package struct Search: Sendable {
   package func run(
     in folder: String, memory: Int, report: @escaping (Event) throws -> Void
   ) throws -> SearchOutcome {
-    let screening = Screening(
-      in: settings.screening, of: model, on: text, rounds, memory: memory, others: reducer.byteCount(of: sites))
+    let screening =
+      settings.strategy == .guided
+      ? nil
+      : Screening(
+        in: settings.screening, of: model, on: text, rounds, memory: memory, others: reducer.byteCount(of: sites))
     var record = record
     record.screening = screening?.precision.rawValue
     try AtomicFile.makeFolder(folder)
@@ -123,6 +128,7 @@ package struct Search: Sendable {
         switch settings.strategy {
         case .sweep: try sweep(&trials)
         case .greedy: try greedy(&trials)
+        case .guided: try guided(&trials, folder: folder)
         case .noiseEdge: try cutAtNoiseEdge(&trials)
         }
       let searched = trials.end()

@@ -60,8 +60,17 @@ package struct SearchOutcome: Sendable {
     }
   }
 
-  /// How many reductions were measured.
-  package var trialCount: Int { trials.count { $0.windowsUsed > 0 } }
+  /// How many reductions were measured or foretold.
+  package var trialCount: Int { isGuided ? predictions.count : trials.count { $0.windowsUsed > 0 } }
+
+  /// The trials that were foretold, of a guided search.
+  private var predictions: [SearchRecord.Trial] { trials.filter { $0.phase == .prediction } }
+
+  /// Whether reductions were foretold, and those chosen measured together.
+  package var isGuided: Bool { settings.strategy == .guided }
+
+  /// How many times several reductions were measured together.
+  package let jointCount: Int
 
   package enum Verdict: Sendable {
     /// No reduction passed the test on the search text.
@@ -94,6 +103,7 @@ package struct SearchOutcome: Sendable {
     case .sweep: trials.reduce(0) { $0 + $1.level }
     case .greedy:
       Double(trials.count { $0.phase == .single }) * GreedyScreening.threshold(trials, settings)
+    case .guided: predictions.reduce(0) { $0 + $1.level }
     case .noiseEdge: 0
     }
   }
@@ -116,13 +126,15 @@ package struct SearchOutcome: Sendable {
   package init(folder: String) throws {
     let records = try Journal.read(in: folder)
     guard !records.isEmpty else { throw SearchError("\(folder): no journal of a search in it") }
-    try self.init(records, spectra: SpectrumCache.read(in: folder))
+    try self.init(records, spectra: SpectrumCache.read(in: folder), predictions: PredictionFile.read(in: folder))
   }
 
   /// From the records of a finished journal.
   ///
   /// - Throws: `SearchError` if the search is not finished.
-  package init(_ records: [SearchRecord], spectra: [SiteSpectrum] = []) throws {
+  package init(
+    _ records: [SearchRecord], spectra: [SiteSpectrum] = [], predictions: [Prediction] = []
+  ) throws {
     var settings: SearchRecord.Settings?
     var trials: [SearchRecord.Trial] = []
     var result: SearchRecord.Result?
@@ -137,11 +149,17 @@ package struct SearchOutcome: Sendable {
       throw SearchError("the search is not finished; run the same command again to continue it")
     }
     self.settings = settings
+    search = try Comparison(texts: settings.text, baseline: result.searchBaseline, result: result.search)
+    jointCount = trials.count { $0.together != nil }
+    if settings.strategy == .guided {
+      trials =
+        try Guidance.foretold(predictions, settings, baseline: search.baseline, spectra: spectra)
+        + trials.flatMap(\.members)
+    }
     self.trials = trials
     var lastKept: [Site: Int] = [:]
     for (index, trial) in trials.enumerated() where trial.kept { lastKept[trial.site] = index }
     kept = lastKept.values.sorted().map { trials[$0] }
-    search = try Comparison(texts: settings.text, baseline: result.searchBaseline, result: result.search)
     heldOut = try Comparison(texts: settings.heldOut, baseline: result.heldOutBaseline, result: result.heldOut)
     spentBudget = result.spentBudget
     seconds = result.seconds
@@ -150,6 +168,25 @@ package struct SearchOutcome: Sendable {
     routing = zip(texts, result.routing ?? []).map { CorpusRouting(text: $0, statistics: $1) }
     guard routing.allSatisfy({ $0.statistics.isConsistent }) else {
       throw SearchError("the journal's routing statistics do not fit together")
+    }
+  }
+}
+
+extension SearchRecord.Trial {
+  /// A trial of several reductions made together as one of each, with its share of the change that was measured: as much as
+  /// was foretold of it.
+  fileprivate var members: [SearchRecord.Trial] {
+    guard let together else { return [self] }
+    let foretold = together.reduce(0) { $0 + $1.predicted }
+    let share = foretold != 0 ? delta / foretold : 0
+    return together.map { member in
+      var trial = self
+      trial.together = nil
+      (trial.tensor, trial.layer, trial.expert, trial.role) = (member.tensor, member.layer, member.expert, member.role)
+      (trial.rank, trial.fullRank) = (member.rank, member.fullRank)
+      trial.delta = member.predicted * share
+      trial.standardError = member.standardError * abs(share)
+      return trial
     }
   }
 }

@@ -73,6 +73,9 @@ package enum SearchRecord: Sendable {
     /// What products were computed in, where it is not float32. Such a trial was stopped after its first windows.
     package var precision: String?
     package var kept: Bool
+    /// Of a trial of several reductions made together: all of them. The trial's own site is then the first one's, nll, delta
+    /// and error are those of the whole.
+    package var together: [Member]?
     /// Since the search began, without the time between sessions.
     package var seconds: Double
 
@@ -85,6 +88,30 @@ package enum SearchRecord: Sendable {
       case composition
       /// A rank given to a site without a measurement.
       case assignment
+      /// Guided: several reductions of a layer, or the one that is left of them.
+      case together
+      /// Guided: foretold to first order, not measured. Not in the journal; see `Prediction`.
+      case prediction
+    }
+
+    /// One of several reductions made together.
+    package struct Member: Sendable, Codable {
+      package var tensor: String
+      package var layer: Int
+      package var expert: Int?
+      package var role: Role
+      package var rank: Int
+      package var fullRank: Int
+      /// The change that was foretold to first order, and its error.
+      package var predicted: Double
+      package var standardError: Double
+
+      package var site: Site { Site(layer: layer, expert: expert, role: role) }
+    }
+
+    /// What the trial reduced.
+    package var reductions: [Reduction] {
+      together.map { $0.map { Reduction(site: $0.site, kind: kind, rank: $0.rank) } } ?? [reduction]
     }
 
     package var site: Site { Site(layer: layer, expert: expert, role: role) }

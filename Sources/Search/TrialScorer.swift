@@ -33,6 +33,8 @@ package struct TrialScorer {
   private(set) var isScoreKnown = true
   /// Tokens that may be run at once.
   private let limit: Int
+  /// Tokens whose gradients may be computed at once.
+  private let gradientLimit: Int
   /// Whether later ranks of a site are run along with the one that is tried: see `score`. Set where weights are read from
   /// disk over and over; where they are in memory, what is run in vain costs what is gained.
   package var runsRanksTogether: Bool
@@ -124,6 +126,7 @@ package struct TrialScorer {
     var step = 0.0
     self.model = model
     self.limit = limit
+    gradientLimit = max(1, (plan.states / 2 - model.bytesOfGradientWeights) / model.bytesOfGradient)
     runsRanksTogether = plan.streams
     asideFolder = plan.streams ? scratchFolder : nil
     self.inputs = inputs
@@ -181,11 +184,18 @@ package struct TrialScorer {
   /// Makes a changed model the current one without scoring it; the next layer that is entered does that. For changes that
   /// an earlier session kept.
   package mutating func assume(replacing site: Site, by matrix: StoredMatrix) throws {
-    model = model.replacing(site, by: try aside(matrix))
+    try assume(replacing: [(site, matrix)])
+  }
+
+  /// The same with several matrices.
+  package mutating func assume(replacing changes: [(site: Site, matrix: StoredMatrix)]) throws {
+    for (site, matrix) in changes {
+      model = model.replacing(site, by: try aside(matrix))
+      currentInputs = min(currentInputs, site.layer + 1)
+    }
     isScoreKnown = false
     ahead = nil
     leaveLayer()
-    currentInputs = min(currentInputs, site.layer + 1)
   }
 
   /// Takes a layer apart, unless it is already.
@@ -209,6 +219,63 @@ package struct TrialScorer {
         contributions: try stages.keep(contributions, copied: false))
     }
     enteredLayer = layer
+  }
+
+  /// Passes backwards through the model that the scorer began with, nothing having been kept: see `GradientPass`. Layers below the
+  /// lowest of `layers` are left out.
+  ///
+  /// - Parameters:
+  ///   - beforeLayer: Called before each of them.
+  ///   - observe: Called with each of their sites, part by part of the text, and with the window of each token.
+  package mutating func passBackwards(
+    through layers: Set<Int>, roles: Set<Role>, beforeLayer: (Int) throws -> Void,
+    observe: (SiteGradient, [Int]) throws -> Void
+  ) throws {
+    guard let lowest = layers.min() else { return }
+    let last = model.configuration.layerCount - 1
+    let groups = try gradientGroups()
+    let gradients = try groups.map { group in
+      let states = try group.states(inputs, layer: last)
+      try group.forward.run(layer: last, states)
+      return try GradientPass(group.forward).gradient(ofLast: states)
+    }
+    for layer in (lowest...last).reversed() {
+      let isObserved = layers.contains(layer)
+      if isObserved { try beforeLayer(layer) }
+      for (index, group) in groups.enumerated() {
+        try GradientPass(group.forward).run(
+          layer: layer, try group.states(inputs, layer: layer), gradients[index], observing: isObserved ? roles : []
+        ) { try observe($0, group.windowOfToken) }
+      }
+    }
+  }
+
+  /// Windows whose gradients are computed at once: a part of the text, or less of it where memory asks for that.
+  private struct GradientGroup {
+    let part: Part
+    /// In the part's states.
+    let rows: Range<Int>
+    let forward: ForwardPass
+    let windowOfToken: [Int]
+
+    /// A copy of those that enter a layer.
+    func states(_ inputs: StateStore, layer: Int) throws -> Matrix {
+      try inputs.lend(part.inputs[layer])[rows: rows].copy()
+    }
+  }
+
+  private func gradientGroups() throws -> [GradientGroup] {
+    try parts.flatMap { part in
+      let batch = part.forward.batch
+      return try Self.pieces(of: Array(batch.windows.indices), limit: gradientLimit) {
+        batch.windows[$0].tokens.count
+      }.map { piece in
+        let rows = batch.rows[piece[0]].lowerBound..<batch.rows[piece[piece.count - 1]].upperBound
+        return GradientGroup(
+          part: part, rows: rows, forward: try ForwardPass(model, WindowBatch(piece.map { batch.windows[$0] })),
+          windowOfToken: piece.flatMap { Array(repeating: part.indices[$0], count: batch.windows[$0].tokens.count) })
+      }
+    }
   }
 
   private func aside(_ matrix: StoredMatrix) throws -> StoredMatrix {
@@ -256,6 +323,24 @@ package struct TrialScorer {
     replacing site: Site, by matrix: StoredMatrix, stops: (TrialEvidence) -> Bool = { _ in false }
   ) throws -> Outcome {
     try score(site, rank: 0, before: [], matrix: { _ in matrix }, stops: stops)
+  }
+
+  /// Scores the current model with several matrices of the entered layer replaced.
+  package mutating func score(
+    replacing changes: [(site: Site, matrix: StoredMatrix)], stops: (TrialEvidence) -> Bool = { _ in false }
+  ) throws -> Outcome {
+    ahead = nil
+    let changed = changes.reduce(model) { $0.replacing($1.site, by: $1.matrix) }
+    var scored: [[Double]] = []
+    for (number, round) in rounds.enumerated() {
+      for part in parts[round] { scored.append(try likelihoods(of: changed, sites: changes.map(\.site), part)) }
+      guard number < rounds.count - 1 else { break }
+      let outcome = try outcome(of: changed, after: scored)
+      if stops(outcome.evidence) { return outcome }
+    }
+    return Outcome(
+      original: original, before: score, after: try Self.complete(parts, scored), isComplete: true, model: changed,
+      likelihoods: scored)
   }
 
   /// Scores the current model with one matrix of the entered layer reduced to a rank.
@@ -322,44 +407,42 @@ package struct TrialScorer {
 
   /// Makes the model of a complete trial the current one.
   package mutating func keep(_ outcome: Outcome, changing site: Site) throws {
+    try keep(outcome, changing: [site])
+  }
+
+  /// The same of several sites, all of the entered layer.
+  package mutating func keep(_ outcome: Outcome, changing sites: [Site]) throws {
     precondition(outcome.isComplete, "a trial that was stopped cannot be kept")
-    model = model.replacing(site, by: try aside(outcome.model.stored(model.reference(of: site))))
+    guard let layer = sites.first?.layer else { return }
+    for site in sites {
+      model = model.replacing(site, by: try aside(outcome.model.stored(model.reference(of: site))))
+    }
     score = outcome.after
-    currentInputs = min(currentInputs, site.layer + 1)
+    currentInputs = min(currentInputs, layer + 1)
     for index in parts.indices { parts[index].likelihoods = outcome.likelihoods[index] }
-    guard site.role.part != .attention else {
+    guard sites.allSatisfy({ $0.role.part != .attention }) else {
       leaveLayer()
-      return try enter(layer: site.layer)
+      return try enter(layer: layer)
     }
     for part in parts {
       guard let stage = part.stage else { continue }
       let contributions = try stages.lend(stage.contributions)
-      try FeedForward(model, layer: site.layer).run(
-        expert: stage.routing.expert(of: site), on: stages.lend(stage.attended), routing: stage.routing,
-        into: contributions)
+      for expert in Set(sites.map(stage.routing.expert)).sorted() {
+        try FeedForward(model, layer: layer).run(
+          expert: expert, on: stages.lend(stage.attended), routing: stage.routing, into: contributions)
+      }
       if case .onDisk = stage.contributions { try stages.replace(stage.contributions, with: contributions) }
     }
   }
 
   /// −log p of every scored token of a part under models that differ from the current one at one site.
   private func likelihoods(of models: [Model], site: Site, _ part: Part) throws -> [[Double]] {
-    let layerCount = model.configuration.layerCount
-    guard models.count > 1 else {
-      let states = try states(after: site, in: models[0], part)
-      if site.layer == layerCount - 1, let stage = part.stage, site.role.part != .attention {
-        let slots = stage.routing.slots[stage.routing.expert(of: site)]
-        var likelihoods = part.likelihoods
-        try part.forward.with(models[0]).update(
-          &likelihoods, of: Set(slots.map { $0 / Int32(stage.routing.expertsPerToken) }), states)
-        return [likelihoods]
-      }
-      return [try likelihoods(part.forward.with(models[0]), above: site.layer, states)]
-    }
+    guard models.count > 1 else { return [try likelihoods(of: models[0], sites: [site], part)] }
     let windows = part.forward.batch.windows
     let rows = part.forward.batch.tokens.count
     let stacked = Matrix(unfilled: models.count * rows, columns: model.configuration.hiddenSize)
     for (index, changed) in models.enumerated() {
-      stacked[rows: index * rows..<(index + 1) * rows].assign(try states(after: site, in: changed, part))
+      stacked[rows: index * rows..<(index + 1) * rows].assign(try states(after: [site], in: changed, part))
     }
     // Above the site's layer they are all the same model.
     let forward = try ForwardPass(model, WindowBatch(models.flatMap { _ in windows }))
@@ -368,36 +451,56 @@ package struct TrialScorer {
     return models.indices.map { Array(all[$0 * count..<($0 + 1) * count]) }
   }
 
+  /// −log p of every scored token of a part under a model that differs from the current one at some sites of the entered layer.
+  private func likelihoods(of changed: Model, sites: [Site], _ part: Part) throws -> [Double] {
+    let states = try states(after: sites, in: changed, part)
+    let layer = sites.first?.layer ?? 0
+    guard layer == model.configuration.layerCount - 1, let stage = part.stage,
+      sites.allSatisfy({ $0.role.part != .attention })
+    else { return try likelihoods(part.forward.with(changed), above: layer, states) }
+    let slots = Set(sites.map(stage.routing.expert)).flatMap { stage.routing.slots[$0] }
+    var likelihoods = part.likelihoods
+    try part.forward.with(changed).update(
+      &likelihoods, of: Set(slots.map { $0 / Int32(stage.routing.expertsPerToken) }), states)
+    return likelihoods
+  }
+
   private func likelihoods(_ forward: ForwardPass, above layer: Int, _ states: Matrix) throws -> [Double] {
     for layer in (layer + 1)..<model.configuration.layerCount { try forward.run(layer: layer, states) }
     return try forward.negativeLogLikelihoods(states)
   }
 
-  /// The states after the entered layer, with one site changed.
-  private func states(after site: Site, in changed: Model, _ part: Part) throws -> Matrix {
-    guard let stage = part.stage, stage.layer == site.layer else {
-      throw SearchError("layer \(site.layer) was not entered")
+  /// The states after the entered layer, with some of its sites changed.
+  private func states(after sites: [Site], in changed: Model, _ part: Part) throws -> Matrix {
+    guard let stage = part.stage, sites.allSatisfy({ $0.layer == stage.layer }) else {
+      throw SearchError("layer \(sites.first?.layer ?? 0) was not entered")
     }
-    if site.role.part != .attention {
-      return try states(of: stage, changing: stage.routing.expert(of: site), in: changed)
+    if sites.allSatisfy({ $0.role.part != .attention }) {
+      return try states(of: stage, changing: Set(sites.map(stage.routing.expert)).sorted(), in: changed)
     }
-    let states = try inputs.load(part.inputs[site.layer])
-    try part.forward.with(changed).run(layer: site.layer, states)
+    let states = try inputs.load(part.inputs[stage.layer])
+    try part.forward.with(changed).run(layer: stage.layer, states)
     return states
   }
 
-  /// The states after a layer one of whose experts is changed. The stage is left as it was.
-  private func states(of stage: Stage, changing expert: Int, in changed: Model) throws -> Matrix {
-    let slots = stage.routing.slots[expert]
+  /// The states after a layer some of whose experts are changed. The stage is left as it was.
+  private func states(of stage: Stage, changing experts: [Int], in changed: Model) throws -> Matrix {
+    let slots = experts.map { stage.routing.slots[$0] }
     let contributions = try stages.lend(stage.contributions)
     let attended = try stages.lend(stage.attended)
-    let unchanged = Matrix(unfilled: slots.count, columns: contributions.columns)
-    gatherRows(contributions, slots[...], into: unchanged)
-    try FeedForward(changed, layer: stage.layer).run(
-      expert: expert, on: attended, routing: stage.routing, into: contributions)
+    let feedForward = try FeedForward(changed, layer: stage.layer)
+    var unchanged: [Matrix] = []
+    for (expert, slots) in zip(experts, slots) {
+      let before = Matrix(unfilled: slots.count, columns: contributions.columns)
+      gatherRows(contributions, slots[...], into: before)
+      unchanged.append(before)
+      try feedForward.run(expert: expert, on: attended, routing: stage.routing, into: contributions)
+    }
     let states = attended.copy()
     FeedForward.add(contributions, perToken: stage.routing.expertsPerToken, to: states)
-    scatterRows(unchanged, slots[...], weights: Array(repeating: 1, count: slots.count), into: contributions)
+    for (before, slots) in zip(unchanged, slots) {
+      scatterRows(before, slots[...], weights: Array(repeating: 1, count: slots.count), into: contributions)
+    }
     return states
   }
 

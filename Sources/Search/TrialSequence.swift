@@ -159,6 +159,112 @@ struct TrialSequence: ~Copyable {
     return trial
   }
 
+  // MARK: Trials of several reductions
+
+  /// Makes or reads a trial of several reductions of one layer together; nil when the budget is spent.
+  mutating func trial(
+    of choices: [Portfolio.Choice], rule: inout some TrialRule
+  ) throws -> SearchRecord.Trial? {
+    let kind = search.reducer.kind
+    let reductions = choices.map { Reduction(site: $0.site, kind: kind, rank: $0.rank) }
+    let trial: SearchRecord.Trial
+    if let recorded = try past.nextTrial(of: reductions, phase: .together, number: number + 1) {
+      trial = recorded
+      if trial.kept {
+        let matrices = try search.reducer.reduced(reductions)
+        try withScorer { try $0.assume(replacing: matrices) }
+      }
+    } else {
+      if let budget, !budget.allows(trials: number, seconds: seconds()) { return outOfBudget() }
+      let matrices = try search.reducer.reduced(reductions)
+      let outcome = try withScorer { scorer in
+        try scorer.enter(layer: reductions[0].site.layer)
+        return try scorer.score(replacing: matrices) { rule.stops($0) }
+      }
+      var measured = record(reductions[0], phase: .together)
+      measured.together = choices.map { choice in
+        let tensor = search.model.reference(of: choice.site)
+        return SearchRecord.Trial.Member(
+          tensor: tensor.name, layer: choice.site.layer, expert: choice.site.expert, role: choice.site.role,
+          rank: choice.rank, fullRank: search.reducer.fullRank(of: choice.site),
+          predicted: choice.predicted.firstOrder.mean, standardError: choice.predicted.firstOrder.standardError)
+      }
+      take(outcome, into: &measured, level: rule.level)
+      measured.kept = outcome.isComplete && rule.keeps(outcome.evidence)
+      try journal.append(.trial(measured))
+      if measured.kept { try withScorer { try $0.keep(outcome, changing: reductions.map(\.site)) } }
+      trial = measured
+    }
+    number += 1
+    try take(trial)
+    return trial
+  }
+
+  private func take(_ outcome: TrialScorer.Outcome, into trial: inout SearchRecord.Trial, level: Double) {
+    let delta = outcome.evidence.delta
+    trial.windowsUsed = outcome.evidence.windows
+    trial.nll = outcome.after.meanNLL
+    trial.delta = delta.mean
+    trial.standardError = delta.standardError
+    trial.level = level
+  }
+
+  /// What the original model scores on the search text.
+  mutating func baseline() throws -> Score { try withScorer { $0.original } }
+
+  /// What every rank of every site changes to first order, read from the run folder or made and written there.
+  mutating func predictions(in folder: String) throws -> [Prediction] {
+    let (search, report) = (search, report)
+    let windowCount = search.text.windows.count
+    let known = try PredictionFile.read(in: folder)
+    if known.map(\.site) == search.sites,
+      known.allSatisfy({ spectra[$0.site] != nil && $0.changes.allSatisfy { $0.count == windowCount } })
+    {
+      return known
+    }
+    let reducer = search.reducer
+    var effects: [Site: DirectionEffects] = [:]
+    var changes: [Site: [[Double]]] = [:]
+    var ranks: [Site: [Int]] = [:]
+    var found: [(Site, Spectrum)] = []
+    try withScorer { scorer in
+      try scorer.passBackwards(
+        through: Set(search.sites.map(\.layer)), roles: Set(search.sites.map(\.role)),
+        beforeLayer: { layer in
+          try report(.prediction(share: 1 - Double(layer + 1) / Double(search.model.configuration.layerCount)))
+          effects = [:]
+          let sites = search.sites.filter { $0.layer == layer }
+          for decomposition in reducer.decompositions(of: sites) {
+            let decomposition = try decomposition.get()
+            let site = decomposition.site
+            found.append((site, decomposition.spectrum))
+            ranks[site] = search.ranks(for: decomposition.spectrum)
+            changes[site] = Array(
+              repeating: Array(repeating: 0, count: windowCount), count: ranks[site]?.count ?? 0)
+            effects[site] = try DirectionEffects(decomposition)
+          }
+        },
+        observe: { gradient, windows in
+          guard let effect = effects[gradient.site], let ranks = ranks[gradient.site] else { return }
+          let numbers = effect.changes(gradient, ranks: ranks)
+          for place in ranks.indices {
+            var sums = Array(repeating: 0.0, count: windowCount)
+            for (row, token) in gradient.tokens.enumerated() {
+              sums[windows[Int(token)]] += Double(numbers[row, place])
+            }
+            guard let known = changes[gradient.site]?[place] else { continue }
+            changes[gradient.site]?[place] = zip(known, sums).map(+)
+          }
+        })
+    }
+    for (site, spectrum) in found { try spectra.add(spectrum, of: site, kind: reducer.kind) }
+    let predictions = search.sites.map {
+      Prediction(site: $0, ranks: ranks[$0] ?? [], changes: changes[$0] ?? [])
+    }
+    try PredictionFile.write(predictions, in: folder)
+    return predictions
+  }
+
   /// Gives a site a rank without a measurement.
   mutating func assign(_ site: Site, rank: Int) throws {
     let reduction = Reduction(site: site, kind: search.reducer.kind, rank: rank)
@@ -185,8 +291,10 @@ struct TrialSequence: ~Copyable {
 
   private mutating func take(_ trial: SearchRecord.Trial) throws {
     if trial.kept {
-      kept.removeAll { $0.site == trial.site }
-      kept.append(trial.reduction)
+      for reduction in trial.reductions {
+        kept.removeAll { $0.site == reduction.site }
+        kept.append(reduction)
+      }
     }
     try report(.trial(trial, of: max(expectedCount, number)))
   }

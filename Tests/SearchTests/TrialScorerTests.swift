@@ -2,6 +2,7 @@ import Evaluation
 import Inference
 import RankReduction
 import Search
+import Tensors
 import Testing
 import Tokenization
 
@@ -120,6 +121,81 @@ import Tokenization
       #expect(outcome.original == scorer.original)
       try scorer.keep(outcome, changing: site)
     }
+  }
+
+  /// Experts alone, in the last layer and below, and attention beside them.
+  @Test(
+    arguments: [
+      [
+        Site(layer: 5, expert: 0, role: .w1), Site(layer: 5, expert: 0, role: .w2),
+        Site(layer: 5, expert: 3, role: .w3),
+      ],
+      [Site(layer: 3, expert: 2, role: .w1), Site(layer: 3, expert: 1, role: .w1)],
+      [Site(layer: 4, expert: nil, role: .value), Site(layer: 4, expert: 1, role: .w2)],
+    ])
+  func severalSitesTogetherScoreWhatTheChangedModelScoresToTheBit(sites: [Site]) throws {
+    let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
+    let changes = try sites.map { (site: $0, matrix: try reducer.decompose($0).reduced(to: 9)) }
+    let changed = changes.reduce(model) { $0.replacing($1.site, by: $1.matrix) }
+    let whole = try TrialScorer(changed, evaluation, rounds: rounds, firstLayer: 0).score
+    var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
+    try scorer.enter(layer: sites[0].layer)
+    let outcome = try scorer.score(replacing: changes)
+    #expect(outcome.isComplete && outcome.after == whole)
+    // Trying them changed nothing; keeping them leaves the layer as the changed model has it.
+    #expect(try scorer.score(replacing: changes).after == whole)
+    try scorer.keep(outcome, changing: sites)
+    #expect(try scorer.score(replacing: changes).before == whole)
+    #expect(try scorer.score(replacing: changes).after == whole)
+    var assuming = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
+    try assuming.assume(replacing: changes)
+    try assuming.enter(layer: sites[0].layer)
+    #expect(assuming.score == whole)
+  }
+
+  // MARK: Predictions
+
+  /// Small changes: those of the difference to the base.
+  private var tuning: Reducer { get throws { try Reducer(model, base: Model(folder: Self.posy + "/base")) } }
+
+  /// First-order changes of every window, by rank.
+  private func predictions(of site: Site, ranks: [Int], memory: Int = .max) throws -> [[Double]] {
+    let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
+    var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0, memory: memory)
+    let effects = try DirectionEffects(tuning.decompose(site))
+    var changes = ranks.map { _ in evaluation.windows.map { _ in 0.0 } }
+    try scorer.passBackwards(through: [site.layer], roles: [site.role], beforeLayer: { _ in }) { gradient, windows in
+      guard gradient.site == site else { return }
+      let numbers = effects.changes(gradient, ranks: ranks)
+      for (row, token) in gradient.tokens.enumerated() {
+        for place in ranks.indices { changes[place][windows[Int(token)]] += Double(numbers[row, place]) }
+      }
+    }
+    return changes
+  }
+
+  @Test(arguments: [Role.w1, .w2, .w3])
+  func whatIsForetoldIsWhatATrialOfTheLastLayerMeasures(role: Role) throws {
+    let site = Site(layer: 5, expert: 1, role: role)
+    let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: true)
+    let foretold = try predictions(of: site, ranks: [128, 64, 20])
+    #expect(foretold[0].allSatisfy { $0 == 0 })
+    var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
+    try scorer.enter(layer: 5)
+    for (rank, changes) in zip([64, 20], foretold[1...]) {
+      let outcome = try scorer.score(replacing: site, by: tuning.decompose(site).reduced(to: rank))
+      let measured = zip(outcome.before.windows, outcome.after.windows).map { $1.nll - $0.nll }
+      func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+      #expect(norm(zip(measured, changes).map { $0 - $1 }) < 0.15 * norm(measured), "\(measured) \(changes)")
+    }
+  }
+
+  @Test func lessMemoryForetellsTheSame() throws {
+    let site = Site(layer: 2, expert: 0, role: .w2)
+    let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
+    let changes = try predictions(of: site, ranks: [20])[0]
+    let less = try predictions(of: site, ranks: [20], memory: leastMemory(rounds))[0]
+    #expect(zip(changes, less).allSatisfy { abs($0 - $1) < 1e-4 * (1 + abs($0)) })
   }
 
   private func leastMemory(_ rounds: WindowRounds) throws -> Int {
