@@ -64,13 +64,12 @@ DISPATCHED void laser_softmax_gradient(const float *weights, size_t weights_stri
     gradient_row(weights + r * weights_stride, gradient + r * gradient_stride, columns, scale);
 }
 
-DISPATCHED void laser_scaled_exponentials(float *logits, size_t stride, size_t rows, size_t columns,
-                                          const double *log_sums, const float *scales) {
+DISPATCHED void laser_exponentials(float *logits, size_t stride, size_t rows, size_t columns, const double *log_sums) {
   for (size_t r = 0; r < rows; r++) {
     float *row = logits + r * stride;
     // What rounding takes from the logarithm comes back as a factor.
     const float log_sum = (float)log_sums[r];
-    const float scale = (float)((double)scales[r] * exp((double)log_sum - log_sums[r]));
+    const float scale = (float)exp((double)log_sum - log_sums[r]);
     for (size_t c = 0; c < columns; c++) row[c] = exponential(row[c] - log_sum) * scale;
   }
 }

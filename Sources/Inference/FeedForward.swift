@@ -85,7 +85,7 @@ package struct FeedForward: Sendable {
   ) throws(CheckpointError) {
     let slots = routing.slots[expert]
     guard !slots.isEmpty else { return }
-    guard let layout = self.layout(of: expert) else { preconditionFailure("the layer has no expert \(expert)") }
+    let layout = self.layout(of: expert)
     readAhead(after: expert, routing)
     let epsilon = model.configuration.normEpsilon
     let perToken = Int32(routing.expertsPerToken)
@@ -160,14 +160,16 @@ package struct FeedForward: Sendable {
     func release() { for weight in [gate, up, down] { model.release(weight) } }
   }
 
-  func layout(of expert: Int) -> TensorLayout.Expert? {
-    expert < layer.experts.count ? layer.experts[expert] : layer.shared?.expert
+  func layout(of expert: Int) -> TensorLayout.Expert {
+    if expert < layer.experts.count { return layer.experts[expert] }
+    guard let shared = layer.shared else { preconditionFailure("the layer has no expert \(expert)") }
+    return shared.expert
   }
 
   /// Has the next expert that tokens go to read while this one works, after the last one the next layer.
   private func readAhead(after expert: Int, _ routing: Routing) {
     if let next = routing.slots.indices.first(where: { $0 > expert && !routing.slots[$0].isEmpty }) {
-      model.readAhead(layout(of: next)?.all ?? [])
+      model.readAhead(layout(of: next).all)
     } else {
       model.readAhead(layer: number + 1)
     }

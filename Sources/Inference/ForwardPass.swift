@@ -50,11 +50,8 @@ package struct ForwardPass: Sendable {
     let attention = try Attention(model, layer: layer)
     let groups = batch.groups(ofTokens: Self.groupTokens)
     Parallelism.forEach(groups.count) { index in
-      let rows = batch.rows[groups[index]]
-      guard let first = rows.first?.lowerBound, let last = rows.last?.upperBound else { return }
-      attention.apply(
-        to: states[rows: first..<last], windows: rows.map { $0.lowerBound - first..<$0.upperBound - first },
-        rotary: rotary)
+      let rows = batch.rows(of: groups[index])
+      attention.apply(to: states[rows: rows.all], windows: rows.windows, rotary: rotary)
     }
   }
 

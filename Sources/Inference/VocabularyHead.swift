@@ -24,23 +24,32 @@ struct VocabularyHead: Sendable {
   func negativeLogLikelihoods(
     _ states: Matrix, rows: [Int32], targets: [Int32]
   ) throws(CheckpointError) -> [Double] {
-    precondition(rows.count == targets.count)
-    return try sums(states, rows: rows, targets: targets).flatMap(\.negativeLogLikelihoods)
+    try sums(normed(states, rows: rows), targets: targets).flatMap(\.negativeLogLikelihoods)
   }
 
-  /// log Σ exp of the logits predicted from each of these rows.
-  func logSumExp(_ states: Matrix, rows: [Int32]) throws(CheckpointError) -> [Double] {
-    try sums(states, rows: rows, targets: Array(repeating: 0, count: rows.count)).flatMap(\.logSumExp)
+  /// log Σ exp of the logits of each normed state.
+  func logSumExp(_ normed: Matrix, targets: [Int32]) throws(CheckpointError) -> [Double] {
+    try sums(normed, targets: targets).flatMap(\.logSumExp)
   }
 
-  private func sums(_ states: Matrix, rows: [Int32], targets: [Int32]) throws(CheckpointError) -> [RunningSum] {
-    let blocks = Parallelism.shares(of: rows.count, atMost: Self.rowBlock)
+  /// Some rows of the states, normed.
+  func normed(_ states: Matrix, rows: [Int32]) -> Matrix {
+    let blocks = Self.blocks(of: rows.count)
     let normed = Matrix(unfilled: rows.count, columns: states.columns)
     Parallelism.forEach(blocks.count) { index in
       let part = normed[rows: blocks[index]]
       gatherRows(states, rows[blocks[index]], into: part)
       normalize(part, weight: norm, epsilon: model.configuration.normEpsilon, into: part)
     }
+    return normed
+  }
+
+  /// Rows that a worker takes at once.
+  static func blocks(of count: Int) -> [Range<Int>] { Parallelism.shares(of: count, atMost: rowBlock) }
+
+  private func sums(_ normed: Matrix, targets: [Int32]) throws(CheckpointError) -> [RunningSum] {
+    precondition(normed.rows == targets.count)
+    let blocks = Self.blocks(of: normed.rows)
     let sums = blocks.map { RunningSum(targets: Array(targets[$0])) }
     let head = try model.weight(model.layout.head)
     for vocabulary in Parallelism.blocks(of: head.reference.rows, size: Self.vocabularyBlock) {

@@ -46,6 +46,15 @@ package struct WindowBatch: Sendable {
     return (predictors, targets)
   }
 
+  /// The rows of neighbouring windows, and each one's, counted from the first of them.
+  func rows(of group: Range<Int>) -> (all: Range<Int>, windows: [Range<Int>]) {
+    let windows = rows[group]
+    let start = windows.first?.lowerBound ?? 0
+    return (
+      start..<(windows.last?.upperBound ?? start), windows.map { $0.lowerBound - start..<$0.upperBound - start }
+    )
+  }
+
   /// Neighbouring windows in groups of about the same number of tokens, `size` or fewer if windows are that short: what
   /// workers take at once. No window's result depends on the others of its group.
   func groups(ofTokens size: Int) -> [Range<Int>] {

@@ -65,17 +65,25 @@ package func accumulateExponentials(_ logits: Matrix, maximum: inout [Float], su
   laser_accumulate_exponentials(logits.base, logits.stride, logits.rows, logits.columns, &maximum, &sum)
 }
 
-/// logits = scale[row] · exp(logits − logSumExp[row]), in place: the gradient with respect to the logits of
-/// −scale[row] · log softmax(logits)[target], but for −scale[row] at the target, which is the caller's.
-package func softmaxGradient(_ logits: Matrix, logSumExp: [Double], scale: [Float]) {
-  precondition(logSumExp.count == logits.rows && scale.count == logits.rows, "one sum and one scale for each row")
-  laser_scaled_exponentials(logits.base, logits.stride, logits.rows, logits.columns, logSumExp, scale)
+/// logits = exp(logits − logSumExp[row]), in place: the probabilities, of a part of the vocabulary or all of it.
+package func exponentials(_ logits: Matrix, logSumExp: [Double]) {
+  precondition(logSumExp.count == logits.rows, "one sum for each row")
+  laser_exponentials(logits.base, logits.stride, logits.rows, logits.columns, logSumExp)
 }
 
 /// The sums over the columns of a ⊙ b, row by row.
 package func rowDots(_ a: Matrix, _ b: Matrix) -> [Float] {
   precondition(a.rows == b.rows && a.columns == b.columns, "shapes differ")
   return (0..<a.rows).map { laser_dot(a.base + $0 * a.stride, b.base + $0 * b.stride, a.columns) }
+}
+
+/// row i *= weights[i].
+package func scaleRows(_ matrix: Matrix, by weights: ArraySlice<Float>) {
+  precondition(weights.count == matrix.rows, "one weight for each row")
+  for (row, weight) in zip(0..<matrix.rows, weights) {
+    let numbers = matrix.base + row * matrix.stride
+    for column in 0..<matrix.columns { numbers[column] *= weight }
+  }
 }
 
 /// target row i = source row indices[i].
@@ -133,13 +141,4 @@ package func divergence(_ a: Matrix, _ b: Matrix) -> (nats: [Double], sameTop: [
   var sameTop = [Bool](repeating: false, count: a.rows)
   laser_divergence(a.base, b.base, a.rows, a.columns, &nats, &sameTop)
   return (nats, sameTop)
-}
-
-/// row i *= weights[i].
-package func scaleRows(_ matrix: Matrix, by weights: ArraySlice<Float>) {
-  precondition(weights.count == matrix.rows, "one weight for each row")
-  for (row, weight) in zip(0..<matrix.rows, weights) {
-    let numbers = matrix.base + row * matrix.stride
-    for column in 0..<matrix.columns { numbers[column] *= weight }
-  }
 }

@@ -41,31 +41,15 @@ package struct PackedMatrix: @unchecked Sendable {
   /// Packs the transpose of float32 numbers, on all workers: dY · W is `multiply(dY, transposed: PackedMatrix(transposing: W))`.
   ///
   /// - Parameter matrix: (rows, columns); the packed matrix has `columns` rows and `rows` columns.
-  package init(transposing matrix: Matrix, precision: Precision = .float32) {
-    self.init(rows: matrix.columns, columns: matrix.rows, precision: precision)
+  package init(transposing matrix: Matrix) {
+    self.init(rows: matrix.columns, columns: matrix.rows, precision: .float32)
     let packed = self
     let blocks = blocks
     Parallelism.forEach(blocks.count) { index in
-      Profile.measure(.packing) { packed.pack(transposing: matrix, block: blocks[index]) }
-    }
-  }
-
-  /// Packs a block of the matrix's columns, which are rows here.
-  private func pack(transposing matrix: Matrix, block: Range<Int>) {
-    switch precision {
-    case .float32:
-      laser_pack_columns(
-        matrix.base + block.lowerBound, matrix.stride, matrix.rows, block.count, panel(at: block.lowerBound))
-    case .bfloat16:
-      let scratch = Matrix(unfilled: Self.panelRows, columns: Self.columnBlock)
-      for first in stride(from: block.lowerBound, to: block.upperBound, by: Self.panelRows) {
-        let panel = first..<min(first + Self.panelRows, block.upperBound)
-        for columns in Parallelism.blocks(of: columns, size: Self.columnBlock) {
-          laser_transpose(
-            matrix.base + columns.lowerBound * matrix.stride + first, matrix.stride, columns.count, panel.count,
-            scratch.base, scratch.stride)
-          pack(scratch[rows: 0..<panel.count][columns: 0..<columns.count], at: first, column: columns.lowerBound)
-        }
+      let block = blocks[index]
+      Profile.measure(.packing) {
+        laser_pack_columns(
+          matrix.base + block.lowerBound, matrix.stride, matrix.rows, block.count, packed.panel(at: block.lowerBound))
       }
     }
   }

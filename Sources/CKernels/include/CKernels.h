@@ -76,9 +76,8 @@ void laser_accumulate_exponentials(const float *logits, size_t stride, size_t ro
 // softmax(scale * scores) are the weights.
 void laser_softmax_gradient(const float *weights, size_t weights_stride, float *gradient, size_t gradient_stride,
                             size_t rows, size_t columns, float scale);
-// Row r of logits becomes scales[r] * exp(logits - log_sums[r]).
-void laser_scaled_exponentials(float *logits, size_t stride, size_t rows, size_t columns, const double *log_sums,
-                               const float *scales);
+// Row r of logits becomes exp(logits - log_sums[r]).
+void laser_exponentials(float *logits, size_t stride, size_t rows, size_t columns, const double *log_sums);
 
 // MARK: divergence.c
 // For rows of logits of two models: KL(softmax(a) || softmax(b)) in nats, and whether the largest logit is the same one.

@@ -35,14 +35,8 @@ struct AttentionGradient {
     let context = Matrix(unfilled: count, columns: queries.count)
     let projectedGradient = Matrix(unfilled: count, columns: values.upperBound)
     let groups = batch.groups(ofTokens: ForwardPass.groupTokens)
-    /// The rows of a group, and its windows counted from its first row.
-    @Sendable func rows(_ group: Range<Int>) -> (all: Range<Int>, windows: [Range<Int>]) {
-      let windows = batch.rows[group]
-      let all = (windows.first?.lowerBound ?? 0)..<(windows.last?.upperBound ?? 0)
-      return (all, windows.map { $0.lowerBound - all.lowerBound..<$0.upperBound - all.lowerBound })
-    }
     Parallelism.forEach(groups.count) { index in
-      let (all, windows) = rows(groups[index])
+      let (all, windows) = batch.rows(of: groups[index])
       attention.normalizeStates(states[rows: all], into: normed[rows: all])
       let plain = attention.projectNormed(normed[rows: all])
       let projected = plain.copy()
@@ -73,7 +67,7 @@ struct AttentionGradient {
     try observe(.key, nil, normed, projectedGradient[columns: keys], tokens)
     try observe(.value, nil, normed, projectedGradient[columns: values], tokens)
     Parallelism.forEach(groups.count) { index in
-      let all = rows(groups[index]).all
+      let all = batch.rows(of: groups[index]).all
       let normedGradient = Matrix(unfilled: all.count, columns: states.columns)
       Profile.measure(.attentionProjections) {
         multiply(projectedGradient[rows: all], transposed: projections, into: normedGradient)

@@ -45,7 +45,7 @@ extension FeedForward {
   }
 
   private func weights(of expert: Int) throws(CheckpointError) -> (gate: Matrix, up: Matrix, down: Matrix) {
-    guard let layout = layout(of: expert) else { preconditionFailure("the layer has no expert \(expert)") }
+    let layout = layout(of: expert)
     return (try model.weights(layout.gate), try model.weights(layout.up), try model.weights(layout.down))
   }
 

@@ -8,16 +8,9 @@ extension VocabularyHead {
   /// With p = softmax(W n) for the normed state n, it is Wᵀ(p − onehot(target)) at n. Logits exist for one block of rows and
   /// one of the vocabulary at a time, and are computed twice: for the sum of their exponentials, and for p.
   func gradient(_ states: Matrix, rows: [Int32], targets: [Int32]) throws(CheckpointError) -> Matrix {
-    let epsilon = model.configuration.normEpsilon
-    let logSums = try logSumExp(states, rows: rows)
-    let blocks = Parallelism.shares(of: rows.count, atMost: Self.rowBlock)
-    let inputs = Matrix(unfilled: rows.count, columns: states.columns)
-    let normed = Matrix(unfilled: rows.count, columns: states.columns)
-    Parallelism.forEach(blocks.count) { index in
-      let (input, output) = (inputs[rows: blocks[index]], normed[rows: blocks[index]])
-      gatherRows(states, rows[blocks[index]], into: input)
-      normalize(input, weight: norm, epsilon: epsilon, into: output)
-    }
+    let blocks = Self.blocks(of: rows.count)
+    let normed = normed(states, rows: rows)
+    let logSums = try logSumExp(normed, targets: targets)
     let normedGradient = Matrix(rows: rows.count, columns: states.columns)
     let head = model.layout.head
     for vocabulary in Parallelism.blocks(of: head.rows, size: Self.vocabularyBlock) {
@@ -30,8 +23,7 @@ extension VocabularyHead {
         Profile.measure(.vocabulary) {
           let logits = Matrix(unfilled: block.count, columns: vocabulary.count)
           multiply(normed[rows: block], transposed: forth, into: logits)
-          softmaxGradient(
-            logits, logSumExp: Array(logSums[block]), scale: Array(repeating: 1, count: block.count))
+          exponentials(logits, logSumExp: Array(logSums[block]))
           for (row, target) in targets[block].enumerated() where vocabulary.contains(Int(target)) {
             logits[row, Int(target) - vocabulary.lowerBound] -= 1
           }
@@ -42,8 +34,10 @@ extension VocabularyHead {
     let gradients = Matrix(rows: rows.count, columns: states.columns)
     Parallelism.forEach(blocks.count) { index in
       let block = blocks[index]
+      let inputs = Matrix(unfilled: block.count, columns: states.columns)
+      gatherRows(states, rows[block], into: inputs)
       normalizeGradient(
-        inputs[rows: block], weight: norm, epsilon: epsilon, gradient: normedGradient[rows: block],
+        inputs, weight: norm, epsilon: model.configuration.normEpsilon, gradient: normedGradient[rows: block],
         addingTo: gradients[rows: block])
     }
     let result = Matrix(rows: states.rows, columns: states.columns)
