@@ -9,7 +9,7 @@ package enum HTMLReport {
   package static func text(_ outcome: SearchOutcome) -> String { page(outcome).document }
 
   private static func page(_ outcome: SearchOutcome) -> Markup {
-    let name = fileName(outcome.settings.model.path)
+    let name = fileName(outcome.settings.model)
     return element(
       "html", ["lang": "en"],
       element(
@@ -17,7 +17,7 @@ package enum HTMLReport {
         element("meta", ["charset": "utf-8"]),
         element("meta", ["name": "viewport", "content": "width=device-width, initial-scale=1"]),
         element("meta", ["name": "color-scheme", "content": "light dark"]),
-        element("meta", ["name": "generator", "content": Markup.Value(outcome.settings.program)]),
+        element("meta", ["name": "generator", "content": Markup.Value(outcome.header.program)]),
         element("title", [:], .text("\(name), lasered")),
         element("style", [:], .styleSheet(PageStyle.charts), .styleSheet(PageStyle.page))),
       element(
@@ -69,7 +69,7 @@ package enum HTMLReport {
         "How they add up",
         note:
           "The kept reductions in the order in which they were kept, each "
-          + (outcome.isGuided
+          + (outcome.hasPredictions
             ? "with its share of what its layer's were measured to change together, and "
             : "measured against the model with all before it, and ")
           + "what they come to when the finished model is evaluated. Nats per token; down is better. "
@@ -103,7 +103,7 @@ package enum HTMLReport {
       return element("tr", [:], cells.map { element("td", [:], $0) })
     }
     let what =
-      outcome.settings.base.map { "the difference to \(fileName($0.path))" } ?? "the weights"
+      outcome.settings.base.map { "the difference to \(fileName($0))" } ?? "the weights"
     let more = kept.count - rows.count
     return [
       section(
@@ -183,7 +183,7 @@ package enum HTMLReport {
 
   private static func footer(_ outcome: SearchOutcome) -> Markup {
     element(
-      "footer", [:], .text("Written by \(outcome.settings.program). LASER: Sharma, Ash and Misra, "),
+      "footer", [:], .text("Written by \(outcome.header.program). LASER: Sharma, Ash and Misra, "),
       element("a", ["href": "https://arxiv.org/abs/2312.13558"], "arXiv 2312.13558"), ".")
   }
 }

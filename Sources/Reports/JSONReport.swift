@@ -117,11 +117,11 @@ package struct JSONReport: Codable {
     plan = outcome.kept.map(Entry.init)
     trials = outcome.trialCount
     seconds = outcome.seconds
-    model = outcome.settings.model.path
-    base = outcome.settings.base?.path
-    convention = outcome.settings.convention
+    model = outcome.settings.model
+    base = outcome.settings.base
+    convention = outcome.settings.conventionName
     context = outcome.settings.context
-    stride = outcome.settings.stride
+    stride = outcome.settings.convention.stride
   }
 }
 

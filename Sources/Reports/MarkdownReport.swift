@@ -8,7 +8,7 @@ package enum MarkdownReport {
   package static func text(_ outcome: SearchOutcome) -> String {
     let settings = outcome.settings
     var parts = [
-      "# Lasered: \(Table.escaped(fileName(settings.model.path)))", SummaryText.verdict(outcome),
+      "# Lasered: \(Table.escaped(fileName(settings.model)))", SummaryText.verdict(outcome),
       "Perplexity (convention \(SummaryText.conventionText(settings))); the change is that of the mean negative log-likelihood, "
         + "paired by window, ± one standard error.", SummaryText.perplexities(outcome).markdown, "## Plan",
     ]
@@ -19,7 +19,7 @@ package enum MarkdownReport {
       let (one, many) = (outcome.kept.count == 1, matrices(outcome.kept.count))
       let what =
         settings.base.map {
-          "\(one ? "its" : "their") difference to \(Table.escaped(fileName($0.path))) reduced in rank"
+          "\(one ? "its" : "their") difference to \(Table.escaped(fileName($0))) reduced in rank"
         } ?? "\(one ? "its" : "their") rank reduced"
       parts += [
         "\(many) \(one ? "has" : "have") \(what)\(one ? "" : ", in this order").\(luck)",
@@ -51,16 +51,16 @@ package enum MarkdownReport {
   }
 
   private static func settings(_ outcome: SearchOutcome) -> Table {
-    let settings = outcome.settings
+    let inputs = outcome.inputs
     var table = Table(["setting", "value"])
-    table.append(["model", "\(settings.model.path) (\(settings.model.fingerprint))"])
-    if let base = settings.base { table.append(["base", "\(base.path) (\(base.fingerprint))"]) }
-    table.append(["search text", settings.text.map(\.path).joined(separator: ", ")])
-    table.append(["held-out text", settings.heldOut.map(\.path).joined(separator: ", ")])
-    for (name, value) in SettingsList.entries(settings) { table.append([name, value]) }
-    table.append(["trials", outcome.isGuided ? SummaryText.trials(outcome) : "\(outcome.trialCount)"])
+    table.append(["model", "\(inputs.model.path) (\(inputs.model.fingerprint))"])
+    if let base = inputs.base { table.append(["base", "\(base.path) (\(base.fingerprint))"]) }
+    table.append(["search text", inputs.text.map(\.path).joined(separator: ", ")])
+    table.append(["held-out text", inputs.heldOut.map(\.path).joined(separator: ", ")])
+    for (name, value) in SettingsList.entries(outcome.settings) { table.append([name, value]) }
+    table.append(["trials", outcome.hasPredictions ? SummaryText.trials(outcome) : "\(outcome.trialCount)"])
     table.append(["time", Numbers.duration(outcome.seconds)])
-    table.append(["program", settings.program])
+    table.append(["program", outcome.header.program])
     return table
   }
 

@@ -11,9 +11,9 @@ struct ReportHeader {
 
   var markup: Markup {
     let settings = outcome.settings
-    var line: [Markup] = [element("b", [:], .text(fileName(settings.model.path))), ", lasered"]
+    var line: [Markup] = [element("b", [:], .text(fileName(settings.model))), ", lasered"]
     if settings.isControl { line = [line[0], ", a control: random directions dropped"] }
-    if let base = settings.base { line.append(.text(" relative to \(fileName(base.path))")) }
+    if let base = settings.base { line.append(.text(" relative to \(fileName(base))")) }
     return element(
       "header", [:], element("h1", [:], .fragment(line)), element("p", ["class": "verdict"], .text(verdict)),
       element("p", ["class": "lede"], .text(lede)), element("div", ["class": "facts"], facts))
@@ -34,7 +34,7 @@ struct ReportHeader {
 
   private var lede: String {
     let tried =
-      outcome.isGuided ? "\(Numbers.grouped(outcome.trialCount)) reductions" : SummaryText.trials(outcome)
+      outcome.hasPredictions ? "\(Numbers.grouped(outcome.trialCount)) reductions" : SummaryText.trials(outcome)
     switch outcome.verdict {
     case .nothingKept:
       return outcome.trials.isEmpty
@@ -52,7 +52,7 @@ struct ReportHeader {
       let sizes = outcome.sizes
       let saved = sizes.before > 0 ? 1 - Double(sizes.factored) / Double(sizes.before) : 0
       return "\(reduced). Kept as two factors they would have \(Numbers.percent(saved, 0)) fewer numbers. Allowed are "
-        + "\(Numbers.signed(outcome.settings.tolerance ?? 0, 4)) nats per token."
+        + "\(Numbers.signed(outcome.settings.objective.tolerance ?? 0, 4)) nats per token."
     }
   }
 
@@ -87,7 +87,7 @@ struct ReportHeader {
   }
 
   private var effort: String {
-    if outcome.isGuided { return "\(SummaryText.trials(outcome)) in" }
+    if outcome.hasPredictions { return "\(SummaryText.trials(outcome)) in" }
     return switch outcome.trialCount {
     case 0: "without a trial, in"
     case 1: "in 1 trial and"

@@ -58,7 +58,7 @@ extension Site {
 extension SearchOutcome {
   /// Of every site that was tried, in the order of their first trials.
   var sites: [SiteOutcome] {
-    let windows = settings.text.reduce(0) { $0 + $1.windows }
+    let windows = inputs.text.reduce(0) { $0 + $1.windows }
     var order: [Site] = []
     var bySite: [Site: [SearchRecord.Trial]] = [:]
     for trial in trials {

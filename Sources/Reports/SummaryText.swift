@@ -8,7 +8,7 @@ package enum SummaryText {
     let change = "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4)) nats per token"
     return switch outcome.verdict {
     case .nothingKept:
-      "Nothing holds: none of \(outcome.isGuided ? "\(outcome.trialCount) reductions" : "\(outcome.trialCount) trials") "
+      "Nothing holds: none of \(outcome.trialCount) \(outcome.hasPredictions ? "reductions" : "trials") "
         + "lowered the search perplexity by more than its noise. "
         + "The model is left as it is."
     case .holds:
@@ -18,19 +18,19 @@ package enum SummaryText {
         + "What improved the search text did not improve the model."
     case .withinTolerance:
       "The loss stays within the tolerance on held-out text: \(change) (paired by window), "
-        + "\(Numbers.fixed(outcome.settings.tolerance ?? 0, 4)) allowed."
+        + "\(Numbers.fixed(outcome.settings.objective.tolerance ?? 0, 4)) allowed."
     case .beyondTolerance:
       "The loss exceeds the tolerance on held-out text: \(change) (paired by window), "
-        + "\(Numbers.fixed(outcome.settings.tolerance ?? 0, 4)) allowed."
+        + "\(Numbers.fixed(outcome.settings.objective.tolerance ?? 0, 4)) allowed."
     }
   }
 
   /// How many trials a search took.
   package static func trials(_ outcome: SearchOutcome) -> String {
     let count = Numbers.grouped(outcome.trialCount)
-    guard outcome.isGuided else { return "\(count) \(outcome.trialCount == 1 ? "trial" : "trials")" }
+    guard outcome.hasPredictions else { return "\(count) \(outcome.trialCount == 1 ? "trial" : "trials")" }
     let measured = outcome.jointCount == 1 ? "1 trial" : "\(outcome.jointCount) trials"
-    return "\(count) reductions foretold, \(measured) of several together"
+    return "\(count) reductions predicted, \(measured) of several together"
   }
 
   /// A word or two for a table.
@@ -63,15 +63,16 @@ package enum SummaryText {
     return table
   }
 
-  /// How many keeps luck alone would explain.
+  /// How many false positives are to be expected among what was kept.
   package static func luck(_ outcome: SearchOutcome) -> String {
     let keeps = outcome.trials.count { $0.kept }
-    return "Luck alone would explain about \(Numbers.fixed(outcome.keepsByLuck, 1)) of \(keeps) keeps in "
+    return "Luck alone would explain about \(Numbers.fixed(outcome.expectedFalseKeeps, 1)) of \(keeps) keeps in "
       + "\(trials(outcome)) (false discovery rate \(outcome.settings.falseDiscoveryRate))."
   }
 
-  package static func conventionText(_ settings: SearchRecord.Settings) -> String {
-    "\(settings.convention), context \(settings.context)" + (settings.stride.map { ", stride \($0)" } ?? "")
+  package static func conventionText(_ settings: SearchSettings) -> String {
+    "\(settings.conventionName), context \(settings.context)"
+      + (settings.convention.stride.map { ", stride \($0)" } ?? "")
   }
 }
 

@@ -9,10 +9,10 @@ internal import Tokenization
 /// settings has been found by then.
 package struct Search: Sendable {
   package let settings: SearchSettings
+  package let inputs: SearchInputs
   package let model: Model
   package let reducer: Reducer
-  /// But for the screening, which depends on the memory that a run may take.
-  package let record: SearchRecord.Settings
+  private let program: String
   let text: Evaluation
   private let heldOut: Evaluation
   /// From the last layer down.
@@ -21,7 +21,7 @@ package struct Search: Sendable {
   /// What a search tells while it runs.
   package enum Event: Sendable {
     case baseline(share: Double)
-    /// What reductions would change is foretold.
+    /// What reductions would change is predicted.
     case prediction(share: Double)
     /// - Parameter of: How many there will be at most.
     case trial(SearchRecord.Trial, of: Int)
@@ -31,6 +31,7 @@ package struct Search: Sendable {
 
   package init(_ settings: SearchSettings, program: String) throws {
     self.settings = settings
+    self.program = program
     let model = try Model(folder: settings.model)
     self.model = try settings.expertsPerToken.map { try model.withExpertsPerToken($0) } ?? model
     let base = try settings.base.map { try Model(folder: $0) }
@@ -38,7 +39,7 @@ package struct Search: Sendable {
     sites = try settings.selection.sites(of: model)
     for site in sites {
       try reducer.check(site)
-      for rule in settings.ranks { try rule.check(fullRank: reducer.fullRank(of: site)) }
+      for rule in settings.rankRules { try rule.check(fullRank: reducer.fullRank(of: site)) }
     }
     let tokenizer = try Tokenizer(folder: settings.model)
     func evaluation(_ paths: [String]) throws -> Evaluation {
@@ -57,25 +58,16 @@ package struct Search: Sendable {
       throw SearchError(
         "\(settings.text.joined(separator: ", ")): one window of text cannot tell a gain from noise; give more text")
     }
-    func texts(_ evaluation: Evaluation) -> [SearchRecord.Settings.Text] {
+    func texts(_ evaluation: Evaluation) -> [SearchInputs.Text] {
       zip(evaluation.corpora, evaluation.ranges).map {
-        SearchRecord.Settings.Text(path: $0.path, fingerprint: $0.fingerprint.description, windows: $1.count)
+        SearchInputs.Text(path: $0.path, fingerprint: $0.fingerprint.description, windows: $1.count)
       }
     }
-    record = SearchRecord.Settings(
-      version: 1, program: program,
+    inputs = SearchInputs(
       model: .init(path: settings.model, fingerprint: model.checkpoint.fingerprint.description),
       tokenizer: try Tokenizer.fingerprint(folder: settings.model).description,
       base: base.map { .init(path: $0.checkpoint.folder, fingerprint: $0.checkpoint.fingerprint.description) },
-      text: texts(text), heldOut: texts(heldOut), convention: settings.convention.name, context: settings.context,
-      stride: settings.convention.stride, expertsPerToken: settings.expertsPerToken,
-      layers: settings.selection.layers.description,
-      experts: settings.selection.experts.description, roles: settings.selection.roles.map(\.rawValue),
-      ranks: settings.ranks.map(\.description), confidence: settings.confidence,
-      falseDiscoveryRate: settings.falseDiscoveryRate, isExhaustive: settings.isExhaustive,
-      screening: nil,
-      strategy: settings.strategy, objective: settings.objective.name, tolerance: settings.objective.tolerance,
-      budget: settings.budget?.description, isControl: settings.isControl)
+      text: texts(text), heldOut: texts(heldOut))
   }
 
   /// A text that counts twice would look like twice the evidence.
@@ -86,6 +78,9 @@ package struct Search: Sendable {
         "\(corpus.path): the same text is given twice; a search needs different texts to search on and to hold out")
     }
   }
+
+  /// The order in which trials run over the windows.
+  var rounds: WindowRounds { WindowRounds(count: text.windows.count, exhaustive: settings.isExhaustive) }
 
   /// Runs the search, or goes on where its journal ends, and returns what it found.
   ///
@@ -99,19 +94,20 @@ package struct Search: Sendable {
     in folder: String, memory: Int, report: @escaping (Event) throws -> Void
   ) throws -> SearchOutcome {
     let screening =
-      settings.strategy == .guided
-      ? nil
-      : Screening(
-        in: settings.screening, of: model, on: text, rounds, memory: memory, others: reducer.byteCount(of: sites))
-    var record = record
-    record.screening = screening?.precision.rawValue
+      settings.strategy.screensTrials
+      ? PrecisionScreening(
+        in: settings.screening, of: model, on: text, rounds, memory: memory, others: reducer.byteCount(of: sites)) : nil
+    // What is recorded is the precision that is used: it takes a processor and memory for it.
+    var used = settings
+    used.screening = screening?.precision ?? .float32
+    let header = SearchRecord.Header(program: program, settings: used, inputs: inputs)
     try AtomicFile.makeFolder(folder)
     let journal = try Journal(in: folder)
     let past = PastRecords(journal.records)
-    if let settings = past.settings {
-      try settings.refuseDifferences(from: record, in: folder)
+    if let before = past.header {
+      try before.refuseDifferences(from: header, in: folder)
     } else {
-      try journal.append(.settings(record))
+      try journal.append(.header(header))
     }
     let clock = ContinuousClock()
     let start = clock.now
@@ -119,91 +115,26 @@ package struct Search: Sendable {
     let seconds = { secondsBefore + (clock.now - start) / .seconds(1) }
 
     if !past.isFinished {
-      let spectra = try SpectrumCache(in: folder)
-      var trials = TrialSequence(
-        self, past: past, journal: journal, spectra: spectra, screening: screening, memory: memory,
-        scratchFolder: folder,
-        seconds: seconds, report: report)
-      let kept =
-        switch settings.strategy {
-        case .sweep: try sweep(&trials)
-        case .greedy: try greedy(&trials)
-        case .guided: try guided(&trials, folder: folder)
-        case .noiseEdge: try cutAtNoiseEdge(&trials)
-        }
-      let searched = trials.end()
-      let result = try confirm(
-        kept, searched: searched, memory: memory, scratchFolder: folder, spentBudget: trials.hasSpentBudget,
-        seconds: seconds,
-        report: report)
-      try trials.finish(result)
+      var context = SearchContext(
+        self, log: TrialLog(journal, past: past), spectra: try SpectrumCache(in: folder), screening: screening,
+        memory: memory, folder: folder, seconds: seconds, report: report)
+      try settings.strategy.run(&context)
+      let searched = context.end()
+      let confirmation = Confirmation(self, heldOut: heldOut, memory: memory, scratchFolder: folder, report: report)
+      var result = try confirmation.result(of: context.kept, searched: searched)
+      result.spentBudget = context.hasSpentBudget
+      result.seconds = seconds()
+      try context.finish(result)
     }
     let outcome = try SearchOutcome(folder: folder)
-    if !settings.isControl {
-      try AtomicFile.write(plan(outcome, folder: folder).yaml, to: folder + "/plan.yaml")
-    }
+    if !settings.isControl { try AtomicFile.write(plan(outcome, folder: folder).yaml, to: folder + "/plan.yaml") }
     return outcome
-  }
-
-  /// The order in which trials run over the windows.
-  var rounds: WindowRounds { WindowRounds(count: text.windows.count, exhaustive: settings.isExhaustive) }
-
-  /// Each rank once, in the order of the rules; those that make the matrix smaller, from the smallest, if that is the
-  /// objective.
-  func ranks(for spectrum: Spectrum) -> [Int] {
-    var ranks: [Int] = []
-    for rule in settings.ranks {
-      let rank = rule.rank(for: spectrum)
-      if !ranks.contains(rank) { ranks.append(rank) }
-    }
-    guard case .size = settings.objective else { return ranks }
-    // Two factors of r columns and rows are smaller than the matrix while r (m + n) < m n.
-    let (m, n) = (spectrum.rows, spectrum.columns)
-    return ranks.filter { $0 * (m + n) < m * n }.sorted()
-  }
-
-  /// The original and the lasered model on both texts.
-  ///
-  /// - Parameter searched: The lasered model's score of the search text, if the trials have left it: to the bit what would
-  ///   be measured here.
-  private func confirm(
-    _ reductions: [Reduction], searched: Score?, memory: Int, scratchFolder: String, spentBudget: Bool,
-    seconds: () -> Double,
-    report: @escaping (Event) throws -> Void
-  ) throws -> SearchRecord.Result {
-    let lasered = reductions.isEmpty ? nil : try reducer.applying(reductions, scratchFolder: scratchFolder)
-    let steps = lasered == nil ? 2.0 : searched == nil ? 4 : 3
-    var finished = 0.0
-    func step<Value>(_ body: ((Double) throws -> Void) throws -> Value) throws -> Value {
-      defer { finished += 1 / steps }
-      return try body { try report(.confirmation(share: finished + $0 / steps)) }
-    }
-    var routing: [RoutingStatistics]? = model.configuration.mixture == nil ? nil : []
-    func scores(
-      _ evaluation: Evaluation, known: Score? = nil
-    ) throws -> (original: [WindowScore], lasered: [WindowScore]) {
-      let original = try step { progress in
-        guard routing != nil else { return try evaluation.score(model, memory: memory, progress: progress) }
-        let (score, statistics) = try evaluation.scoreAndRouting(model, memory: memory, progress: progress)
-        routing?.append(contentsOf: statistics)
-        return score
-      }
-      let changed = try lasered.map { lasered in
-        try known ?? step { try evaluation.score(lasered, memory: memory, progress: $0) }
-      }
-      return (original.windows, (changed ?? original).windows)
-    }
-    let found = try scores(text, known: searched)
-    let confirmed = try scores(heldOut)
-    return SearchRecord.Result(
-      searchBaseline: found.original, search: found.lasered, heldOutBaseline: confirmed.original,
-      heldOut: confirmed.lasered, routing: routing, spentBudget: spentBudget, seconds: seconds())
   }
 
   private func plan(_ outcome: SearchOutcome, folder: String) -> Plan {
     Plan(
-      model: record.model.fingerprint,
-      base: record.base.map { .init(path: relativePath(to: $0.path, from: folder), fingerprint: $0.fingerprint) },
+      model: inputs.model.fingerprint,
+      base: inputs.base.map { .init(path: relativePath(to: $0.path, from: folder), fingerprint: $0.fingerprint) },
       reductions: outcome.kept.map {
         Plan.Entry(
           $0.reduction, model: model, delta: $0.pairedDelta?.mean, standardError: $0.pairedDelta?.standardError)

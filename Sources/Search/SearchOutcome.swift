@@ -4,7 +4,8 @@ package import RankReduction
 
 /// What a finished search found: all that reports are made from.
 package struct SearchOutcome: Sendable {
-  package let settings: SearchRecord.Settings
+  /// What the search was made by: settings, files, program.
+  package let header: SearchRecord.Header
   package let trials: [SearchRecord.Trial]
   package let search: Comparison
   package let heldOut: Comparison
@@ -39,7 +40,7 @@ package struct SearchOutcome: Sendable {
       package var delta: PairedDelta { PairedDelta(from: baseline, to: result) }
     }
 
-    init(texts: [SearchRecord.Settings.Text], baseline: [WindowScore], result: [WindowScore]) throws {
+    init(texts: [SearchInputs.Text], baseline: [WindowScore], result: [WindowScore]) throws {
       guard texts.allSatisfy({ (0...baseline.count).contains($0.windows) }), baseline.count == result.count,
         baseline.count == texts.reduce(0, { $0 + $1.windows }),
         baseline.map(\.tokens) == result.map(\.tokens),
@@ -60,14 +61,14 @@ package struct SearchOutcome: Sendable {
     }
   }
 
-  /// How many reductions were measured or foretold.
-  package var trialCount: Int { isGuided ? predictions.count : trials.count { $0.windowsUsed > 0 } }
+  package var settings: SearchSettings { header.settings }
+  package var inputs: SearchInputs { header.inputs }
 
-  /// The trials that were foretold, of a guided search.
-  private var predictions: [SearchRecord.Trial] { trials.filter { $0.phase == .prediction } }
+  /// How many reductions were measured, each by itself, or predicted.
+  package var trialCount: Int { trials.count { $0.evidence == .measured || $0.evidence == .predicted } }
 
-  /// Whether reductions were foretold, and those chosen measured together.
-  package var isGuided: Bool { settings.strategy == .guided }
+  /// Whether reductions were predicted, and those chosen measured together.
+  package var hasPredictions: Bool { trials.contains { $0.evidence == .predicted } }
 
   /// How many times several reductions were measured together.
   package let jointCount: Int
@@ -87,7 +88,7 @@ package struct SearchOutcome: Sendable {
 
   package var verdict: Verdict {
     if kept.isEmpty { return .nothingKept }
-    if let tolerance = settings.tolerance {
+    if let tolerance = settings.objective.tolerance {
       return heldOut.delta.mean <= tolerance ? .withinTolerance : .beyondTolerance
     }
     let chance = Significance.pValue(heldOut.delta, windows: heldOut.baseline.windows.count)
@@ -96,16 +97,9 @@ package struct SearchOutcome: Sendable {
 
   private static let verdictConfidence = 0.95
 
-  /// How many keeps luck alone would explain: at most, the number of tests times the level at which they were made, if no
-  /// reduction were any good.
-  package var keepsByLuck: Double {
-    switch settings.strategy {
-    case .sweep: trials.reduce(0) { $0 + $1.level }
-    case .greedy:
-      Double(trials.count { $0.phase == .single }) * GreedyScreening.threshold(trials, settings)
-    case .guided: predictions.reduce(0) { $0 + $1.level }
-    case .noiseEdge: 0
-    }
+  /// How many keeps luck alone would explain: see `SearchStrategy`.
+  package var expectedFalseKeeps: Double {
+    settings.strategy.expectedFalseKeeps(trials, settings, windowCount: search.baseline.windows.count)
   }
 
   /// Numbers of the matrices that are reduced, as stored, and in two factors where these are smaller.
@@ -126,67 +120,49 @@ package struct SearchOutcome: Sendable {
   package init(folder: String) throws {
     let records = try Journal.read(in: folder)
     guard !records.isEmpty else { throw SearchError("\(folder): no journal of a search in it") }
-    try self.init(records, spectra: SpectrumCache.read(in: folder), predictions: PredictionFile.read(in: folder))
+    try self.init(
+      records, in: folder, spectra: SpectrumCache.read(in: folder), predictions: PredictionFile.read(in: folder))
   }
 
   /// From the records of a finished journal.
   ///
   /// - Throws: `SearchError` if the search is not finished.
   package init(
-    _ records: [SearchRecord], spectra: [SiteSpectrum] = [], predictions: [Prediction] = []
+    _ records: [SearchRecord], in folder: String = "the run folder", spectra: [SiteSpectrum] = [],
+    predictions: [Prediction] = []
   ) throws {
-    var settings: SearchRecord.Settings?
+    var header: SearchRecord.Header?
     var trials: [SearchRecord.Trial] = []
     var result: SearchRecord.Result?
     for record in records {
       switch record {
-      case .settings(let value): settings = value
+      case .header(let value): header = value
       case .trial(let value): trials.append(value)
       case .result(let value): result = value
       }
     }
-    guard let settings, let result else {
+    try header?.refuseOtherVersion(in: folder)
+    guard let header, let result else {
       throw SearchError("the search is not finished; run the same command again to continue it")
     }
-    self.settings = settings
-    search = try Comparison(texts: settings.text, baseline: result.searchBaseline, result: result.search)
+    self.header = header
+    let inputs = header.inputs
+    search = try Comparison(texts: inputs.text, baseline: result.searchBaseline, result: result.search)
     jointCount = trials.count { $0.together != nil }
-    if settings.strategy == .guided {
-      trials =
-        try Guidance.foretold(predictions, settings, baseline: search.baseline, spectra: spectra)
-        + trials.flatMap(\.members)
-    }
+    trials =
+      try predictions.trials(header.settings, baseline: search.baseline, spectra: spectra) + trials.flatMap(\.members)
     self.trials = trials
     var lastKept: [Site: Int] = [:]
     for (index, trial) in trials.enumerated() where trial.kept { lastKept[trial.site] = index }
     kept = lastKept.values.sorted().map { trials[$0] }
-    heldOut = try Comparison(texts: settings.heldOut, baseline: result.heldOutBaseline, result: result.heldOut)
+    heldOut = try Comparison(texts: inputs.heldOut, baseline: result.heldOutBaseline, result: result.heldOut)
     spentBudget = result.spentBudget
     seconds = result.seconds
     self.spectra = spectra
-    let texts = (settings.text + settings.heldOut).map(\.path)
+    let texts = (inputs.text + inputs.heldOut).map(\.path)
     routing = zip(texts, result.routing ?? []).map { CorpusRouting(text: $0, statistics: $1) }
     guard routing.allSatisfy({ $0.statistics.isConsistent }) else {
       throw SearchError("the journal's routing statistics do not fit together")
-    }
-  }
-}
-
-extension SearchRecord.Trial {
-  /// A trial of several reductions made together as one of each, with its share of the change that was measured: as much as
-  /// was foretold of it.
-  fileprivate var members: [SearchRecord.Trial] {
-    guard let together else { return [self] }
-    let foretold = together.reduce(0) { $0 + $1.predicted }
-    let share = foretold != 0 ? delta / foretold : 0
-    return together.map { member in
-      var trial = self
-      trial.together = nil
-      (trial.tensor, trial.layer, trial.expert, trial.role) = (member.tensor, member.layer, member.expert, member.role)
-      (trial.rank, trial.fullRank) = (member.rank, member.fullRank)
-      trial.delta = member.predicted * share
-      trial.standardError = member.standardError * abs(share)
-      return trial
     }
   }
 }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Evaluation
 internal import Inference
 internal import Reports
+internal import Search
 internal import Tokenization
 
 struct CompareCommand: ParsableCommand {
@@ -61,7 +62,7 @@ struct CompareCommand: ParsableCommand {
       return readings[0]
     }
     let evaluation = try Evaluation(
-      corpora, convention: windows.resolved, context: windows.context, tokenizer: tokenizers[0])
+      corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizers[0])
     let comparison = try evaluation.compare(models[0], models[1], memory: memory.bytes) {
       console.progress("Comparing", $0)
     }

@@ -3,6 +3,7 @@ internal import Checkpoints
 internal import Evaluation
 internal import Inference
 internal import Reports
+internal import Search
 internal import Tokenization
 
 struct InspectCommand: ParsableCommand {
@@ -61,7 +62,7 @@ struct InspectCommand: ParsableCommand {
     let tokenizer = try Tokenizer(folder: model)
     let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
     let evaluation = try Evaluation(
-      corpora, convention: windows.resolved, context: windows.context, tokenizer: tokenizer)
+      corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizer)
     let routing = try evaluation.scoreAndRouting(loaded, memory: ByteSize.physicalMemory / 2) {
       console.progress("Following", $0)
     }.routing

@@ -1,6 +1,4 @@
 internal import ArgumentParser
-internal import Evaluation
-internal import Search
 internal import Tensors
 
 /// How a command runs and what it tells.
@@ -30,42 +28,6 @@ struct CommonOptions: ParsableArguments {
     let console = Console(isQuiet: quiet)
     if verbose { console.note(BLASKernelChoice.description) }
     return console
-  }
-}
-
-enum ConventionName: String, CaseIterable, ExpressibleByArgument {
-  case windows, strided
-  case llamaCpp = "llama.cpp"
-}
-
-/// How texts are cut into windows.
-struct WindowOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "How perplexity is counted: windows, strided or llama.cpp.",
-      discussion: "Numbers of different conventions or contexts do not compare.", valueName: "name"))
-  var convention: ConventionName = .windows
-
-  @Option(help: ArgumentHelp("Tokens of a window.", valueName: "tokens"))
-  var context = 512
-
-  @Option(help: ArgumentHelp("How far a strided window advances; half the context by default.", valueName: "tokens"))
-  var stride: Int?
-
-  func validate() throws {
-    guard (2...1 << 20).contains(context) else { throw ValidationError("'--context' must be from 2 to 1048576.") }
-    if let stride {
-      guard convention == .strided else { throw ValidationError("'--stride' goes with '--convention strided'.") }
-      guard (1...context).contains(stride) else { throw ValidationError("'--stride' must be from 1 to the context.") }
-    }
-  }
-
-  var resolved: Convention {
-    switch convention {
-    case .windows: .windows
-    case .strided: .strided(stride: stride ?? max(1, context / 2))
-    case .llamaCpp: .llamaCpp
-    }
   }
 }
 

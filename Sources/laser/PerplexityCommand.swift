@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Evaluation
 internal import Inference
 internal import Reports
+internal import Search
 internal import Tensors
 internal import Tokenization
 
@@ -56,7 +57,7 @@ struct PerplexityCommand: ParsableCommand {
     let tokenizer = try Tokenizer(folder: model)
     let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
     let evaluation = try Evaluation(
-      corpora, convention: windows.resolved, context: windows.context, tokenizer: tokenizer)
+      corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizer)
     let peak = profile ? Profile.peak(precision) : 0
     let results = try models.enumerated().map { index, model in
       if profile { Profile.start() }

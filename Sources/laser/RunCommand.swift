@@ -11,8 +11,9 @@ struct RunCommand: ParsableCommand {
     abstract: "Search, write the lasered checkpoint and report, as a recipe says.",
     discussion: """
       A recipe has the keys of 'laser search' (model, base, text, held_out, layers, experts, roles, ranks, strategy, \
-      confidence, fdr, context, …), out for the run folder, and checkpoint for the lasered checkpoint. Paths are relative \
-      to the recipe. The same command continues an interrupted run.
+      confidence, fdr, context, …), out for the run folder, checkpoint for the lasered checkpoint (with 'factored: true' its \
+      reduced matrices as two factors), and adapter for a PEFT adapter ('adapter_for_base: true' makes it one for the base). \
+      Paths are relative to the recipe. The same command continues an interrupted run.
 
       Where a key has alternatives (model: [a, b], roles: [[w1], [w2, w3]], strategy: [sweep, greedy]) the recipe is a \
       batch: every combination is searched, one after another, and a table sums them up. A member that fails is reported \
@@ -50,7 +51,7 @@ struct RunCommand: ParsableCommand {
       print(try jsonText(JSONReport(outcome)), terminator: "")
     } else {
       print(searchSummary(outcome, folder: recipe.out, common.style), terminator: "")
-      if let checkpoint = writtenCheckpoint(recipe) { print("  Model   \(checkpoint)") }
+      for (what, path) in RecipeOutputs.paths(recipe) { print("  \(what) \(path)") }
     }
   }
 
@@ -89,22 +90,10 @@ struct RunCommand: ParsableCommand {
 
   private func carryOut(_ recipe: Recipe, from path: String, _ console: Console) throws -> SearchOutcome {
     let search = try Search(recipe.settings, program: Version.program)
-    let copy = try writtenCheckpoint(recipe).map {
-      try CheckpointCopy(
-        of: search.model.checkpoint, to: $0, replacesExisting: force,
-        sparing: [path, recipe.out] + recipe.settings.files, recognizing: ModelCard.isOwn)
-    }
+    let outputs = try RecipeOutputs(recipe, of: search, recipePath: path, replacesExisting: force)
     let outcome = try search.run(in: recipe.out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: recipe.out)
-    if let copy {
-      let card = try ModelCard(
-        modelFolder: recipe.settings.model, fingerprint: search.record.model.fingerprint,
-        planFile: recipe.out + "/plan.yaml")
-      try writeLasered(copy, search.reducer, outcome.kept.map(\.reduction), card, scratchFolder: recipe.out, console)
-    }
+    try outputs.write(outcome, console)
     return outcome
   }
-
-  /// A control makes no model that anyone would want.
-  private func writtenCheckpoint(_ recipe: Recipe) -> String? { recipe.settings.isControl ? nil : recipe.checkpoint }
 }

@@ -16,7 +16,7 @@ extension Search {
       case .baseline(let share): console.progress("Baseline", share)
       case .prediction(let share): console.progress("Predicting", share)
       case .trial(let trial, let total):
-        watch.take(trial)
+        watch.record(trial)
         console.progress("Trials", Double(trial.number) / Double(total), detail: watch.line(total: total))
       case .confirmation(let share): console.progress("Confirming", share)
       }
@@ -32,7 +32,7 @@ private struct TrialWatch {
   private let start = ContinuousClock.now
   private var count = 0
 
-  mutating func take(_ trial: SearchRecord.Trial) {
+  mutating func record(_ trial: SearchRecord.Trial) {
     last = trial
     count += 1
     if trial.kept { kept += 1 }

@@ -60,7 +60,7 @@ struct StrategyTests {
       "--strategy", "guided",
     ]
     let run = try await laserSucceeds(search + texts + ["--out", folder.path("run")])
-    #expect(run.output.contains("48 reductions foretold"))
+    #expect(run.output.contains("48 reductions predicted"))
     let trials = try trials("run")
     #expect(!trials.isEmpty && trials.allSatisfy { $0["phase"]?.string == "together" })
     #expect(trials.map { $0["layer"]?.integer ?? -1 } == trials.map { $0["layer"]?.integer ?? -1 }.sorted(by: >))
@@ -90,8 +90,8 @@ struct StrategyTests {
       try FileManager.default.createDirectory(at: folder[name], withIntermediateDirectories: true)
       try journal[..<cut].write(to: folder["\(name)/journal.jsonl"])
       if number > 1 {
-        let foretold = try Data(contentsOf: folder["run/predictions.jsonl"])
-        try foretold.prefix(number == 2 ? foretold.count / 2 : foretold.count)
+        let predicted = try Data(contentsOf: folder["run/predictions.jsonl"])
+        try predicted.prefix(number == 2 ? predicted.count / 2 : predicted.count)
           .write(to: folder["\(name)/predictions.jsonl"])
       }
       try await laserSucceeds(search + texts + ["--out", folder.path(name)])

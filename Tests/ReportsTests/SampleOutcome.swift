@@ -49,16 +49,21 @@ struct SampleOutcome {
     func texts(_ paths: [String]) -> [[String: Any]] {
       paths.map { ["path": $0, "fingerprint": "0123456789abcdef", "windows": Self.windows] }
     }
-    var settings: [String: Any] = [
-      "record": "settings", "version": 1, "program": "laser 0.0.0", "tokenizer": "fedcba9876543210",
-      "model": ["path": model, "fingerprint": "00000000000000aa"], "text": texts(searchTexts),
-      "heldOut": texts(heldOutTexts), "convention": "windows", "context": 256, "layers": "all", "experts": "all",
-      "roles": roles.map(\.rawValue), "ranks": ["0.5", "0.125"], "confidence": 0.95, "falseDiscoveryRate": 0.1,
-      "isExhaustive": false, "strategy": strategy, "objective": tolerance == nil ? "perplexity" : "size",
-      "isControl": isControl,
+    let file = ["path": model, "fingerprint": "00000000000000aa"]
+    var inputs: [String: Any] = [
+      "model": file, "tokenizer": "fedcba9876543210", "text": texts(searchTexts), "held_out": texts(heldOutTexts),
     ]
-    if let base { settings["base"] = ["path": base, "fingerprint": "00000000000000bb"] }
-    if let tolerance { settings["tolerance"] = tolerance }
+    if let base { inputs["base"] = ["path": base, "fingerprint": "00000000000000bb"] }
+    var values: [String: Any] = [
+      "model": model, "text": searchTexts, "held_out": heldOutTexts, "context": "256",
+      "roles": roles.map(\.rawValue).joined(separator: ","), "ranks": "0.5,0.125", "strategy": strategy,
+    ]
+    if let base { values["base"] = base }
+    if isControl { values["control"] = "true" }
+    if let tolerance { (values["objective"], values["tolerance"]) = ("size", "\(tolerance)") }
+    let settings: [String: Any] = [
+      "record": "settings", "version": 2, "program": "laser 0.0.0", "settings": values, "inputs": inputs,
+    ]
     return settings
   }
 
@@ -72,7 +77,7 @@ struct SampleOutcome {
           "layer": site.layer, "role": site.role.rawValue, "kind": base == nil ? "weights" : "delta", "rank": rank,
           "fullRank": fullRank, "windowsUsed": step == 0 ? count : count / 4, "nll": 3.5,
           "delta": (isKept ? -0.001 : 0.002) * Double(1 + index % 3), "standardError": 0.0003, "level": 0.05,
-          "kept": isKept, "seconds": 1.5,
+          "evidence": "measured", "kept": isKept, "seconds": 1.5,
         ]
         if let expert = site.expert { trial["expert"] = expert }
         return trial

@@ -23,7 +23,7 @@ import Testing
     #expect(file.members.map(\.settings.selection.roles) == [[.w1], [.w2, .w3], [.w1], [.w2, .w3]])
     #expect(file.members.allSatisfy { $0.settings.text == ["here/x.txt", "here/y.txt"] })
     #expect(file.members[1].out == "here/runs/one_w2+w3")
-    #expect(file.members[1].checkpoint == "here/runs/one_w2+w3/lasered")
+    #expect(file.members[1].products.checkpoint == "here/runs/one_w2+w3/lasered")
   }
 
   @Test func membersNeverShareAFolder() throws {
@@ -56,7 +56,7 @@ import Testing
     #expect(recipe.settings.text == ["recipes/a.txt"])
     #expect(recipe.settings.heldOut == ["recipes/b.txt", "/c.txt"])
     #expect(recipe.out == "recipes/run")
-    #expect(recipe.checkpoint == "recipes/run/lasered")
+    #expect(recipe.products.checkpoint == "recipes/run/lasered")
   }
 
   @Test func valuesAndLists() throws {
@@ -65,12 +65,12 @@ import Testing
         + "layers: 0-1,3\nexperts: 2\nconfidence: 0.9\nfdr: 0.2\nexhaustive: true\n", folder: "")
     #expect(recipe.settings.convention == .strided(stride: 16))
     #expect(recipe.settings.selection.roles == [.w1, .w2])
-    #expect(recipe.settings.ranks == [.fraction(0.5), .rank(64), .rank(0)])
+    #expect(recipe.settings.rankRules == [.fraction(0.5), .rank(64), .rank(0)])
     #expect(recipe.settings.selection.layers.description == "0-1,3")
     #expect(recipe.settings.confidence == 0.9)
     #expect(recipe.settings.falseDiscoveryRate == 0.2)
     #expect(recipe.settings.isExhaustive)
-    #expect(recipe.checkpoint == nil)
+    #expect(recipe.products.checkpoint == nil)
   }
 
   @Test(arguments: [
@@ -82,7 +82,8 @@ import Testing
     ("objective: speed", "speed"), ("tolerance: 0.1", "tolerance"), ("objective: size\ntolerance: -1", "tolerance"),
     ("objective: size\nstrategy: greedy", "sweep"), ("convention: bleu", "bleu"),
     ("stride: 0\nconvention: strided", "stride"),
-    ("a: b: c", "YAML"), ("exhaustive: perhaps", "exhaustive"),
+    ("a: b: c", "YAML"), ("exhaustive: perhaps", "exhaustive"), ("screening: float16", "float16"),
+    ("factored: true", "checkpoint"), ("adapter_for_base: true", "adapter"), ("factored: often", "often"),
   ]) func refuses(line: String, named: String) {
     let key = line.prefix { $0 != ":" }
     let rest = Self.minimal.split(separator: "\n").filter { !$0.hasPrefix(key + ":") }.joined(separator: "\n")

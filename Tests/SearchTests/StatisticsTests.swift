@@ -145,14 +145,14 @@ import Testing
     #expect(predicted.delta.standardError == predicted.firstOrder.standardError)
   }
 
-  @Test func aPortfolioTakesOneRankOfASiteAndWhatGoesTogether() {
+  @Test func aJointSelectionTakesOneRankOfASiteAndWhatGoesTogether() {
     let score = Score((0..<4).map { _ in WindowScore(nll: 20, tokens: 10) })
-    func choice(_ expert: Int, _ rank: Int, _ changes: [Double]) -> Portfolio.Choice {
-      Portfolio.Choice(
+    func choice(_ expert: Int, _ rank: Int, _ changes: [Double]) -> JointSelection.Choice {
+      JointSelection.Choice(
         site: Site(layer: 0, expert: expert, role: .w1), rank: rank, changes: changes,
         predicted: PredictedDelta(changes: changes, of: score))
     }
-    let portfolio = Portfolio(
+    let selection = JointSelection(
       of: [
         choice(0, 1, [-1, -1, -1, -1]), choice(0, 2, [-2, -2, -2, -2]),
         // Moves with the next one: both together vary more than they gain.
@@ -161,9 +161,9 @@ import Testing
         choice(3, 1, [-2.5, 2, -2.5, 2]),
         choice(4, 1, [1, 1, 1, 1]),
       ], score: score)
-    #expect(portfolio.choices.map(\.site.expert) == [0])
-    #expect(portfolio.choices.first?.rank == 2)
-    let pair = Portfolio(
+    #expect(selection.choices.map(\.site.expert) == [0])
+    #expect(selection.choices.first?.rank == 2)
+    let pair = JointSelection(
       of: [choice(1, 1, [-0.1, -0.9, -0.1, -0.9]), choice(3, 1, [-0.9, -0.1, -0.9, -0.1])], score: score)
     #expect(pair.choices.count == 2)
   }

@@ -59,7 +59,7 @@ import Tokenization
     let matrix = try Reducer(model, base: nil).decompose(site).reduced(to: 5)
     var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
     try scorer.enter(layer: site.layer)
-    let outcome = try scorer.score(replacing: site, by: matrix)
+    let outcome = try scorer.score(Replacements(site, by: matrix))
     let whole = try TrialScorer(model.replacing(site, by: matrix), evaluation, rounds: rounds, firstLayer: 0)
     #expect(outcome.isComplete)
     #expect(outcome.after == whole.score)
@@ -68,8 +68,8 @@ import Tokenization
     let evaluated = try evaluation.score(model.replacing(site, by: matrix))
     #expect(abs(evaluated.meanNLL - outcome.after.meanNLL) < 1e-6)
     // Kept, it leaves the layer as the changed model has it.
-    try scorer.keep(outcome, changing: site)
-    let again = try scorer.score(replacing: site, by: matrix)
+    try scorer.keep(outcome)
+    let again = try scorer.score(Replacements(site, by: matrix))
     #expect(again.before == whole.score)
     #expect(again.after == whole.score)
   }
@@ -83,8 +83,8 @@ import Tokenization
       try scorer.enter(layer: site.layer)
       // The same site once more, so that the second trial stands on what the first one left.
       for rank in [9, 3] {
-        let outcome = try scorer.score(replacing: site, by: try reducer.decompose(site).reduced(to: rank))
-        if rank == 9 { try scorer.keep(outcome, changing: site) }
+        let outcome = try scorer.score(Replacements(site, by: try reducer.decompose(site).reduced(to: rank)))
+        if rank == 9 { try scorer.keep(outcome) }
       }
       current = current.replacing(site, by: matrix)
     }
@@ -98,7 +98,7 @@ import Tokenization
     var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
     for site in [Self.sites[0], Self.sites[2], Self.sites[3]] {
       let matrix = try reducer.decompose(site).reduced(to: 9)
-      try scorer.assume(replacing: site, by: matrix)
+      try scorer.adopt(Replacements(site, by: matrix))
       current = current.replacing(site, by: matrix)
     }
     try scorer.enter(layer: 4)
@@ -114,12 +114,12 @@ import Tokenization
     for site in [Self.sites[3], Self.sites[5], Self.sites[0], Self.sites[4], Self.sites[1]] {
       let matrix = try reducer.decompose(site).reduced(to: 9)
       try scorer.enter(layer: site.layer)
-      let outcome = try scorer.score(replacing: site, by: matrix)
+      let outcome = try scorer.score(Replacements(site, by: matrix))
       current = current.replacing(site, by: matrix)
       let whole = try TrialScorer(current, evaluation, rounds: rounds, firstLayer: 0)
       #expect(outcome.after == whole.score)
       #expect(outcome.original == scorer.original)
-      try scorer.keep(outcome, changing: site)
+      try scorer.keep(outcome)
     }
   }
 
@@ -140,15 +140,15 @@ import Tokenization
     let whole = try TrialScorer(changed, evaluation, rounds: rounds, firstLayer: 0).score
     var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
     try scorer.enter(layer: sites[0].layer)
-    let outcome = try scorer.score(replacing: changes)
+    let outcome = try scorer.score(Replacements(changes))
     #expect(outcome.isComplete && outcome.after == whole)
     // Trying them changed nothing; keeping them leaves the layer as the changed model has it.
-    #expect(try scorer.score(replacing: changes).after == whole)
-    try scorer.keep(outcome, changing: sites)
-    #expect(try scorer.score(replacing: changes).before == whole)
-    #expect(try scorer.score(replacing: changes).after == whole)
+    #expect(try scorer.score(Replacements(changes)).after == whole)
+    try scorer.keep(outcome)
+    #expect(try scorer.score(Replacements(changes)).before == whole)
+    #expect(try scorer.score(Replacements(changes)).after == whole)
     var assuming = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
-    try assuming.assume(replacing: changes)
+    try assuming.adopt(Replacements(changes))
     try assuming.enter(layer: sites[0].layer)
     #expect(assuming.score == whole)
   }
@@ -161,10 +161,11 @@ import Tokenization
   /// First-order changes of every window, by rank.
   private func predictions(of site: Site, ranks: [Int], memory: Int = .max) throws -> [[Double]] {
     let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
-    var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0, memory: memory)
+    let scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0, memory: memory)
     let effects = try DirectionEffects(tuning.decompose(site))
     var changes = ranks.map { _ in evaluation.windows.map { _ in 0.0 } }
-    try scorer.passBackwards(through: [site.layer], roles: [site.role], beforeLayer: { _ in }) { gradient, windows in
+    try BackwardPass(scorer).run(through: [site.layer], roles: [site.role], beforeLayer: { _ in }) {
+      gradient, windows in
       guard gradient.site == site else { return }
       let numbers = effects.changes(gradient, ranks: ranks)
       for (row, token) in gradient.tokens.enumerated() {
@@ -175,22 +176,22 @@ import Tokenization
   }
 
   @Test(arguments: [Role.w1, .w2, .w3])
-  func whatIsForetoldIsWhatATrialOfTheLastLayerMeasures(role: Role) throws {
+  func whatIsPredictedIsWhatATrialOfTheLastLayerMeasures(role: Role) throws {
     let site = Site(layer: 5, expert: 1, role: role)
     let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: true)
-    let foretold = try predictions(of: site, ranks: [128, 64, 20])
-    #expect(foretold[0].allSatisfy { $0 == 0 })
+    let predicted = try predictions(of: site, ranks: [128, 64, 20])
+    #expect(predicted[0].allSatisfy { $0 == 0 })
     var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0)
     try scorer.enter(layer: 5)
-    for (rank, changes) in zip([64, 20], foretold[1...]) {
-      let outcome = try scorer.score(replacing: site, by: tuning.decompose(site).reduced(to: rank))
+    for (rank, changes) in zip([64, 20], predicted[1...]) {
+      let outcome = try scorer.score(Replacements(site, by: tuning.decompose(site).reduced(to: rank)))
       let measured = zip(outcome.before.windows, outcome.after.windows).map { $1.nll - $0.nll }
       func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
       #expect(norm(zip(measured, changes).map { $0 - $1 }) < 0.15 * norm(measured), "\(measured) \(changes)")
     }
   }
 
-  @Test func lessMemoryForetellsTheSame() throws {
+  @Test func lessMemoryPredictsTheSame() throws {
     let site = Site(layer: 2, expert: 0, role: .w2)
     let rounds = WindowRounds(count: evaluation.windows.count, exhaustive: false)
     let changes = try predictions(of: site, ranks: [20])[0]
@@ -200,7 +201,7 @@ import Tokenization
 
   private func leastMemory(_ rounds: WindowRounds) throws -> Int {
     let refusal = #expect(throws: MemoryPlan.TooSmall.self) {
-      try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0, memory: 1)
+      _ = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 0, memory: 1)
     }
     return try #require(refusal).least
   }
@@ -219,7 +220,7 @@ import Tokenization
         let outcome = try scorer.score(
           site, rank: rank, before: Array(ranks[(index + 1)...]), matrix: { try decomposition.reduced(to: $0) },
           stops: { $0.delta.mean > 0.01 })
-        if keepsOne, index == 0, outcome.isComplete { try scorer.keep(outcome, changing: site) }
+        if keepsOne, index == 0, outcome.isComplete { try scorer.keep(outcome) }
         return outcome
       }
     }
@@ -236,7 +237,7 @@ import Tokenization
     var scorer = try TrialScorer(model, evaluation, rounds: rounds, firstLayer: 5)
     try scorer.enter(layer: 5)
     let matrix = try reducer.decompose(Self.sites[0]).reduced(to: 0)
-    let outcome = try scorer.score(replacing: Self.sites[0], by: matrix) { _ in true }
+    let outcome = try scorer.score(Replacements(Self.sites[0], by: matrix)) { _ in true }
     #expect(!outcome.isComplete)
     #expect(outcome.after.windows.count == rounds.rounds[0].count)
     #expect(outcome.before.windows == rounds.rounds[0].map { scorer.score.windows[$0] })

@@ -1,43 +1,55 @@
-internal import Inference
 internal import RankReduction
 
-extension Search {
-  /// The share of a budget that single reductions may use; the rest is for their composition.
-  private static let screeningShare = 0.75
+/// Every single reduction against the original model; then, from the best on, those that count as findings are composed,
+/// each measured again on top of those kept before (the composition of the LASER paper).
+///
+/// The false discovery rate is controlled over the single reductions (Benjamini & Hochberg); in the composition each must
+/// still improve the model with confidence.
+package enum Greedy: SearchStrategy {
+  package static let name = "greedy"
+  package static let help = "greedy measures every single reduction first and composes the best."
 
-  /// Every single reduction against the original model; then, from the best on, those that count as findings are composed,
-  /// each measured again on top of those kept before.
-  ///
-  /// The false discovery rate is controlled over the single reductions (Benjamini & Hochberg); in the composition each must
-  /// still improve the model with confidence.
-  func greedy(_ trials: inout TrialSequence) throws -> [Reduction] {
-    trials.expectedCount = sites.count * settings.ranks.count
-    trials.budget = settings.budget?.part(Self.screeningShare)
-    var screening = ScreeningRule(level: GreedyScreening.level(record), futility: trials.futility)
+  /// The share of a budget that single reductions may use; the rest is for their composition.
+  private static let singleShare = 0.75
+
+  package static func run(_ context: inout SearchContext) throws {
+    let (settings, reducer) = (context.settings, context.reducer)
+    context.expectedCount = context.sites.count * settings.rankRules.count
+    context.budget = settings.budget?.part(singleShare)
+    let test = test(settings, windowCount: context.windowCount)
+    var rule = SingleTrialRule(level: test.level, futility: context.futility)
     var singles: [SearchRecord.Trial] = []
-    try trials.forEachSite { trials, site, spectrum, decomposition in
-      let ranks = ranks(for: spectrum)
+    try context.forEachSite { context, site, spectrum, decomposition in
+      let ranks = context.ranks(for: spectrum)
       for (index, rank) in ranks.enumerated() {
-        let trial = try trials.trial(
-          site, rank: rank, before: Array(ranks[(index + 1)...]), phase: .single, rule: &screening
-        ) {
-          try reduced(site, to: $0, decomposition)
-        }
+        let trial = try context.trial(
+          site, rank: rank, before: Array(ranks[(index + 1)...]), phase: .single, rule: &rule
+        ) { try reducer.reduced(site, to: $0, decomposition) }
         guard let trial else { return }
         singles.append(trial)
       }
     }
-    let findings = GreedyScreening.findings(singles, record)
-    trials.expectedCount = singles.count + findings.count
-    trials.budget = settings.budget
+    let findings = test.findings(singles)
+    context.expectedCount = singles.count + findings.count
+    context.budget = settings.budget
     var composing = ImprovementRule(
-      Acceptance(confidence: settings.confidence, falseDiscoveryRate: 1), futility: trials.futility)
+      Acceptance(confidence: settings.confidence, falseDiscoveryRate: 1), futility: context.futility)
     for finding in findings {
-      let trial = try trials.trial(finding.site, rank: finding.rank, phase: .composition, rule: &composing) {
-        try reducer.decompose(finding.site).reduced(to: $0)
+      let trial = try context.trial(finding.site, rank: finding.rank, phase: .composition, rule: &composing) {
+        try reducer.reduced(finding.site, to: $0, nil)
       }
       if trial == nil { break }
     }
-    return trials.kept
+  }
+
+  package static func expectedFalseKeeps(
+    _ trials: [SearchRecord.Trial], _ settings: SearchSettings, windowCount: Int
+  ) -> Double {
+    Double(trials.count { $0.phase == .single }) * test(settings, windowCount: windowCount).threshold(trials)
+  }
+
+  private static func test(_ settings: SearchSettings, windowCount: Int) -> SingleTrialTest {
+    SingleTrialTest(
+      confidence: settings.confidence, falseDiscoveryRate: settings.falseDiscoveryRate, windowCount: windowCount)
   }
 }

@@ -1,14 +1,28 @@
-internal import Inference
-internal import RankReduction
+package import RankReduction
 
-extension Search {
-  /// Every site is left with the singular values that stand above the edge of noise. Nothing is tried; the whole is measured
-  /// at the end.
-  func cutAtNoiseEdge(_ trials: inout TrialSequence) throws -> [Reduction] {
-    trials.expectedCount = sites.count
-    try trials.forEachSite(usesMatrices: false) { trials, site, spectrum, _ in
-      for rank in ranks(for: spectrum) where rank < spectrum.fullRank { try trials.assign(site, rank: rank) }
+/// Every site is left with the singular values that stand above the edge of noise. Nothing is tried; the whole is measured
+/// at the end.
+package enum NoiseEdge: SearchStrategy {
+  package static let name = "noise-edge"
+  package static let help = "noise-edge cuts every site at the edge of its noise, without trials."
+  package static let defaultRanks: [RankRule] = [.noiseEdge]
+  package static let screensTrials = false
+
+  package static func validate(_ settings: SearchSettings) throws(SearchError) {
+    if settings.rankRules != defaultRanks {
+      throw SearchError("the strategy noise-edge chooses the ranks itself; leave them out")
     }
-    return trials.kept
+    if settings.objective != .perplexity { throw SearchError("the objective size goes with the strategy sweep") }
   }
+
+  package static func run(_ context: inout SearchContext) throws {
+    context.expectedCount = context.sites.count
+    try context.forEachSite(usesMatrices: false) { context, site, spectrum, _ in
+      for rank in context.ranks(for: spectrum) where rank < spectrum.fullRank { try context.assign(site, rank: rank) }
+    }
+  }
+
+  package static func expectedFalseKeeps(
+    _ trials: [SearchRecord.Trial], _ settings: SearchSettings, windowCount: Int
+  ) -> Double { 0 }
 }

@@ -1,30 +1,33 @@
-internal import Inference
 internal import RankReduction
-internal import Tensors
 
-extension Search {
-  /// From the last layer down: each rank of each site against the model as it then is. A later keep at a site replaces the
-  /// earlier one.
-  func sweep(_ trials: inout TrialSequence) throws -> [Reduction] {
-    trials.expectedCount = sites.count * settings.ranks.count
-    switch settings.objective {
-    case .perplexity: try sweepForPerplexity(&trials)
-    case .size(let tolerance): try sweepForSize(&trials, tolerance: tolerance)
+/// From the last layer down, each rank of each site against the model as it then is (laserRMT's order). A later keep at a
+/// site replaces the earlier one.
+package enum Sweep: SearchStrategy {
+  package static let name = "sweep"
+  package static let help = "sweep goes from the last layer down and keeps what improves the model as it then is."
+
+  package static func validate(_ settings: SearchSettings) {}
+
+  package static func run(_ context: inout SearchContext) throws {
+    context.expectedCount = context.sites.count * context.settings.rankRules.count
+    switch context.settings.objective {
+    case .perplexity: try sweepForPerplexity(&context)
+    case .size(let tolerance): try sweepForSize(&context, tolerance: tolerance)
     }
-    return trials.kept
   }
 
-  private func sweepForPerplexity(_ trials: inout TrialSequence) throws {
+  private static func sweepForPerplexity(_ context: inout SearchContext) throws {
     var rule = ImprovementRule(
-      Acceptance(confidence: settings.confidence, falseDiscoveryRate: settings.falseDiscoveryRate),
-      futility: trials.futility)
-    try trials.forEachSite { trials, site, spectrum, decomposition in
-      let ranks = ranks(for: spectrum)
+      Acceptance(
+        confidence: context.settings.confidence, falseDiscoveryRate: context.settings.falseDiscoveryRate),
+      futility: context.futility)
+    let reducer = context.reducer
+    try context.forEachSite { context, site, spectrum, decomposition in
+      let ranks = context.ranks(for: spectrum)
       for (index, rank) in ranks.enumerated() {
-        let trial = try trials.trial(site, rank: rank, before: Array(ranks[(index + 1)...]), phase: .sweep, rule: &rule)
-        {
-          try reduced(site, to: $0, decomposition)
-        }
+        let trial = try context.trial(
+          site, rank: rank, before: Array(ranks[(index + 1)...]), phase: .sweep, rule: &rule
+        ) { try reducer.reduced(site, to: $0, decomposition) }
         if trial == nil { return }
       }
     }
@@ -32,24 +35,21 @@ extension Search {
 
   /// From the smallest rank up, the first that stays within the allowance is kept. The i-th of n sites may use i / n of the
   /// tolerance, with all that was kept before it; what one site leaves, the next ones have.
-  private func sweepForSize(_ trials: inout TrialSequence, tolerance: Double) throws {
-    var rule = AllowanceRule(allowance: 0, confidence: settings.confidence, futility: trials.futility)
+  private static func sweepForSize(_ context: inout SearchContext, tolerance: Double) throws {
+    var rule = AllowanceRule(
+      allowance: 0, confidence: context.settings.confidence, futility: context.futility)
+    let (siteCount, reducer) = (context.sites.count, context.reducer)
     var number = 0
-    try trials.forEachSite { trials, site, spectrum, decomposition in
+    try context.forEachSite { context, site, spectrum, decomposition in
       number += 1
-      rule.allowance = tolerance * Double(number) / Double(sites.count)
-      let ranks = ranks(for: spectrum)
+      rule.allowance = tolerance * Double(number) / Double(siteCount)
+      let ranks = context.ranks(for: spectrum)
       for (index, rank) in ranks.enumerated() {
-        let trial = try trials.trial(site, rank: rank, before: Array(ranks[(index + 1)...]), phase: .sweep, rule: &rule)
-        {
-          try reduced(site, to: $0, decomposition)
-        }
+        let trial = try context.trial(
+          site, rank: rank, before: Array(ranks[(index + 1)...]), phase: .sweep, rule: &rule
+        ) { try reducer.reduced(site, to: $0, decomposition) }
         guard let trial, !trial.kept else { return }
       }
     }
-  }
-
-  func reduced(_ site: Site, to rank: Int, _ decomposition: SiteDecomposition?) throws -> StoredMatrix {
-    try (decomposition ?? reducer.decompose(site)).reduced(to: rank)
   }
 }

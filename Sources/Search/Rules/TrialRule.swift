@@ -8,7 +8,7 @@ package protocol TrialRule {
   func stops(_ evidence: TrialEvidence) -> Bool
   /// Whether a trial over all windows is kept.
   func keeps(_ evidence: TrialEvidence) -> Bool
-  /// Tells what became of a trial. Of one that was stopped, the windows it ran speak.
+  /// Records what became of a trial. Of one that was stopped, the windows it ran count.
   mutating func record(_ delta: PairedDelta, windows: Int, kept: Bool)
 }
 
@@ -38,7 +38,7 @@ package struct ImprovementRule: TrialRule {
 }
 
 /// Measures and keeps nothing; stops what would not improve the model even if it were judged alone.
-struct ScreeningRule: TrialRule {
+struct SingleTrialRule: TrialRule {
   let level: Double
   let futility: FutilityRule
 

@@ -1,7 +1,7 @@
 package import Evaluation
 package import Inference
 
-/// What the ranks of a site would change, to first order: one pass backwards through the model tells it of all sites.
+/// What the ranks of a site would change, to first order: one backward pass through the model says it for all sites.
 package struct Prediction: Sendable, Codable {
   package let layer: Int
   package let expert: Int?
@@ -19,7 +19,7 @@ package struct Prediction: Sendable, Codable {
   }
 }
 
-/// The change of a score that a first-order change of each window foretells.
+/// The change of a score that is predicted from a first-order change of each window.
 ///
 /// Its mean m and standard error s are those of first order. What curvature adds is read from them too: for a likelihood the
 /// second derivative is, in expectation, minus the square of the first (the information matrix equality), so a window

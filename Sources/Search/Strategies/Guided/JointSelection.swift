@@ -3,9 +3,9 @@ package import Inference
 
 /// Which of a layer's predicted reductions to make together, at most one a site.
 ///
-/// Changes add up to first order, so what is foretold of several is `PredictedDelta` of the sums of their windows: curvature
+/// Changes add up to first order, so what is predicted of several is `PredictedDelta` of the sums of their windows: curvature
 /// grows with the variance of the sum. One after another, the reduction is taken that makes the whole best, as long as one does.
-package struct Portfolio {
+package struct JointSelection {
   package struct Choice {
     package let site: Site
     package let rank: Int

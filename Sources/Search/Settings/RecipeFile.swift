@@ -30,8 +30,8 @@ package struct RecipeFile: Sendable {
     var varying: [Recipe.Key] = []
     for (keyNode, value) in mapping {
       let name = keyNode.string ?? "?"
-      guard let key = Recipe.Key(rawValue: name) else {
-        throw SearchError(unknownWord(name, what: "a key of a recipe", known: Recipe.Key.allCases.map(\.rawValue)))
+      guard let key = Recipe.Key(name: name) else {
+        throw SearchError(unknownWord(name, what: "a key of a recipe", known: Recipe.Key.names))
       }
       let alternatives = try Self.alternatives(key, value)
       if alternatives.count > 1 { varying.append(key) }
@@ -59,7 +59,7 @@ package struct RecipeFile: Sendable {
     func scalars(_ nodes: [Node]) throws(SearchError) -> [String] {
       let values = nodes.compactMap { $0.scalar?.string }
       guard values.count == nodes.count, !values.isEmpty else {
-        throw SearchError("\"\(key.rawValue)\" takes a value or a list of values")
+        throw SearchError("\"\(key.name)\" takes a value or a list of values")
       }
       return values
     }
@@ -75,10 +75,10 @@ package struct RecipeFile: Sendable {
     } else {
       result = [try scalars(nodes)]
     }
-    guard result.count == 1 || (key != .out && key != .checkpoint) else {
-      throw SearchError("\"\(key.rawValue)\" takes one value")
+    guard result.count == 1 || key.varies else {
+      throw SearchError("\"\(key.name)\" takes one value")
     }
-    guard Set(result).count == result.count else { throw SearchError("\"\(key.rawValue)\" has an alternative twice") }
+    guard Set(result).count == result.count else { throw SearchError("\"\(key.name)\" has an alternative twice") }
     return result
   }
 
@@ -90,6 +90,6 @@ package struct RecipeFile: Sendable {
       character.isASCII && (character.isLetter || character.isNumber || "+-.".contains(character)) ? character : "-"
     }
     let name = String(kept.prefix(60))
-    return name.allSatisfy { $0 == "." } ? "\(key.rawValue)-\(name.count)" : name
+    return name.allSatisfy { $0 == "." } ? "\(key.name)-\(name.count)" : name
   }
 }

@@ -44,7 +44,7 @@ package struct Acceptance: Sendable {
     delta.mean < 0 && Significance.pValue(delta, windows: windows) < level
   }
 
-  /// Tells what became of the test that `level` was for. Of a trial that was stopped, the windows it ran speak.
+  /// Records what became of the test that `level` was for. Of a trial that was stopped, the windows it ran count.
   /// One that changed nothing was no test.
   package mutating func record(_ delta: PairedDelta, windows: Int, kept: Bool) {
     guard delta.standardError > 0 else { return }

@@ -5,7 +5,7 @@ internal import Tensors
 
 /// The first windows of trials, which are run in another precision than float32. A trial that they do not stop is run in float32
 /// from its first window.
-struct Screening {
+struct PrecisionScreening {
   let precision: Precision
   let model: Model
   let evaluation: Evaluation
@@ -29,12 +29,12 @@ struct Screening {
     self.rounds = early.rounds
     var model = model
     scorerMemory = memory - memory / 4
-    let scorers = try? TrialScorer.memoryPlan(model, text, memory: scorerMemory, others: others)
+    let scorers = try? ScorerMemory(model, text, memory: scorerMemory, others: others)
     model.precision = precision
     self.model = model
     // The weights are the scorer's too, and counted there.
     self.memory = memory / 4 + model.checkpoint.byteCount
-    let own = try? TrialScorer.memoryPlan(model, evaluation, memory: self.memory, others: 0)
-    guard let scorers, let own, !scorers.streams, !own.streams else { return nil }
+    let own = try? ScorerMemory(model, evaluation, memory: self.memory, others: 0)
+    guard let scorers, let own, !scorers.plan.streams, !own.plan.streams else { return nil }
   }
 }

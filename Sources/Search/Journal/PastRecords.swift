@@ -1,0 +1,92 @@
+internal import Inference
+internal import RankReduction
+
+/// What a journal says of a search that is continued, read in the order in which it was written.
+struct PastRecords {
+  private(set) var header: SearchRecord.Header?
+  private(set) var isFinished = false
+  /// Worked in earlier sessions.
+  private(set) var seconds = 0.0
+  private var trials: ArraySlice<SearchRecord.Trial>
+
+  init(_ records: [SearchRecord]) {
+    var trials: [SearchRecord.Trial] = []
+    for record in records {
+      switch record {
+      case .header(let value): header = value
+      case .trial(let value):
+        trials.append(value)
+        seconds = value.seconds
+      case .result(let value):
+        isFinished = true
+        seconds = value.seconds
+      }
+    }
+    self.trials = trials[...]
+  }
+
+  /// The record of the trial that the search is about to make, if it was made before.
+  ///
+  /// - Throws: `SearchError` if another trial stands in its place.
+  mutating func nextTrial(
+    of reductions: [Reduction], phase: SearchRecord.Trial.Phase, number: Int
+  ) throws(SearchError) -> SearchRecord.Trial? {
+    guard let next = trials.first else { return nil }
+    guard next.number == number, next.phase == phase, next.reductions == reductions else {
+      throw SearchError("the journal does not fit the search: it has trial \(next.number) where \(number) should be")
+    }
+    trials.removeFirst()
+    return next
+  }
+
+  /// Whether the journal goes on, but with another phase: the one before it was cut short.
+  func hasLeft(_ phase: SearchRecord.Trial.Phase) -> Bool { trials.first.map { $0.phase != phase } ?? false }
+
+  /// The trials of all ranks of a site, if they are the next ones after those that are skipped.
+  func trials(_ ranks: [Int], of site: Site, after skipped: Int) -> ArraySlice<SearchRecord.Trial>? {
+    let next = trials.dropFirst(skipped).prefix(ranks.count)
+    return next.map(\.rank) == ranks && next.allSatisfy { $0.site == site } ? next : nil
+  }
+}
+
+extension SearchRecord.Header {
+  /// - Throws: `SearchError` for a journal of another version.
+  func refuseOtherVersion(in folder: String) throws(SearchError) {
+    guard version == Self.currentVersion else {
+      throw SearchError("\(folder) holds a search of another version of laser (\(program)); use another --out")
+    }
+  }
+
+  /// - Throws: `SearchError` that names the first file or setting in which a journal differs from what is asked for now.
+  func refuseDifferences(from now: SearchRecord.Header, in folder: String) throws(SearchError) {
+    try refuseOtherVersion(in: folder)
+    let pairs = zip(inputs.identities, now.inputs.identities)
+    for (before, now) in pairs where before.fingerprint != now.fingerprint {
+      throw SearchError(
+        "\(folder) holds a search of another \(before.what) (\(before.name), now \(now.name)); use another --out")
+    }
+    for setting in Setting.all where !setting.isPath {
+      let (before, now) = (setting.write(settings), setting.write(now.settings))
+      guard before != now else { continue }
+      func text(_ values: [String]) -> String { values.isEmpty ? "not given" : values.joined(separator: ",") }
+      throw SearchError(
+        "\(folder) holds a search with \(setting.label) \(text(before)), not \(text(now)); use another --out or the same "
+          + "settings"
+          + (setting.name == "screening" ? " (its precision also takes the memory and processor for it)" : ""))
+    }
+  }
+}
+
+extension SearchInputs {
+  /// What each input is, the fingerprints that it has, and its name for people.
+  fileprivate var identities: [(what: String, fingerprint: String, name: String)] {
+    func texts(_ what: String, _ texts: [Text]) -> (String, String, String) {
+      (what, texts.map(\.fingerprint).joined(separator: " "), texts.map(\.path).joined(separator: " "))
+    }
+    return [
+      ("model", model.fingerprint, model.path), ("tokenizer", tokenizer, model.path),
+      ("base", base?.fingerprint ?? "none", base?.path ?? "none"), texts("search text", text),
+      texts("held-out text", heldOut),
+    ]
+  }
+}

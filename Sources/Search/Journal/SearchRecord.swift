@@ -1,0 +1,112 @@
+package import Evaluation
+
+/// One line of a journal. All that a report says can be read from these.
+package enum SearchRecord: Sendable {
+  case header(Header)
+  case trial(Trial)
+  case result(Result)
+
+  /// The first line: what was asked for, of which files, and by which program.
+  package struct Header: Sendable {
+    /// Of the journal's format.
+    package var version = Self.currentVersion
+    package var program: String
+    package var settings: SearchSettings
+    package var inputs: SearchInputs
+
+    package static let currentVersion = 2
+
+    package init(program: String, settings: SearchSettings, inputs: SearchInputs) {
+      (self.program, self.settings, self.inputs) = (program, settings, inputs)
+    }
+  }
+
+  /// The last line: the original and the lasered model on both texts, by window, evaluated as `laser perplexity` does.
+  package struct Result: Sendable, Codable {
+    package var searchBaseline: [WindowScore]
+    package var search: [WindowScore]
+    package var heldOutBaseline: [WindowScore]
+    package var heldOut: [WindowScore]
+    /// Where the original model's router sends the tokens of each search text, then of each held-out text; nil for a dense
+    /// model.
+    package var routing: [RoutingStatistics]?
+    package var spentBudget: Bool
+    package var seconds: Double
+  }
+}
+
+/// The files that a search reads, by what is in them.
+package struct SearchInputs: Sendable, Equatable, Codable {
+  package var model: File
+  /// Fingerprint of the file that made tokens of the texts.
+  package var tokenizer: String
+  package var base: File?
+  package var text: [Text]
+  package var heldOut: [Text]
+
+  package struct File: Sendable, Equatable, Codable {
+    package var path: String
+    package var fingerprint: String
+  }
+
+  package struct Text: Sendable, Equatable, Codable {
+    package var path: String
+    package var fingerprint: String
+    package var windows: Int
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case model, tokenizer, base, text
+    case heldOut = "held_out"
+  }
+}
+
+extension SearchRecord.Header: Codable {
+  private enum CodingKeys: String, CodingKey { case version, program, settings, inputs }
+
+  /// Of another version only that and the program are read: see `refuseDifferences`.
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    version = try container.decode(Int.self, forKey: .version)
+    program = try container.decode(String.self, forKey: .program)
+    guard version == Self.currentVersion else {
+      settings = SearchSettings()
+      let none = SearchInputs.File(path: "", fingerprint: "")
+      inputs = SearchInputs(model: none, tokenizer: "", base: nil, text: [], heldOut: [])
+      return
+    }
+    settings = try container.decode(SearchSettings.self, forKey: .settings)
+    inputs = try container.decode(SearchInputs.self, forKey: .inputs)
+  }
+}
+
+extension SearchRecord: Codable {
+  private enum Key: String, CodingKey { case record }
+  private enum Kind: String, Codable {
+    case header = "settings"
+    case trial, result
+  }
+
+  package init(from decoder: any Decoder) throws {
+    switch try decoder.container(keyedBy: Key.self).decode(Kind.self, forKey: .record) {
+    case .header: self = .header(try Header(from: decoder))
+    case .trial: self = .trial(try Trial(from: decoder))
+    case .result: self = .result(try Result(from: decoder))
+    }
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    switch self {
+    case .header(let value):
+      try container.encode(Kind.header, forKey: .record)
+      try value.encode(to: encoder)
+    case .trial(let value):
+      try container.encode(Kind.trial, forKey: .record)
+      try value.encode(to: encoder)
+    case .result(let value):
+      try container.encode(Kind.result, forKey: .record)
+      try value.encode(to: encoder)
+    }
+  }
+}

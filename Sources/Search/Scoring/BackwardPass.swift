@@ -1,0 +1,63 @@
+package import Inference
+internal import Tensors
+
+/// A pass backwards through the model that a scorer began with, nothing having been kept: from the vocabulary down, with the
+/// gradient of the loss at every site. The states that enter each layer are the scorer's; everything inside a layer is
+/// computed again.
+package struct BackwardPass {
+  private let groups: [Group]
+
+  /// Windows whose gradients are computed at once: a shard, or less of it where memory asks for that.
+  private struct Group {
+    let shard: WindowShard
+    /// In the shard's states.
+    let rows: Range<Int>
+    let forward: ForwardPass
+    let windowOfToken: [Int]
+
+    func states(entering layer: Int) throws -> Matrix { try shard.states(entering: layer, rows: rows) }
+  }
+
+  package init(_ scorer: borrowing TrialScorer) throws {
+    let (model, limit) = (scorer.model, scorer.memory.gradientLimit)
+    groups = try scorer.shards.flatMap { shard in
+      let batch = shard.forward.batch
+      return try ScorerMemory.groups(Array(batch.windows.indices), limit: limit) { batch.windows[$0].tokens.count }
+        .map { places in
+          let rows = batch.rows[places[0]].lowerBound..<batch.rows[places[places.count - 1]].upperBound
+          return Group(
+            shard: shard, rows: rows, forward: try ForwardPass(model, WindowBatch(places.map { batch.windows[$0] })),
+            windowOfToken: places.flatMap {
+              Array(repeating: shard.indices[$0], count: batch.windows[$0].tokens.count)
+            })
+        }
+    }
+  }
+
+  /// Goes down to the lowest of some layers.
+  ///
+  /// - Parameters:
+  ///   - beforeLayer: Called before each of them.
+  ///   - observe: Called with each of their sites, group by group of windows, and with the window of each token.
+  package func run(
+    through layers: Set<Int>, roles: Set<Role>, beforeLayer: (Int) throws -> Void,
+    observe: (SiteGradient, [Int]) throws -> Void
+  ) throws {
+    guard let lowest = layers.min(), let last = groups.first.map({ $0.forward.model.configuration.layerCount - 1 })
+    else { return }
+    let gradients = try groups.map { group in
+      let states = try group.states(entering: last)
+      try group.forward.run(layer: last, states)
+      return try GradientPass(group.forward).gradient(ofLast: states)
+    }
+    for layer in (lowest...last).reversed() {
+      let isObserved = layers.contains(layer)
+      if isObserved { try beforeLayer(layer) }
+      for (group, gradient) in zip(groups, gradients) {
+        try GradientPass(group.forward).run(
+          layer: layer, try group.states(entering: layer), gradient, observing: isObserved ? roles : []
+        ) { try observe($0, group.windowOfToken) }
+      }
+    }
+  }
+}

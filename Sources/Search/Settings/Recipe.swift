@@ -1,0 +1,106 @@
+/// One search as a recipe describes it, and where its results go.
+package struct Recipe: Sendable {
+  /// Tells the members of a batch apart; empty for a recipe that is one search.
+  package let name: String
+  package let settings: SearchSettings
+  /// The run folder.
+  package let out: String
+  /// What is made of the result beside the run folder.
+  package let products: Products
+
+  /// Files that a recipe asks for, each nil to write none.
+  package struct Products: Sendable, Equatable {
+    /// The lasered checkpoint: a folder, or a file where the model is one.
+    package var checkpoint: String?
+    /// Whether the checkpoint stores a reduced matrix as two factors where these are smaller.
+    package var isFactored = false
+    /// An adapter for PEFT with what the reductions change.
+    package var adapter: String?
+    /// Whether the adapter makes the base what the model becomes, instead of the model.
+    package var isAdapterForBase = false
+
+    package init() {}
+  }
+
+  /// A key of a recipe: a setting of the search, or one that says where results go.
+  enum Key: Hashable {
+    case setting(String)
+    case out, checkpoint, factored, adapter
+    case adapterForBase
+
+    private static let others: [(key: Key, name: String)] = [
+      (.out, "out"), (.checkpoint, "checkpoint"), (.factored, "factored"), (.adapter, "adapter"),
+      (.adapterForBase, "adapter_for_base"),
+    ]
+
+    static var names: [String] { Setting.all.map(\.key) + others.map(\.name) }
+
+    init?(name: String) {
+      if let other = Self.others.first(where: { $0.name == name }) {
+        self = other.key
+      } else if let setting = Setting.all.first(where: { $0.key == name }) {
+        self = .setting(setting.key)
+      } else {
+        return nil
+      }
+    }
+
+    var name: String {
+      if case .setting(let key) = self { return key }
+      return Self.others.first { $0.key == self }?.name ?? ""
+    }
+
+    /// Whether its value is a set: such keys vary in a batch by a list of lists, others by a list of values.
+    var isSet: Bool {
+      guard case .setting(let key) = self, let setting = Setting.all.first(where: { $0.key == key }) else {
+        return false
+      }
+      switch setting.shape {
+      case .set, .files: return true
+      case .value, .flag: return false
+      }
+    }
+
+    /// Whether it may vary within a batch.
+    var varies: Bool { if case .setting = self { true } else { false } }
+  }
+
+  /// - Parameters:
+  ///   - values: What the recipe says of each key; one value for keys that are no sets.
+  ///   - folder: What paths are relative to: empty, or ending in a slash.
+  ///   - name: Of a member of a batch: its folder within the recipe's run folder.
+  /// - Throws: `SearchError` that names the key.
+  init(_ values: [Key: [String]], folder: String, name: String) throws(SearchError) {
+    func resolve(_ path: String) -> String { path.hasPrefix("/") ? path : folder + path }
+    var texts: [String: [String]] = [:]
+    for setting in Setting.all {
+      texts[setting.key] = values[.setting(setting.key)].map { setting.isPath ? $0.map(resolve) : $0 }
+    }
+    settings = try SearchSettings(texts) { "\"\($0.key)\"" }
+    try settings.validate()
+    func flag(_ key: Key) throws(SearchError) -> Bool {
+      guard let text = values[key]?.first else { return false }
+      guard let value = Bool(text) else { throw SearchError("\"\(key.name)\": \"\(text)\" is neither true nor false") }
+      return value
+    }
+    self.name = name
+    guard let out = values[.out]?.first.map(resolve) else { throw SearchError("\"out\" is missing") }
+    let runFolder = name.isEmpty ? out : "\(out)/\(name)"
+    self.out = runFolder
+    func product(_ key: Key) -> String? {
+      guard let path = values[key]?.first else { return nil }
+      // Every member of a batch has its own, in its run folder.
+      return name.isEmpty ? resolve(path) : path.split(separator: "/").last.map { "\(runFolder)/\($0)" }
+    }
+    var products = Products()
+    products.checkpoint = product(.checkpoint)
+    products.isFactored = try flag(.factored)
+    products.adapter = product(.adapter)
+    products.isAdapterForBase = try flag(.adapterForBase)
+    if products.isFactored, products.checkpoint == nil { throw SearchError("\"factored\" goes with \"checkpoint\"") }
+    if products.isAdapterForBase, products.adapter == nil {
+      throw SearchError("\"adapter_for_base\" goes with \"adapter\"")
+    }
+    self.products = products
+  }
+}

@@ -1,0 +1,98 @@
+package import Evaluation
+package import Inference
+package import RankReduction
+internal import Tensors
+
+// What settings mean together, what single values look like, and which no search can have.
+
+extension SearchSettings {
+  package var convention: Convention {
+    // A name that is none was refused when it was read.
+    Convention(name: conventionName, stride: stride ?? max(1, context / 2)) ?? .windows
+  }
+
+  package var objective: Objective {
+    objectiveName == Objective.perplexity.name
+      ? .perplexity : .size(tolerance: tolerance ?? Objective.defaultTolerance)
+  }
+
+  package var selection: SiteSelection { SiteSelection(layers: layers, experts: experts, roles: roles) }
+
+  package var strategy: any SearchStrategy.Type { Strategies.named(strategyName) ?? Sweep.self }
+
+  /// Those asked for, or the strategy's own.
+  package var rankRules: [RankRule] { ranks ?? strategy.defaultRanks }
+
+  /// All that a search reads.
+  package var files: [String] { [model] + (base.map { [$0] } ?? []) + text + heldOut }
+
+  /// - Throws: `SearchError` for settings that no search can have, whatever the model.
+  package func validate() throws(SearchError) {
+    for setting in Setting.all where setting.isRequired && setting.write(self).allSatisfy(\.isEmpty) {
+      throw SearchError("\"\(setting.key)\" is missing")
+    }
+    try validateWindows()
+    guard confidence >= 0.5, confidence < 1 else {
+      throw SearchError("the confidence must be at least 0.5 and below 1")
+    }
+    guard falseDiscoveryRate > 0, falseDiscoveryRate <= 1 else {
+      throw SearchError("the false discovery rate must be above 0 and at most 1")
+    }
+    if let tolerance {
+      guard objective != .perplexity else { throw SearchError("a tolerance goes with the objective size") }
+      guard tolerance >= 0 else { throw SearchError("the tolerance must be a number of nats per token of at least 0") }
+    }
+    try strategy.validate(self)
+  }
+
+  /// - Throws: `SearchError` for windows that no text can be cut into.
+  package func validateWindows() throws(SearchError) {
+    guard (2...1 << 20).contains(context) else { throw SearchError("the context must be from 2 to 1048576 tokens") }
+    if convention == .llamaCpp, context < 4 {
+      throw SearchError("the llama.cpp convention needs a context of at least 4")
+    }
+    if let stride {
+      guard convention.stride != nil else { throw SearchError("a stride goes with the convention strided") }
+      guard (1...context).contains(stride) else {
+        throw SearchError("the stride must be from 1 to the context, \(context)")
+      }
+    }
+  }
+
+  static func precision(_ text: String) throws(SearchError) -> Precision {
+    guard let precision = Precision(rawValue: text) else {
+      throw SearchError(unknownWord(text, what: "a precision", known: Precision.allCases.map(\.rawValue)))
+    }
+    return precision
+  }
+
+  static func budget(_ text: String) throws(SearchError) -> Budget? {
+    guard let budget = Budget(text) else { throw SearchError("\"\(text)\" is not a budget; give \(Budget.syntax)") }
+    return budget
+  }
+
+  package static func roles(_ text: String) throws(SearchError) -> [Role] {
+    var roles: [Role] = []
+    for part in parts(of: text) {
+      guard let role = Role(name: part) else {
+        let known = Role.allCases.map(\.rawValue) + ["gate_proj (w1)", "up_proj (w3)", "down_proj (w2)"]
+        throw SearchError(unknownWord(part, what: "a role", known: known))
+      }
+      if !roles.contains(role) { roles.append(role) }
+    }
+    return roles
+  }
+
+  static func ranks(_ text: String) throws(SearchError) -> [RankRule]? {
+    var rules: [RankRule] = []
+    for part in parts(of: text) {
+      guard let rule = RankRule(part) else { throw SearchError("\"\(part)\" is not a rank; give \(RankRule.syntax)") }
+      rules.append(rule)
+    }
+    return rules
+  }
+
+  private static func parts(of text: String) -> [String] {
+    text.split(separator: ",", omittingEmptySubsequences: false).map { $0.filter { $0 != " " } }
+  }
+}

@@ -1,0 +1,140 @@
+internal import Evaluation
+package import Inference
+package import RankReduction
+package import Tensors
+
+/// All that decides what a search does. Two searches with equal settings on equal files make equal plans.
+///
+/// A new setting is a property here and a row of the table below: the command line, recipes, journals, reports and the
+/// comparison with an earlier search all read the table.
+package struct SearchSettings: Sendable, Equatable {
+  package var model = ""
+  /// A checkpoint; when given, differences to it are reduced instead of the weights.
+  package var base: String?
+  package var text: [String] = []
+  /// Empty to hold out the second half of every text.
+  package var heldOut: [String] = []
+  package var conventionName = Convention.windows.name
+  package var context = 512
+  /// For strided windows; nil for half the context.
+  package var stride: Int?
+  /// Nil for what the model's configuration says.
+  package var expertsPerToken: Int?
+  package var layers = IndexList.all
+  package var experts = IndexList.all
+  package var roles: [Role] = [.w1, .w2, .w3]
+  /// Nil for the strategy's own.
+  package var ranks: [RankRule]?
+  package var strategyName = Sweep.name
+  package var objectiveName = Objective.perplexity.name
+  /// Nats per token that the objective size allows; nil for its default.
+  package var tolerance: Double?
+  /// Of the one-sided test that a reduction must pass to be kept; 0.5 keeps any decrease.
+  package var confidence = 0.95
+  /// The expected share of false positives among all that is kept; 1 leaves every test to the confidence alone.
+  package var falseDiscoveryRate = 0.1
+  /// Whether every trial runs over all windows, also when it cannot be accepted any more.
+  package var isExhaustive = false
+  /// The precision of a trial's first windows, an eighth of all at most. A trial that they do not stop is run in float32.
+  package var screening = Precision.bfloat16
+  /// Nil to try everything.
+  package var budget: Budget?
+  /// Whether random directions are dropped instead of the weakest, to see what a search finds by chance.
+  package var isControl = false
+
+  package init() {}
+}
+
+extension Setting {
+  /// Every setting, in the order of help and reports.
+  package static let all: [Setting] = [
+    Setting(
+      "model", help: "The folder of a checkpoint.", valueName: "model", completion: .folders, isRequired: true,
+      isPositional: true, read: { $1.model = $0.joined() }, write: { [$0.model] }),
+    Setting(
+      "base", help: "Reduce the difference to this checkpoint instead of the weights.",
+      discussion: "It may be dense while the model is a mixture: each expert is then compared with the dense layer.",
+      valueName: "folder", completion: .folders, read: { $1.base = $0.joined() }, write: { $0.base.map { [$0] } ?? [] }),
+    Setting(
+      "text", .files, label: "search text", help: "Texts that trials are scored on.", valueName: "file",
+      completion: .files, isRequired: true, read: { $1.text = $0 }, write: { $0.text }),
+    Setting(
+      "held-out", .files, label: "held-out text",
+      help: "Texts that confirm the result; without them, the second half of every text is held out.",
+      valueName: "file", completion: .files, read: { $1.heldOut = $0 }, write: { $0.heldOut }),
+    .value(
+      "layers", \.layers, help: "Layers, as in 0-5,7; or all.", valueName: "list", shape: .set, parse: indexList
+    ) { $0.description },
+    .value(
+      "experts", \.experts,
+      help:
+        "Experts, as in 0,2; or all, which takes the layers without experts too. A shared expert is selected by its "
+        + "roles.", valueName: "list", shape: .set, parse: indexList
+    ) { $0.description },
+    .value(
+      "roles", \.roles,
+      help:
+        "Roles of matrices: w1 (or gate_proj), w2 (down_proj), w3 (up_proj); shared_w1, shared_w2, shared_w3; q_proj, "
+        + "k_proj, v_proj, o_proj.", valueName: "list", shape: .set, parse: SearchSettings.roles
+    ) { $0.map(\.rawValue).joined(separator: ",") },
+    .value(
+      "ranks", \.ranks, help: "Ranks to try, in this order.", discussion: "Each is \(RankRule.syntax).",
+      valueName: "list", shape: .set, parse: SearchSettings.ranks
+    ) { $0.map { $0.map(\.description).joined(separator: ",") } },
+    .value(
+      "strategy", \.strategyName, help: "How reductions are found: \(Strategies.names.joined(separator: ", ")).",
+      discussion: Strategies.help, valueName: "name", completion: .words(Strategies.names),
+      parse: { (text) throws(SearchError) in try word(text, what: "a strategy", known: Strategies.names) },
+      print: { $0 }),
+    .value(
+      "objective", \.objectiveName,
+      help: "perplexity for the lowest, size for the largest reduction within --tolerance.",
+      valueName: "name", completion: .words(Objective.names),
+      parse: { (text) throws(SearchError) in try word(text, what: "an objective", known: Objective.names) },
+      print: { $0 }),
+    .value(
+      "tolerance", \.tolerance,
+      help: "With --objective size: nats per token that the nll may rise by; \(Objective.defaultTolerance) by default.",
+      valueName: "nats", parse: number
+    ) { $0.map { "\($0)" } },
+    .value(
+      "confidence", \.confidence,
+      help: "Confidence of the one-sided test that a reduction must pass; 0.5 keeps any decrease.", valueName: "share",
+      parse: number
+    ) { "\($0)" },
+    .value(
+      "fdr", \.falseDiscoveryRate, label: "false discovery rate",
+      help: "Expected share of false positives among all that is kept; 1 judges each trial alone.", valueName: "share",
+      parse: number
+    ) { "\($0)" },
+    .flag(
+      "exhaustive", \.isExhaustive, help: "Run every trial over all windows, also when it cannot be accepted any more."),
+    .value(
+      "screening", \.screening, help: "What a trial's first windows are run in: float32 or bf16.",
+      discussion:
+        "A trial that they do not stop is run in float32, which decides. bf16 needs a processor and memory for it.",
+      valueName: "precision", completion: .words(Precision.allCases.map(\.rawValue)), parse: SearchSettings.precision
+    ) { $0.rawValue },
+    .value(
+      "budget", \.budget, help: "Stop after \(Budget.syntax), with what was found.", valueName: "amount",
+      parse: SearchSettings.budget
+    ) { $0?.description },
+    .flag(
+      "control", \.isControl, help: "Drop random directions instead of the weakest, to see what chance would find."),
+    .value(
+      "convention", \.conventionName, help: "How perplexity is counted: \(Convention.names.joined(separator: ", ")).",
+      discussion: "Numbers of different conventions or contexts do not compare.", valueName: "name",
+      completion: .words(Convention.names),
+      parse: { (text) throws(SearchError) in try word(text, what: "a convention", known: Convention.names) },
+      print: { $0 }),
+    .value("context", \.context, help: "Tokens of a window.", valueName: "tokens", parse: integer) { "\($0)" },
+    .value(
+      "stride", \.stride, help: "How far a strided window advances; half the context by default.", valueName: "tokens",
+      parse: integer
+    ) { $0.map(String.init) },
+    .value(
+      "experts-per-token", \.expertsPerToken, label: "experts per token",
+      help: "Experts that work on each token, if not as configured.", valueName: "count", parse: integer
+    ) { $0.map(String.init) },
+  ]
+}

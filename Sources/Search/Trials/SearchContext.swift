@@ -1,0 +1,249 @@
+internal import Checkpoints
+package import Evaluation
+package import Inference
+package import RankReduction
+package import Tensors
+
+/// What a strategy works with: the sites, trials that are made once and read again, the budget, and those who watch.
+package struct SearchContext: ~Copyable {
+  package let settings: SearchSettings
+  package let reducer: Reducer
+  /// From the last layer down.
+  package let sites: [Site]
+  /// Where the search keeps its files.
+  package let folder: String
+  /// When trials over this search's windows are stopped.
+  package let futility: FutilityRule
+  /// Windows of the search text.
+  package let windowCount: Int
+  /// What may be spent from here on; nil for all that is asked for.
+  package var budget: Budget? { didSet { isOverBudget = false } }
+  /// How many trials there will be at most, for those who watch.
+  package var expectedCount = 0
+  /// Whether a trial was not made because the budget was spent.
+  package private(set) var hasSpentBudget = false
+  private var isOverBudget = false
+  private let search: Search
+  private var log: TrialLog
+  private var spectra: SpectrumCache
+  private var scorers: Scorers?
+  private let screening: PrecisionScreening?
+  private let memory: Int
+  private let seconds: () -> Double
+  let report: (Search.Event) throws -> Void
+
+  init(
+    _ search: Search, log: consuming TrialLog, spectra: consuming SpectrumCache, screening: PrecisionScreening?,
+    memory: Int, folder: String, seconds: @escaping () -> Double, report: @escaping (Search.Event) throws -> Void
+  ) {
+    self.search = search
+    settings = search.settings
+    reducer = search.reducer
+    sites = search.sites
+    windowCount = search.text.windows.count
+    futility = FutilityRule(looks: search.rounds.rounds.count - 1, windowCount: windowCount)
+    budget = search.settings.budget
+    self.log = log
+    self.spectra = spectra
+    self.screening = screening
+    self.memory = memory
+    self.folder = folder
+    self.seconds = seconds
+    self.report = report
+  }
+
+  // MARK: Sites
+
+  /// Each rank to try once, in the order of the rules; those that make the matrix smaller, from the smallest, if that is the
+  /// objective.
+  package func ranks(for spectrum: Spectrum) -> [Int] {
+    var ranks: [Int] = []
+    for rule in settings.rankRules {
+      let rank = rule.rank(for: spectrum)
+      if !ranks.contains(rank) { ranks.append(rank) }
+    }
+    guard case .size = settings.objective else { return ranks }
+    // Two factors of r columns and rows are smaller than the matrix while r (m + n) < m n.
+    let (m, n) = (spectrum.rows, spectrum.columns)
+    return ranks.filter { $0 * (m + n) < m * n }.sorted()
+  }
+
+  /// Goes through the search's sites in order with the spectrum of each and, where a trial may need it, its decomposition.
+  ///
+  /// - Parameter usesMatrices: Whether anything but spectra is wanted.
+  package mutating func forEachSite(
+    usesMatrices: Bool = true,
+    _ body: (inout SearchContext, Site, Spectrum, SiteDecomposition?) throws -> Void
+  ) throws {
+    var recorded = 0
+    var needed: [Site] = []
+    for site in sites {
+      guard let spectrum = spectra[site] else {
+        needed.append(site)
+        continue
+      }
+      guard usesMatrices else { continue }
+      let trials = log.recorded(ranks(for: spectrum), of: site, after: recorded)
+      recorded += trials?.count ?? 0
+      if trials?.contains(where: \.kept) ?? true { needed.append(site) }
+    }
+    let neededSites = Set(needed)
+    var decompositions = reducer.decompositions(of: needed).makeIterator()
+    for site in sites {
+      if !neededSites.contains(site), let spectrum = spectra[site] {
+        try body(&self, site, spectrum, nil)
+      } else if let decomposition = try decompositions.next()?.get() {
+        try add(decomposition.spectrum, of: site)
+        try body(&self, site, decomposition.spectrum, decomposition)
+      }
+      if isOverBudget { return }
+    }
+  }
+
+  /// Writes down a spectrum, for reports and for a search that is continued.
+  mutating func add(_ spectrum: Spectrum, of site: Site) throws {
+    try spectra.add(spectrum, of: site, kind: reducer.kind)
+  }
+
+  func hasSpectrum(of site: Site) -> Bool { spectra[site] != nil }
+
+  // MARK: Trials
+
+  /// What the original model scores on the search text.
+  package mutating func baseline() throws -> Score { try madeScorers().original }
+
+  /// Makes a trial, or reads it; nil when the budget is spent.
+  ///
+  /// - Parameters:
+  ///   - later: Ranks of the site that will be tried after this one, unless something stops that.
+  ///   - matrix: The site's matrix at a rank.
+  package mutating func trial(
+    _ site: Site, rank: Int, before later: [Int] = [], phase: SearchRecord.Trial.Phase, rule: inout some TrialRule,
+    matrix: (Int) throws -> StoredMatrix
+  ) throws -> SearchRecord.Trial? {
+    if budget != nil, log.hasLeft(phase) { return outOfBudget() }
+    let reduction = Reduction(site: site, kind: reducer.kind, rank: rank)
+    let trial: SearchRecord.Trial
+    if let recorded = try log.recorded([reduction], phase: phase) {
+      trial = recorded
+      if trial.kept { try madeScorers().adopt(Replacements(site, by: try matrix(rank))) }
+    } else {
+      guard allowsTrial() else { return outOfBudget() }
+      let scorers = try madeScorers()
+      let measurement = try scorers.measure(site, rank: rank, before: later, rule: rule, matrix: matrix)
+      trial = try write(measurement, of: [reduction], phase: phase, level: rule.level)
+      if measurement.isKept { try scorers.keep(measurement) }
+    }
+    if let delta = trial.pairedDelta { rule.record(delta, windows: trial.windowsUsed, kept: trial.kept) }
+    try count(trial)
+    return trial
+  }
+
+  /// Makes or reads a trial of several reductions together; nil when the budget is spent.
+  ///
+  /// - Parameter predicted: The first-order change of each, and its error.
+  package mutating func trial(
+    of reductions: [Reduction], predicted: [PairedDelta], phase: SearchRecord.Trial.Phase, rule: some TrialRule
+  ) throws -> SearchRecord.Trial? {
+    let trial: SearchRecord.Trial
+    if let recorded = try log.recorded(reductions, phase: phase) {
+      trial = recorded
+      if trial.kept { try madeScorers().adopt(Replacements(try reducer.reduced(reductions))) }
+    } else {
+      guard allowsTrial() else { return outOfBudget() }
+      let scorers = try madeScorers()
+      let measurement = try scorers.measure(Replacements(try reducer.reduced(reductions)), rule: rule)
+      let members = zip(reductions, predicted).map { reduction, predicted in
+        SearchRecord.Trial.Member(
+          tensor: reducer.model.reference(of: reduction.site).name, layer: reduction.site.layer,
+          expert: reduction.site.expert, role: reduction.site.role, rank: reduction.rank,
+          fullRank: reducer.fullRank(of: reduction.site), predicted: predicted.mean,
+          standardError: predicted.standardError)
+      }
+      trial = try write(measurement, of: reductions, together: members, phase: phase, level: rule.level)
+      if measurement.isKept { try scorers.keep(measurement) }
+    }
+    try count(trial)
+    return trial
+  }
+
+  /// Gives a site a rank without a measurement.
+  package mutating func assign(_ site: Site, rank: Int) throws {
+    let reduction = Reduction(site: site, kind: reducer.kind, rank: rank)
+    let trial: SearchRecord.Trial
+    if let recorded = try log.recorded([reduction], phase: .assignment) {
+      trial = recorded
+    } else {
+      var new = record(reduction, phase: .assignment)
+      new.evidence = .none
+      new.kept = true
+      try log.write(new)
+      trial = new
+    }
+    try count(trial)
+  }
+
+  /// A pass backwards through the original model, before anything was kept.
+  mutating func backwardPass() throws -> BackwardPass { try madeScorers().backwardPass() }
+
+  /// The plan that the trials kept make.
+  package var kept: [Reduction] { log.kept }
+
+  // MARK: The end
+
+  /// Gives back the memory that trials took: there will be none any more. Returns what the search text scored with all that
+  /// was kept, if it is known.
+  mutating func end() -> Score? {
+    defer { scorers = nil }
+    return scorers?.current
+  }
+
+  /// Writes down the result: the journal is then finished.
+  func finish(_ result: SearchRecord.Result) throws { try log.finish(result) }
+
+  // MARK: Inside
+
+  private func allowsTrial() -> Bool { budget.map { $0.allows(trials: log.count, seconds: seconds()) } ?? true }
+
+  private mutating func outOfBudget() -> SearchRecord.Trial? {
+    isOverBudget = true
+    hasSpentBudget = true
+    return nil
+  }
+
+  /// The baseline is run when the first trial needs it.
+  private mutating func madeScorers() throws -> Scorers {
+    if let scorers { return scorers }
+    let new = try Scorers(search, screening: screening, memory: memory, scratchFolder: folder) { [report] in
+      try report(.baseline(share: $0))
+    }
+    scorers = new
+    return new
+  }
+
+  private func record(_ reduction: Reduction, phase: SearchRecord.Trial.Phase) -> SearchRecord.Trial {
+    SearchRecord.Trial(
+      number: log.count + 1, phase: phase, tensor: reducer.model.reference(of: reduction.site).name,
+      layer: reduction.site.layer, expert: reduction.site.expert, role: reduction.site.role, kind: reduction.kind,
+      rank: reduction.rank, fullRank: reducer.fullRank(of: reduction.site), evidence: .measured, windowsUsed: 0, nll: 0,
+      delta: 0, standardError: 0, level: 0, kept: false, seconds: seconds())
+  }
+
+  private func write(
+    _ measurement: Scorers.Measurement, of reductions: [Reduction], together: [SearchRecord.Trial.Member]? = nil,
+    phase: SearchRecord.Trial.Phase, level: Double
+  ) throws -> SearchRecord.Trial {
+    var trial = record(reductions[0], phase: phase)
+    trial.record(measurement.outcome.evidence, nll: measurement.outcome.after.meanNLL, level: level)
+    trial.precision = measurement.stoppedIn?.rawValue
+    trial.together = together
+    trial.kept = measurement.isKept
+    try log.write(trial)
+    return trial
+  }
+
+  private mutating func count(_ trial: SearchRecord.Trial) throws {
+    log.count(trial)
+    try report(.trial(trial, of: max(expectedCount, log.count)))
+  }
+}

@@ -1,0 +1,69 @@
+internal import Checkpoints
+internal import Inference
+internal import RankReduction
+internal import Reports
+internal import Search
+
+/// What a recipe makes of a finished search beside its run folder: found writable before the search begins.
+struct RecipeOutputs {
+  private let recipe: Recipe
+  private let search: Search
+  private let copy: CheckpointCopy?
+  private let adapter: AdapterFolder?
+
+  /// - Throws: A description of why something cannot be written where the recipe says.
+  init(_ recipe: Recipe, of search: Search, recipePath: String, replacesExisting: Bool) throws {
+    self.recipe = recipe
+    self.search = search
+    let precious = [recipePath, recipe.out] + recipe.settings.files
+    let products = Self.products(recipe)
+    if products.isFactored, recipe.settings.base != nil {
+      throw SearchError(
+        "\"factored\": with the base added, matrices have full rank and no thin factors; leave it out or search without a base"
+      )
+    }
+    copy = try products.checkpoint.map {
+      try CheckpointCopy(
+        of: search.model.checkpoint, to: $0, as: products.isFactored ? .factored : .dense,
+        replacesExisting: replacesExisting, sparing: precious, recognizing: ModelCard.isOwn)
+    }
+    adapter = try products.adapter.map {
+      try AdapterFolder(
+        $0, replacesExisting: replacesExisting, models: [search.model.checkpoint.folder], sparing: precious,
+        recognizing: ModelCard.isOwn)
+    }
+  }
+
+  /// A control makes no model that anyone would want.
+  private static func products(_ recipe: Recipe) -> Recipe.Products {
+    recipe.settings.isControl ? Recipe.Products() : recipe.products
+  }
+
+  /// What is written, by name, and where.
+  static func paths(_ recipe: Recipe) -> [(what: String, path: String)] {
+    let products = products(recipe)
+    return [("Model  ", products.checkpoint), ("Adapter", products.adapter)].compactMap { what, path in
+      path.map { (what, $0) }
+    }
+  }
+
+  func write(_ outcome: SearchOutcome, _ console: Console) throws {
+    let reductions = outcome.kept.map(\.reduction)
+    func card(_ form: ModelCard.Form) throws -> ModelCard {
+      try ModelCard(
+        modelFolder: recipe.settings.model, fingerprint: search.inputs.model.fingerprint,
+        planFile: recipe.out + "/plan.yaml", baseFolder: recipe.settings.base, form: form)
+    }
+    if let copy {
+      let isFactored = recipe.products.isFactored
+      try writeLasered(
+        copy, search.reducer, reductions, card(isFactored ? .factored : .checkpoint), factored: isFactored,
+        scratchFolder: recipe.out, console)
+    }
+    if let adapter {
+      let isForBase = recipe.products.isAdapterForBase
+      _ = try AdapterOutput(reductions, of: search.reducer, for: isForBase ? .base : .model)
+        .write(adapter, card: card(isForBase ? .baseAdapter : .adapter), scratchFolder: recipe.out, console)
+    }
+  }
+}
