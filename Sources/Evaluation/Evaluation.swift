@@ -1,4 +1,5 @@
 package import Inference
+package import Models
 package import Tokenization
 
 /// The windows of one or more corpora under one convention, ready to be scored by any model.

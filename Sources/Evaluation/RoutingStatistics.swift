@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Glibc
 internal import Inference
+internal import Models
 internal import Tensors
 
 /// Where a mixture of experts sends the tokens of one corpus, layer by layer.

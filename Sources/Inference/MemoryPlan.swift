@@ -1,4 +1,5 @@
 internal import Checkpoints
+package import Models
 internal import Tensors
 
 /// How the memory that a command may take is divided between weights on their way through it and states of tokens.
@@ -23,9 +24,6 @@ package struct MemoryPlan: Sendable {
     package let least: Int
     package let description: String
   }
-
-  /// No limit.
-  static let unbounded = MemoryPlan(states: .max, streams: false, channels: .max)
 
   private init(states: Int, streams: Bool, channels: Int) {
     (self.states, self.streams, self.channels) = (states, streams, channels)
@@ -79,9 +77,9 @@ package struct MemoryPlan: Sendable {
 
   private static func wholeMegabytes(_ bytes: Int) -> Int { ((bytes + (1 << 20) - 1) >> 20) << 20 }
 
-  /// 0..<count in the blocks that are packed at once.
-  func blocks(ofChannels count: Int, hidden: Int) -> [Range<Int>] {
-    Parallelism.blocks(of: count, size: min(channels, Self.cachedChannels(hidden: hidden)))
+  /// 0..<count in the blocks that are packed at once, of at most `limit`.
+  static func blocks(ofChannels count: Int, hidden: Int, limit: Int) -> [Range<Int>] {
+    Parallelism.blocks(of: count, size: min(limit, cachedChannels(hidden: hidden)))
   }
 
   private static func cachedChannels(hidden: Int) -> Int {

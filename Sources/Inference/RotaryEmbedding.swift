@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Models
 internal import Tensors
 
 /// The angles of rotary position embedding (arXiv 2104.09864): position p turns pair i by p / base^(2i / dimension), or

@@ -1,4 +1,5 @@
 internal import Glibc
+package import Models
 internal import Tensors
 
 /// Which experts each token goes to, and with which weight.

@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import Glibc
+internal import Models
 internal import Tensors
 
 /// From last states to the negative log-likelihood of each token: final norm, vocabulary matrix, log-sum-exp.

@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import Inference
+internal import Models
 internal import Tensors
 internal import Tokenization
 

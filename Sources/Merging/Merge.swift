@@ -1,6 +1,6 @@
 internal import Checkpoints
 internal import FoundationEssentials
-package import Inference
+package import Models
 internal import Tensors
 internal import Tokenization
 
@@ -44,20 +44,21 @@ package struct Merge {
           "\(place): \(parent.folder): no such folder; give a checkpoint's folder, relative to the configuration file")
       }
       let checkpoint = try Checkpoint(folder: parent.folder)
-      _ = try MergedMixture.family(of: checkpoint)
+      _ = try MergedMixture.Family(of: checkpoint)
       let model = try Model(checkpoint)
       opened[parent.folder] = model
       return model
     }
     base = try open(configuration.base, "base_model")
-    family = try MergedMixture.family(of: base.checkpoint)
+    family = try MergedMixture.Family(of: base.checkpoint)
     try Self.refuseOtherFamily(configuration, family, base: base)
     parents = try configuration.contributors.enumerated().map { try open($1.parent, configuration.place($0)) }
     for parent in parents {
-      guard try MergedMixture.family(of: parent.checkpoint) == family else {
+      guard try MergedMixture.Family(of: parent.checkpoint) == family else {
+        let types = try [parent, base].map { try $0.checkpoint.configuration.string("model_type") }
         throw MergeError(
-          "\(parent.checkpoint.folder): qwen2 models do not merge with others, and the base is \(base.checkpoint.folder)"
-        )
+          "\(parent.checkpoint.folder): \(types[0]) and \(types[1]) models do not merge, and the base is "
+            + base.checkpoint.folder)
       }
       try Self.refuseOtherShape(parent, base: base)
     }
@@ -81,23 +82,22 @@ package struct Merge {
   /// What the base makes must be what the configuration asks for.
   private static func refuseOtherFamily(
     _ configuration: MergeConfiguration, _ family: MergedMixture.Family, base: Model
-  ) throws(MergeError) {
+  ) throws {
     let folder = base.checkpoint.folder
-    switch (family, configuration.family) {
-    case (.mixtral, .qwen2MoE):
-      throw MergeError("\(folder): llama and mistral models make a mixtral; leave out \"architecture\"")
-    case (.qwen2MoE, .mixtral):
-      throw MergeError("\(folder): the biases of qwen2 models have no place in a mixtral; leave out \"architecture\"")
-    default: break
+    let modelType = try base.checkpoint.configuration.string("model_type")
+    if let asked = configuration.family, asked != family {
+      throw MergeError(
+        "\(folder): \(modelType) models make a \(family.modelType), not a \(asked.modelType)"
+          + (asked.limitation.map { ", which \($0)" } ?? "") + "; leave out \"architecture\"")
     }
     switch (family.hasSharedExpert, configuration.shared != nil) {
     case (true, false):
       throw MergeError(
-        "\"shared_experts\" is missing: qwen2 models (\(folder)) make a Qwen2-MoE, which has one expert that every token "
-          + "goes to; list one, with a source_model, positive_prompts and a residual_scale of, say, 0.1")
+        "\"shared_experts\" is missing: \(modelType) models (\(folder)) make a \(family.title), which has one expert that "
+          + "every token goes to; list one, with a source_model, positive_prompts and a residual_scale of, say, 0.1")
     case (false, true):
       throw MergeError(
-        "\"shared_experts\" is for qwen2 models; \(folder) makes a Mixtral, which has no shared expert: leave it out")
+        "\"shared_experts\": \(folder) makes a \(family.title), which has no shared expert: leave it out")
     default: break
     }
   }

@@ -1,5 +1,5 @@
 package import Evaluation
-package import Inference
+package import Models
 
 /// What the ranks of a site would change, to first order: one pass backwards through the model tells it of all sites.
 package struct Prediction: Sendable, Codable {

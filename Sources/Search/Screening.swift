@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Evaluation
 internal import Inference
+internal import Models
 internal import Tensors
 
 /// The first windows of trials, which are run in another precision than float32. A trial that they do not stop is run in float32
@@ -30,7 +31,7 @@ struct Screening {
     var model = model
     scorerMemory = memory - memory / 4
     let scorers = try? TrialScorer.memoryPlan(model, text, memory: scorerMemory, others: others)
-    model.precision = precision
+    model.execution.precision = precision
     self.model = model
     // The weights are the scorer's too, and counted there.
     self.memory = memory / 4 + model.checkpoint.byteCount

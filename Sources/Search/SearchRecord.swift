@@ -1,5 +1,5 @@
 package import Evaluation
-package import Inference
+package import Models
 package import RankReduction
 
 /// One line of a journal. All that a report says can be read from these.

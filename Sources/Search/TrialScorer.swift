@@ -1,6 +1,7 @@
 internal import Checkpoints
 package import Evaluation
 package import Inference
+package import Models
 internal import RankReduction
 package import Tensors
 

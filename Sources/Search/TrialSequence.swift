@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Evaluation
 internal import Inference
+internal import Models
 internal import RankReduction
 internal import Tensors
 

@@ -1,7 +1,7 @@
 import Checkpoints
 import Evaluation
 import Foundation
-import Inference
+import Models
 import Testing
 import Tokenization
 

@@ -1,4 +1,5 @@
 internal import Checkpoints
+internal import Models
 internal import Tensors
 
 /// The way back through one layer's attention.
@@ -53,7 +54,7 @@ struct AttentionGradient {
           attention.attend(part, into: context[rows: all][rows: window])
           attendGradient(
             queries: part[columns: queries], keys: part[columns: keys], values: part[columns: values],
-            dimension: attention.configuration.headDimension, sight: attention.sight,
+            dimension: attention.configuration.headDimension, sight: attention.windowSize,
             gradient: contextGradient[rows: window], queryGradient: result[rows: window][columns: queries],
             keyGradient: result[rows: window][columns: keys], valueGradient: result[rows: window][columns: values])
         }

@@ -1,4 +1,5 @@
 package import Checkpoints
+package import Models
 package import Tensors
 
 /// A forward pass gone through backwards: from the layers' outputs to their inputs, with the gradient of the sum of −log p
