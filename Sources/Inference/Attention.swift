@@ -49,7 +49,8 @@ struct Attention {
     windowSize = layout.slidingWindow ?? Int.max
   }
 
-  /// states += attention(norm(states)) for neighbouring windows; `windows` are their rows, counted from `states`' first.
+  /// states += attention(norm(states)) for neighbouring windows; `windows` are their rows, counted from the first of
+  /// `states`.
   func apply(to states: Matrix, windows: [Range<Int>], rotary: RotaryEmbedding) {
     let projected = project(states)
     let context = Matrix(unfilled: states.rows, columns: configuration.queryWidth)

@@ -4,10 +4,10 @@ package import Tensors
 
 /// One layer's mixture of SwiGLU experts: w2(silu(w1 x) ⊙ w3 x), x the normed state.
 ///
-/// A dense layer is the same with one expert and no router; a shared expert is one more that every token goes to, with a
-/// weight of its own. Each expert's weights are packed once, for all tokens that go to it, a block of its hidden channels at
-/// a time. For trials, what an expert adds for a token, times its weight, stands in the row of the token's slot until the
-/// rows are summed, so that a change of one expert needs the rows of that expert alone.
+/// A dense layer is the same with one expert and no router; a shared expert is one more that every token goes to, with
+/// a weight of its own. Each expert's weights are packed once, for all tokens that go to it, a block of its hidden
+/// channels at a time. For trials, what an expert adds for a token, times its weight, stands in the row of the token's
+/// slot until the rows are summed, so that a change of one expert needs the rows of that expert alone.
 package struct FeedForward: Sendable {
   let model: Model
   private let number: Int
@@ -26,7 +26,8 @@ package struct FeedForward: Sendable {
 
   /// states += the whole layer; returns where its tokens went.
   ///
-  /// Each token's contributions are summed as they come, by ascending number of the expert, as they are from their slots.
+  /// Each token's contributions are summed as they come, by ascending number of the expert, as they are from their
+  /// slots.
   func apply(to states: Matrix) throws(CheckpointError) -> Routing {
     let routing = try route(states)
     let sums = Matrix(rows: states.rows, columns: states.columns)
@@ -79,8 +80,8 @@ package struct FeedForward: Sendable {
     }
   }
 
-  /// Runs one expert on its tokens and hands over what it makes of them, not yet weighted, block by block: the outputs, the
-  /// slots, the tokens and the weights.
+  /// Runs one expert on its tokens and hands over what it makes of them, not yet weighted, block by block: the outputs,
+  /// the slots, the tokens and the weights.
   private func run(
     expert: Int, on states: Matrix, routing: Routing,
     _ receive: @Sendable (Matrix, ArraySlice<Int32>, ArraySlice<Int32>, [Float]) -> Void
@@ -147,7 +148,8 @@ package struct FeedForward: Sendable {
           ofChannels: count, hidden: gate.reference.columns, limit: model.execution.channelLimit)
     }
 
-    /// The weights of some hidden channels: rows of gate and up, as one matrix where they are packed, and columns of down.
+    /// The weights of some hidden channels: rows of gate and up, as one matrix where they are packed, and columns of
+    /// down.
     func products(
       channels: Range<Int>
     ) throws(CheckpointError) -> (gateAndUp: [ProductWeights], down: ProductWeights) {

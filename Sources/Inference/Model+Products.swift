@@ -2,7 +2,8 @@ internal import Checkpoints
 package import Models
 internal import Tensors
 
-/// A model's weights as the forward pass takes them: ready for products, page by page where memory does not hold them all.
+/// A model's weights as the forward pass takes them: ready for products, and page by page where memory does not hold
+/// them all.
 extension Model {
   /// The same model, run within some memory.
   package func within(_ plan: MemoryPlan) -> Model {

@@ -6,12 +6,12 @@ internal import Tokenization
 
 /// Dense models of one shape made into one mixture of experts, without any of them in memory as a whole.
 ///
-/// Each parent gives its feed-forward layers as an expert; the base gives everything else and the tokenizer. Tensors are
-/// read from mapped files and appended to the new ones one by one, and their pages given back.
+/// Each parent gives its feed-forward layers as an expert; the base gives everything else and the tokenizer. Tensors
+/// are read from mapped files and appended to the new ones one by one, and their pages given back.
 package struct Merge {
   private let configuration: MergeConfiguration
   private let base: Model
-  /// By expert, the shared one last.
+  /// The model that each expert comes from, the shared one's last.
   private let parents: [Model]
   private let tokenizer: Tokenizer?
   private let type: ElementType
@@ -25,14 +25,14 @@ package struct Merge {
     package let files: [String]
     package let byteCount: Int
     package let parameterCount: Int
-    /// By layer: the largest singular value of the router's matrix over the smallest, before rounding.
+    /// For each layer, the largest singular value of the router's matrix over the smallest, before rounding.
     package let gateConditions: [Double]
   }
 
   /// Opens and compares the parents.
   ///
-  /// - Parameter anyVocabulary: Whether an expert may come from a model with another vocabulary than the base's. Only its
-  ///   feed-forward layers are used, but they were trained to the base's tokens only if the vocabularies agree.
+  /// - Parameter anyVocabulary: Whether an expert may come from a model with another vocabulary than the base's. Only
+  ///   its feed-forward layers are used, but they were trained to the base's tokens only if the vocabularies agree.
   package init(_ configuration: MergeConfiguration, anyVocabulary: Bool = false) throws {
     self.configuration = configuration
     var opened: [String: Model] = [:]

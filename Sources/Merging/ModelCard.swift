@@ -45,7 +45,8 @@ enum ModelCard {
     }
   }
 
-  /// The name of a model on a hub as it stands; of a path, its last part: where things lie on a machine is nobody's business.
+  /// The name of a model on a hub as it stands; of a path, its last part: where things lie on a machine is nobody's
+  /// business.
   private static func shownName(_ name: String) -> String {
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
     if parts.count == 2, parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) { return name }

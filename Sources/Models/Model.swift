@@ -14,8 +14,8 @@ package struct Model: Sendable {
   package private(set) var replacements: [TensorReference: StoredMatrix] = [:]
   package var execution = Execution()
 
-  /// Metadata and names of a GGUF file are first put as a Hugging Face checkpoint would have them, for the architecture to
-  /// read.
+  /// Metadata and names of a GGUF file are first put as a Hugging Face checkpoint would have them, for the architecture
+  /// to read.
   package init(_ checkpoint: Checkpoint) throws(CheckpointError) {
     if let parts = checkpoint.gguf {
       let metadata = try GGUFMetadata(checkpoint, parts)

@@ -1,15 +1,15 @@
 internal import Checkpoints
 internal import Glibc
 
-/// How positions rotate queries and keys: base, how many of a head's numbers are rotated, and how frequencies are scaled
-/// for longer contexts.
+/// How positions rotate queries and keys: base, how many of a head's numbers are rotated, and how frequencies are
+/// scaled for longer contexts.
 package struct RotaryConfiguration: Sendable {
   package let base: Double
   /// How many of each head's numbers are rotated, the first ones; even.
   package let dimension: Int
   package internal(set) var scaling: Scaling
-  /// Whether the two numbers of pair i are interleaved, (2i, 2i + 1), as in GGUF files of Llama, whose rows of queries and
-  /// keys are ordered so; else they are half-split, (i, i + dimension / 2).
+  /// Whether the two numbers of pair i are interleaved, (2i, 2i + 1), as in GGUF files of Llama, whose rows of queries
+  /// and keys are ordered so; else they are half-split, (i, i + dimension / 2).
   package internal(set) var isInterleaved = false
 
   package enum Scaling: Sendable {
@@ -18,8 +18,8 @@ package struct RotaryConfiguration: Sendable {
     case linear(factor: Double)
     /// Llama 3.1's: low frequencies divided, high ones left, those between interpolated.
     case llama3(factor: Double, lowFrequency: Double, highFrequency: Double, originalPositions: Double)
-    /// YaRN (arXiv 2309.00071): a ramp from unchanged to divided frequencies, between pairs `low` and `high`; cosines and
-    /// sines are multiplied by `attention`.
+    /// YaRN (arXiv 2309.00071): a ramp from unchanged to divided frequencies, between pairs `low` and `high`; cosines
+    /// and sines are multiplied by `attention`.
     case yarn(factor: Double, low: Double, high: Double, attention: Double)
     /// Each pair's frequency divided by a factor of its own.
     case divided([Float])
@@ -30,8 +30,8 @@ package struct RotaryConfiguration: Sendable {
 
   /// Radians per position for each pair, and what cosines and sines are multiplied by.
   ///
-  /// Frequencies are rounded to float32 where Hugging Face's are, so that long contexts agree too. Source: transformers 5,
-  /// modeling_rope_utils.py.
+  /// Frequencies are rounded to float32 where Hugging Face's are, so that long contexts agree too. Source: transformers
+  /// 5, modeling_rope_utils.py.
   package var frequencies: (radians: [Float], attention: Float) {
     let plain = (0..<dimension / 2).map { Float(1 / pow(base, Double(2 * $0) / Double(dimension))) }
     switch scaling {
@@ -59,8 +59,8 @@ package struct RotaryConfiguration: Sendable {
 // MARK: - Reading
 
 extension RotaryConfiguration {
-  /// Reads `rope_theta` and `rope_scaling`, or transformers 5's `rope_parameters` (which gives way to `rope_scaling`, as
-  /// there).
+  /// Reads `rope_theta` and `rope_scaling`, or transformers 5's `rope_parameters` (which gives way to `rope_scaling`,
+  /// as there).
   ///
   /// - Parameters:
   ///   - defaultBase: The base where config.json has none.

@@ -1,4 +1,5 @@
-/// What a matrix does in its layer, named as in Mixtral: w1 is the gate, w3 the up and w2 the down projection of an expert.
+/// What a matrix does in its layer, named as in Mixtral: w1 is the gate, w3 the up and w2 the down projection of an
+/// expert.
 package enum Role: String, Sendable, CaseIterable, Codable {
   case w1, w2, w3
   case sharedW1 = "shared_w1"

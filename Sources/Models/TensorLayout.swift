@@ -1,7 +1,7 @@
 package import Checkpoints
 
-/// Where a model's weights are in its checkpoint, and what is special to a layer. Each architecture makes one; no one else
-/// knows tensor names, but for GGUF's (`GGUFTensor`). Vectors are one row.
+/// Where a model's weights are in its checkpoint, and what is special to a layer. Each architecture makes one; no one
+/// else knows tensor names, but for GGUF's (`GGUFTensor`). Vectors are one row.
 package struct TensorLayout: Sendable {
   package let embedding: TensorReference
   package let finalNorm: TensorReference

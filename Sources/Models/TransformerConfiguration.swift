@@ -39,8 +39,8 @@ package struct TransformerConfiguration: Sendable {
     return mixture.expertsPerToken + (mixture.sharedIntermediateSize == nil ? 0 : 1)
   }
 
-  /// What is special to an architecture: what Hugging Face's configuration class takes for a key that config.json leaves out,
-  /// and which options are computed.
+  /// What is special to an architecture: what Hugging Face's configuration class takes for a key that config.json
+  /// leaves out, and which options are computed.
   struct Options {
     var rotaryBase = 10_000.0
     var normEpsilon = 1e-6
@@ -55,8 +55,8 @@ package struct TransformerConfiguration: Sendable {
 
   /// Reads the keys that the configurations of Llama and its descendants share in Hugging Face checkpoints.
   ///
-  /// - Throws: `CheckpointError` when a number is missing or out of range, when numbers contradict each other, and when an
-  ///   option is set that this core does not compute.
+  /// - Throws: `CheckpointError` when a number is missing or out of range, when numbers contradict each other, and when
+  ///   an option is set that this core does not compute.
   init(_ file: Configuration, options: Options, mixture: Mixture?) throws(CheckpointError) {
     vocabularySize = try file.size("vocab_size")
     hiddenSize = try file.size("hidden_size")

@@ -1,7 +1,7 @@
 internal import Checkpoints
 
-/// A family of models: how its configuration is read, where its tensors are, and what else can be done with it. A file of
-/// its own each; `ArchitectureRegistry` lists them.
+/// A family of models: how its configuration is read, where its tensors are, and what else can be done with it. A file
+/// of its own each; `ArchitectureRegistry` lists them.
 protocol Architecture: Sendable {
   /// The values of `model_type` in config.json that it answers to; the first is the one that is written.
   static var modelTypes: [String] { get }

@@ -55,8 +55,8 @@ struct DecoderLayout {
     (nil, [expert(prefix, intermediate: configuration.intermediateSize)], nil)
   }
 
-  /// A router and experts, stored one by one or stacked: `experts.gate_up_proj` (experts, 2 · intermediate, hidden), the gate
-  /// on top of the up projection, and `experts.down_proj` (experts, hidden, intermediate).
+  /// A router and experts, stored one by one or stacked: `experts.gate_up_proj` (experts, 2 · intermediate, hidden),
+  /// the gate on top of the up projection, and `experts.down_proj` (experts, hidden, intermediate).
   ///
   /// - Parameters:
   ///   - prefix: What the names of router and experts begin with where the experts are stored one by one.

@@ -1,7 +1,7 @@
 internal import Checkpoints
 
-/// Qwen2-MoE and Qwen1.5-MoE: Qwen2 with a mixture of small experts and a shared one, which every token goes to. Some layers
-/// may be dense.
+/// Qwen2-MoE and Qwen1.5-MoE: Qwen2 with a mixture of small experts and a shared one, which every token goes to. Some
+/// layers may be dense.
 enum Qwen2MoE: Architecture {
   static let modelTypes = ["qwen2_moe"]
   static let className = "Qwen2MoeForCausalLM"

@@ -17,8 +17,8 @@ enum SlidingWindows {
     return try refuseOtherLayerTypes(file, Array(repeating: size, count: layers))
   }
 
-  /// Qwen's: `sliding_window` counts only where `use_sliding_window` is true, and only in the layers that `layer_types` names,
-  /// or, without that key, in those of the architecture's pattern.
+  /// Qwen's: `sliding_window` counts only where `use_sliding_window` is true, and only in the layers that `layer_types`
+  /// names, or, without that key, in those of the architecture's pattern.
   ///
   /// - Parameter slides: Given a layer and `max_window_layers`.
   static func switched(

@@ -3,11 +3,11 @@ package import Tensors
 
 /// Writes a model in GGUF as a Hugging Face folder: the inverse of `GGUFExport`.
 ///
-/// Tensors get Hugging Face's names, stacked experts are separated, and the rows of Llama's queries and keys are half-split
-/// again. A matrix of plain numbers stays as it is. One in blocks becomes F16, whose 11 significant bits hold
-/// the products of a block's scale and its whole numbers better than BF16's 8. Norms, biases and routers, which are F32 in
-/// GGUF, are written in the type of most matrices where it holds them exactly, as it does what was in that type before, and
-/// else stay F32.
+/// Tensors get Hugging Face's names, stacked experts are separated, and the rows of Llama's queries and keys are
+/// half-split again. A matrix of plain numbers stays as it is. One in blocks becomes F16, whose 11 significant bits
+/// hold the products of a block's scale and its whole numbers better than BF16's 8. Norms, biases and routers, which
+/// are F32 in GGUF, are written in the type of most matrices where it holds them exactly, as it does what was in that
+/// type before, and else stay F32.
 package struct FolderExport {
   private let model: Model
   private let type: ElementType?

@@ -3,8 +3,8 @@ package import Tensors
 
 /// Writes a model as a GGUF file: the inverse of `GGUFMetadata`.
 ///
-/// Matrices are stored in one type or as they are; norms, biases and routers in F32. Experts are stacked, and the rows of
-/// Llama's queries and keys interleaved. Tensors are made one at a time. Source: llama.cpp, convert_hf_to_gguf.py.
+/// Matrices are stored in one type or as they are; norms, biases and routers in F32. Experts are stacked, and the rows
+/// of Llama's queries and keys interleaved. Tensors are made one at a time. Source: llama.cpp, convert_hf_to_gguf.py.
 package struct GGUFExport {
   let model: Model
   let gguf: GGUFArchitecture

@@ -1,5 +1,5 @@
-/// The two orders of the rows of each head's queries and keys. The two rows that are rotated together are half a head apart
-/// in Hugging Face's checkpoints (half-split), and neighbours in GGUF files of Llama (interleaved).
+/// The two orders of the rows of each head's queries and keys. The two rows that are rotated together are half a head
+/// apart in Hugging Face's checkpoints (half-split), and neighbours in GGUF files of Llama (interleaved).
 enum HeadRows {
   case halfSplit, interleaved
 

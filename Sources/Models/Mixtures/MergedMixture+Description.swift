@@ -8,8 +8,8 @@ extension MergedMixture {
     "rope_interleaved",
   ]
 
-  /// config.json of a mixture: the base's, in its order, as the mixture's architecture has it. What the base leaves to its
-  /// own architecture's defaults is written out, for the mixture's are others.
+  /// config.json of a mixture: the base's, in its order, as the mixture's architecture has it. What the base leaves to
+  /// its own architecture's defaults is written out, for the mixture's are others.
   static func description(
     of family: Family, base: Model, expertCount: Int, expertsPerToken: Int, type: ElementType
   ) -> JSON {

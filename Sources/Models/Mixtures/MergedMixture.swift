@@ -8,8 +8,8 @@ package struct MergedMixture: Sendable {
   package enum Origin: Sendable {
     /// The base's tensor.
     case base(TensorReference)
-    /// A parent's feed-forward matrix, as the parent names it; `isOutput` for w2, which writes into the residual stream.
-    /// The shared expert has the number after the others'.
+    /// A parent's feed-forward matrix, as the parent names it; `isOutput` for w2, which writes into the residual
+    /// stream. The shared expert has the number after the others'.
     case expert(Int, TensorReference, isOutput: Bool)
     /// The rows are to be made.
     case router(layer: Int)
