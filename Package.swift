@@ -19,22 +19,25 @@ let package = Package(
     // MARK: A model: its files, its words, its function
     .target(name: "Checkpoints", dependencies: ["Tensors"]),
     .target(name: "Tokenization", dependencies: ["Checkpoints"]),
-    .target(name: "Inference", dependencies: ["Tensors", "Checkpoints"]),
+    .target(name: "Models", dependencies: ["Checkpoints", "Tensors"]),
+    .target(name: "Inference", dependencies: ["Models", "Checkpoints", "Tensors"]),
 
     // MARK: LASER: scoring, reducing, searching
-    .target(name: "Evaluation", dependencies: ["Inference", "Tokenization", "Checkpoints", "Tensors"]),
+    .target(name: "Evaluation", dependencies: ["Inference", "Models", "Tokenization", "Checkpoints", "Tensors"]),
     .target(
       name: "Merging",
-      dependencies: ["Inference", "Tokenization", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams")]
+      dependencies: [
+        "Inference", "Models", "Tokenization", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams"),
+      ]
     ),
     .target(
       name: "RankReduction",
-      dependencies: ["Inference", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams")]
+      dependencies: ["Inference", "Models", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams")]
     ),
     .target(
       name: "Search",
       dependencies: [
-        "RankReduction", "Evaluation", "Inference", "Checkpoints", "Tokenization", "Tensors",
+        "RankReduction", "Evaluation", "Inference", "Models", "Checkpoints", "Tokenization", "Tensors",
         .product(name: "Yams", package: "Yams"),
       ]
     ),
@@ -43,15 +46,15 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: [
-        "Search", "RankReduction", "Evaluation", "Inference", "Checkpoints", "Tensors",
+        "Search", "RankReduction", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors",
         .product(name: "Yams", package: "Yams"),
       ]
     ),
     .executableTarget(
       name: "laser",
       dependencies: [
-        "Reports", "Search", "RankReduction", "Merging", "Evaluation", "Inference", "Tokenization", "Checkpoints",
-        "Tensors", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Reports", "Search", "RankReduction", "Merging", "Evaluation", "Inference", "Models", "Tokenization",
+        "Checkpoints", "Tensors", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
 
@@ -64,30 +67,31 @@ let package = Package(
     .executableTarget(name: "fuzz", dependencies: ["Fuzzing"], path: "Tests/FuzzDriver"),
     .testTarget(
       name: "CheckpointsTests",
-      dependencies: ["CheckpointFixtures", "Fuzzing", "Inference", "Checkpoints", "Tensors"]
+      dependencies: ["CheckpointFixtures", "Fuzzing", "Models", "Checkpoints", "Tensors"]
     ),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "Checkpoints"], exclude: ["Fixtures"]),
     .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "CheckpointFixtures", "Inference", "Evaluation", "RankReduction", "Tokenization", "Checkpoints", "Tensors",
+        "CheckpointFixtures", "Inference", "Models", "Evaluation", "RankReduction", "Tokenization", "Checkpoints",
+        "Tensors",
       ]
     ),
     .testTarget(
       name: "MergingTests",
-      dependencies: ["Merging", "CheckpointFixtures", "Inference", "Tokenization", "Checkpoints", "Tensors"]
+      dependencies: ["Merging", "CheckpointFixtures", "Inference", "Models", "Tokenization", "Checkpoints", "Tensors"]
     ),
     .testTarget(name: "RankReductionTests", dependencies: ["RankReduction", "Tensors"]),
     .testTarget(
       name: "SearchTests",
       dependencies: [
-        "Search", "RankReduction", "Evaluation", "Inference", "Tokenization", "Checkpoints", "Tensors",
+        "Search", "RankReduction", "Evaluation", "Inference", "Models", "Tokenization", "Checkpoints", "Tensors",
       ]
     ),
     .testTarget(
       name: "ReportsTests",
       dependencies: [
-        "Reports", "Search", "RankReduction", "Evaluation", "Inference", "Checkpoints",
+        "Reports", "Search", "RankReduction", "Evaluation", "Inference", "Models", "Checkpoints",
         .product(name: "Yams", package: "Yams"),
       ]
     ),

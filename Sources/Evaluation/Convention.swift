@@ -1,10 +1,13 @@
 package import Inference
 
-/// How a text is cut into windows and which of their tokens are scored. Perplexities of different conventions do not compare.
+/// How a text is cut into windows and which of their tokens are scored. Perplexities of different conventions do not
+/// compare.
 package enum Convention: Sendable, Equatable {
-  /// Back-to-back windows of `context` tokens, the incomplete tail dropped; every token of a window but the first is scored.
+  /// Back-to-back windows of `context` tokens, the incomplete tail dropped; every token of a window but the first is
+  /// scored.
   case windows
-  /// Windows of `context` tokens that advance by `stride`; each token is scored once, in the first window that holds it.
+  /// Windows of `context` tokens that advance by `stride`; each token is scored once, in the first window that holds
+  /// it.
   case strided(stride: Int)
   /// Back-to-back windows whose first token is replaced by BOS where the tokenizer uses one; the second half is scored.
   case llamaCpp

@@ -1,4 +1,5 @@
 package import Inference
+package import Models
 package import Tokenization
 
 /// The windows of one or more corpora under one convention, ready to be scored by any model.
@@ -43,7 +44,8 @@ package struct Evaluation: Sendable {
     self.ranges = ranges
   }
 
-  /// The first half of every corpus's windows, and the rest. Halves, not every other window: neighbours share a passage.
+  /// The first half of every corpus's windows, and the rest. Halves, not every other window: windows that follow each
+  /// other share a passage.
   ///
   /// - Throws: `EvaluationError` for a corpus of one window.
   package func halves() throws(EvaluationError) -> (first: Evaluation, second: Evaluation) {
@@ -63,8 +65,8 @@ package struct Evaluation: Sendable {
 
   /// Scores every window, in groups whose states fit the memory; the model passes once for each group.
   ///
-  /// What is computed beside a window changes no bit of its score: a text scores the same alone and among others, in much
-  /// memory and in little.
+  /// What is computed beside a window changes no bit of its score: a text scores the same alone and among others, in
+  /// much memory and in little.
   ///
   /// - Parameters:
   ///   - memory: Bytes that the whole may take, the weights in use among them: see `MemoryPlan`.
@@ -92,7 +94,7 @@ package struct Evaluation: Sendable {
           guard !part.isEmpty else { continue }
           let first = batch.rows[part.lowerBound - group.lowerBound].lowerBound
           let end = batch.rows[part.upperBound - 1 - group.lowerBound].upperBound
-          statistics[corpus].count(routing, tokens: first..<end, layer: layer, after: layer == 0 ? nil : previous)
+          statistics[corpus].record(routing, tokens: first..<end, layer: layer, after: layer == 0 ? nil : previous)
         }
         previous = routing
       }, progress: progress)

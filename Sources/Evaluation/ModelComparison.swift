@@ -1,5 +1,6 @@
 internal import Checkpoints
-package import Inference
+internal import Inference
+package import Models
 
 /// Two models on the same windows: their scores, and how far the second's predictions are from the first's.
 package struct ModelComparison: Sendable {

@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Glibc
 internal import Inference
+internal import Models
 internal import Tensors
 
 /// Where a mixture of experts sends the tokens of one corpus, layer by layer.
@@ -13,10 +14,10 @@ package struct RoutingStatistics: Sendable, Codable, Equatable {
 
   package struct Layer: Sendable, Codable, Equatable {
     package var experts: [Expert]
-    /// How many of the tokens' choices were their choices in the layer before too; nil for the first layer, and where one of
-    /// both is dense.
+    /// How many of the tokens' choices were their choices in the layer before too; nil for the first layer, and where
+    /// one of both is dense.
     package var repeated: Int?
-    /// Of the router's matrix (experts, hidden), the largest first.
+    /// The singular values of the router's matrix (experts, hidden), the largest first.
     package var gateSingularValues: [Double]
 
     package init(experts: [Expert], repeated: Int?, gateSingularValues: [Double]) {
@@ -28,7 +29,7 @@ package struct RoutingStatistics: Sendable, Codable, Equatable {
 
   package struct Expert: Sendable, Codable, Equatable {
     package var tokens: Int
-    /// Summed over its tokens.
+    /// The router's weights for it, summed over its tokens.
     package var weight: Double
 
     package init(tokens: Int, weight: Double) {
@@ -66,11 +67,11 @@ extension RoutingStatistics.Layer {
   /// Choices of all tokens: tokens times experts per token.
   package var choices: Int { experts.reduce(0) { $0 + $1.tokens } }
 
-  /// Of the choices, by expert; they sum to 1.
+  /// Each expert's share of the choices; they sum to 1.
   package var shares: [Double] { experts.map { Double($0.tokens) / Double(max(choices, 1)) } }
 
-  /// The entropy of the shares, in nats, over that of even shares: 1 where all experts work as much, 0 where one does all.
-  package var evenness: Double {
+  /// The entropy of the shares over that of equal ones: 1 where all experts work as much, 0 where one does all.
+  package var balance: Double {
     guard experts.count > 1 else { return 1 }
     return shares.reduce(0) { $1 > 0 ? $0 - $1 * log($1) : $0 } / log(Double(experts.count))
   }
@@ -78,19 +79,19 @@ extension RoutingStatistics.Layer {
   /// Experts with less than 1 % of the choices: they are carried along for nothing.
   package var deadExperts: [Int] { experts.indices.filter { shares[$0] < 0.01 } }
 
-  /// Experts with more than 1.5 times an even share. With k of n experts per token no share exceeds 1/k, that is n/k even
-  /// shares, so that twice the even share would never be reached by the usual 2 of 4.
-  package var greedyExperts: [Int] {
+  /// Experts with more than 1.5 times an equal share. With k of n experts per token no share exceeds 1/k, that is n/k
+  /// equal shares, so that twice the equal share would never be reached by the usual 2 of 4.
+  package var overloadedExperts: [Int] {
     let limit = 1.5 / Double(experts.count)
     return experts.indices.filter { shares[$0] > limit }
   }
 
   /// The share of choices that repeat one of the layer before. By chance it is the experts per token over the experts.
-  package var agreement: Double? { repeated.map { Double($0) / Double(max(choices, 1)) } }
+  package var overlap: Double? { repeated.map { Double($0) / Double(max(choices, 1)) } }
 
   /// The largest singular value of the router's matrix over the smallest; infinite where two rows say the same. A layer
   /// whose router is ill-conditioned cannot tell its experts apart.
-  package var gateCondition: Double {
+  package var condition: Double {
     guard let first = gateSingularValues.first, let last = gateSingularValues.last else { return 1 }
     // Below this the Gram matrix, from which singular values come, holds nothing but rounding.
     return last > 1e-7 * first ? first / last : .infinity
@@ -118,8 +119,8 @@ extension RoutingStatistics {
     }
   }
 
-  /// Counts the choices of some of the tokens in one layer, given those of the same tokens in the layer before.
-  mutating func count(_ routing: Routing, tokens part: Range<Int>, layer: Int, after previous: Routing?) {
+  /// Adds the choices of some of the tokens in one layer, given those of the same tokens in the layer before.
+  mutating func record(_ routing: Routing, tokens part: Range<Int>, layer: Int, after previous: Routing?) {
     if layer == 0 { tokens += part.count }
     let perToken = routing.expertsPerToken
     let range = part.lowerBound * perToken..<part.upperBound * perToken

@@ -23,7 +23,7 @@ package struct Score: Sendable, Equatable {
 
   package var perplexity: Double { exp(meanNLL) }
 
-  /// Of the mean nll, taking windows as the independent samples. See `meanAndError`.
+  /// The standard error of the mean nll, taking windows as the independent samples. See `meanAndError`.
   package var standardError: Double { meanAndError(sums: windows.map(\.nll), counts: windows.map(\.tokens)).error }
 }
 

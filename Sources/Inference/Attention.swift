@@ -1,4 +1,5 @@
 internal import Checkpoints
+internal import Models
 internal import Tensors
 
 /// Causal grouped-query attention with rotary embedding, one layer's; with biases and norms where the layer has them.
@@ -17,7 +18,7 @@ struct Attention {
   private let output: ProductWeights
   private let outputBias: Matrix?
   /// How many keys a query sees, itself included.
-  let sight: Int
+  let windowSize: Int
 
   init(_ model: Model, layer: Int) throws(CheckpointError) {
     configuration = model.configuration
@@ -25,7 +26,7 @@ struct Attention {
     norm = try model.weights(layout.attentionNorm)
     let width = layout.query.rows + 2 * layout.key.rows
     let parts = [layout.query, layout.key, layout.value]
-    if model.usesStoredWeights {
+    if model.execution.usesStoredWeights {
       projections = try parts.map { part throws(CheckpointError) in try model.weightsForProducts(part) }
     } else {
       let weights = try parts.map { part throws(CheckpointError) in try model.weight(part) }
@@ -45,10 +46,11 @@ struct Attention {
     keyNorm = try optional(layout.keyNorm)
     output = try model.weightsForProducts(layout.output)
     outputBias = try optional(layout.outputBias)
-    sight = layout.slidingWindow ?? Int.max
+    windowSize = layout.slidingWindow ?? Int.max
   }
 
-  /// states += attention(norm(states)) for neighbouring windows; `windows` are their rows, counted from `states`' first.
+  /// states += attention(norm(states)) for neighbouring windows; `windows` are their rows, counted from the first of
+  /// `states`.
   func apply(to states: Matrix, windows: [Range<Int>], rotary: RotaryEmbedding) {
     let projected = project(states)
     let context = Matrix(unfilled: states.rows, columns: configuration.queryWidth)
@@ -70,15 +72,16 @@ struct Attention {
     let context = Matrix(unfilled: states.rows, columns: configuration.queryWidth)
     Tensors.attend(
       queries: projected[columns: queryColumns], keys: cache.keys, values: cache.values,
-      dimension: configuration.headDimension, sight: sight, into: context)
+      dimension: configuration.headDimension, sight: windowSize, into: context)
     add(context, to: states)
   }
 
-  /// One window's heads, turned.
+  /// Attends with one window's heads, which are rotated to their positions.
   func attend(_ projected: Matrix, into context: Matrix) {
     Tensors.attend(
       queries: projected[columns: queryColumns], keys: projected[columns: keyColumns],
-      values: projected[columns: valueColumns], dimension: configuration.headDimension, sight: sight, into: context)
+      values: projected[columns: valueColumns], dimension: configuration.headDimension, sight: windowSize, into: context
+    )
   }
 
   var queryColumns: Range<Int> { 0..<configuration.queryWidth }
@@ -88,7 +91,7 @@ struct Attention {
   var queryAndKeyColumns: Range<Int> { 0..<keyColumns.upperBound }
   var valueColumns: Range<Int> { keyColumns.upperBound..<keyColumns.upperBound + configuration.keyValueWidth }
 
-  /// Queries, keys and values of some states side by side, not yet turned.
+  /// Queries, keys and values of some states side by side, not yet rotated.
   private func project(_ states: Matrix) -> Matrix {
     let normed = Matrix(unfilled: states.rows, columns: states.columns)
     normalizeStates(states, into: normed)
@@ -152,20 +155,19 @@ struct Attention {
     }
   }
 
-  /// Turns each head of each row, in place, or the first part of it; row i stands at position `start` + i.
+  /// Rotates each head of each row, in place, or the first part of it; row i stands at position `start` + i.
   func rotate(_ heads: Matrix, _ rotary: RotaryEmbedding, from start: Int, inverse: Bool = false) {
     let cosines = rotary.cosines[rows: start..<start + heads.rows]
     let sines = rotary.sines[rows: start..<start + heads.rows]
-    let turned = configuration.rotary.dimension
-    let neighbours = configuration.rotary.pairsNeighbours
-    if turned == configuration.headDimension {
-      Tensors.rotate(heads, dimension: turned, neighbours: neighbours, cosines: cosines, sines: sines, inverse: inverse)
-    } else {
-      for start in stride(from: 0, to: heads.columns, by: configuration.headDimension) {
-        Tensors.rotate(
-          heads[columns: start..<start + turned], dimension: turned, neighbours: neighbours, cosines: cosines,
-          sines: sines, inverse: inverse)
-      }
+    let dimension = configuration.rotary.dimension
+    func rotate(_ heads: Matrix) {
+      Tensors.rotate(
+        heads, dimension: dimension, neighbours: configuration.rotary.isInterleaved, cosines: cosines, sines: sines,
+        inverse: inverse)
+    }
+    guard dimension < configuration.headDimension else { return rotate(heads) }
+    for start in stride(from: 0, to: heads.columns, by: configuration.headDimension) {
+      rotate(heads[columns: start..<start + dimension])
     }
   }
 }

@@ -1,12 +1,13 @@
 package import Checkpoints
+package import Models
 package import Tensors
 
 /// One layer's mixture of SwiGLU experts: w2(silu(w1 x) ⊙ w3 x), x the normed state.
 ///
-/// A dense layer is the same with one expert and no router; a shared expert is one more that every token goes to, with a
-/// weight of its own. Each expert's weights are packed once, for all tokens that go to it, a block of its hidden channels at
-/// a time. For trials, what an expert adds for a token, times its weight, stands in the
-/// row of the token's slot until the rows are summed, so that a change of one expert needs the rows of that expert alone.
+/// A dense layer is the same with one expert and no router; a shared expert is one more that every token goes to, with
+/// a weight of its own. Each expert's weights are packed once, for all tokens that go to it, a block of its hidden
+/// channels at a time. For trials, what an expert adds for a token, times its weight, stands in the row of the token's
+/// slot until the rows are summed, so that a change of one expert needs the rows of that expert alone.
 package struct FeedForward: Sendable {
   let model: Model
   private let number: Int
@@ -25,7 +26,8 @@ package struct FeedForward: Sendable {
 
   /// states += the whole layer; returns where its tokens went.
   ///
-  /// Each token's contributions are summed as they come, by ascending number of the expert, as they are from their slots.
+  /// Each token's contributions are summed as they come, by ascending number of the expert, as they are from their
+  /// slots.
   func apply(to states: Matrix) throws(CheckpointError) -> Routing {
     let routing = try route(states)
     let sums = Matrix(rows: states.rows, columns: states.columns)
@@ -68,7 +70,8 @@ package struct FeedForward: Sendable {
       shared: sharedGate == nil ? nil : sharedLogits)
   }
 
-  /// Fills the rows of the slots of one expert, as `routing` counts them, in `contributions` (tokens · experts per token, hidden).
+  /// Fills the rows of the slots of one expert, as `routing` counts them, in `contributions`
+  /// (tokens · experts per token, hidden).
   package func run(
     expert: Int, on states: Matrix, routing: Routing, into contributions: Matrix
   ) throws(CheckpointError) {
@@ -77,11 +80,11 @@ package struct FeedForward: Sendable {
     }
   }
 
-  /// Runs one expert on its tokens and hands over what it makes of them, not yet weighted, block by block: the outputs, the
-  /// slots, the tokens and the weights.
+  /// Runs one expert on its tokens and hands over what it makes of them, not yet weighted, block by block: the outputs,
+  /// the slots, the tokens and the weights.
   private func run(
     expert: Int, on states: Matrix, routing: Routing,
-    _ take: @Sendable (Matrix, ArraySlice<Int32>, ArraySlice<Int32>, [Float]) -> Void
+    _ receive: @Sendable (Matrix, ArraySlice<Int32>, ArraySlice<Int32>, [Float]) -> Void
   ) throws(CheckpointError) {
     let slots = routing.slots[expert]
     guard !slots.isEmpty else { return }
@@ -115,7 +118,7 @@ package struct FeedForward: Sendable {
           multiply(gated, transposed: products.down, adding: channels.lowerBound > 0, into: output)
         }
         if channels.upperBound == layout.gate.rows {
-          take(output, block, block.map { $0 / perToken }[...], block.map { routing.weights[Int($0)] })
+          receive(output, block, block.map { $0 / perToken }[...], block.map { routing.weights[Int($0)] })
         }
       }
     }
@@ -139,15 +142,18 @@ package struct FeedForward: Sendable {
     /// All hidden channels, in the blocks that are packed at once.
     var channelBlocks: [Range<Int>] {
       let count = gate.reference.rows
-      return model.usesStoredWeights
-        ? [0..<count] : model.plan.blocks(ofChannels: count, hidden: gate.reference.columns)
+      return model.execution.usesStoredWeights
+        ? [0..<count]
+        : MemoryPlan.blocks(
+          ofChannels: count, hidden: gate.reference.columns, limit: model.execution.channelLimit)
     }
 
-    /// Of some hidden channels: rows of gate and up, as one matrix where they are packed, and columns of down.
+    /// The weights of some hidden channels: rows of gate and up, as one matrix where they are packed, and columns of
+    /// down.
     func products(
       channels: Range<Int>
     ) throws(CheckpointError) -> (gateAndUp: [ProductWeights], down: ProductWeights) {
-      guard !model.usesStoredWeights else {
+      guard !model.execution.usesStoredWeights else {
         return ([.stored(gate.stored), .stored(up.stored)], .stored(down.stored))
       }
       let isWhole = channels.count == gate.reference.rows

@@ -1,4 +1,5 @@
 package import Checkpoints
+package import Models
 package import Tensors
 
 /// A model run over a batch of windows, layer by layer: all windows pass one layer before any passes the next.

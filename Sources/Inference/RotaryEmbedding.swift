@@ -1,8 +1,9 @@
 internal import Glibc
+internal import Models
 internal import Tensors
 
-/// The angles of rotary position embedding (arXiv 2104.09864): position p turns pair i by p / base^(2i / dimension), or
-/// slower where frequencies are scaled.
+/// The angles of rotary position embedding (arXiv 2104.09864): position p rotates pair i by p / base^(2i / dimension),
+/// or slower where frequencies are scaled.
 ///
 /// Angles are rounded to float32 where Hugging Face's are, so that long contexts agree too.
 struct RotaryEmbedding: Sendable {

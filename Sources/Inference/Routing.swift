@@ -1,16 +1,18 @@
 internal import Glibc
+package import Models
 internal import Tensors
 
 /// Which experts each token goes to, and with which weight.
 ///
 /// A token has as many slots as experts work on it: slot `token · expertsPerToken + j` is its j-th, by ascending number
-/// of the expert. A dense layer has one expert, one slot a token, and weight 1. A shared expert works on every token and
-/// stands after the others: its number is the count of those, its slot a token's last.
+/// of the expert. A dense layer has one expert, one slot a token, and weight 1. A shared expert works on every token
+/// and stands after the others: its number is the count of those, its slot a token's last.
 package struct Routing: Sendable {
-  /// A shared expert included.
+  /// How many experts work on a token, a shared one included.
   package let expertsPerToken: Int
-  /// By slot.
+  /// The expert of each slot.
   package let experts: [Int32]
+  /// What each slot's contribution is multiplied by.
   package let weights: [Float]
   /// The slots of each expert, ascending.
   package let slots: [[Int32]]

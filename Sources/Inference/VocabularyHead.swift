@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import Glibc
+internal import Models
 internal import Tensors
 
 /// From last states to the negative log-likelihood of each token: final norm, vocabulary matrix, log-sum-exp.
@@ -58,7 +59,7 @@ struct VocabularyHead: Sendable {
         Profile.measure(.vocabulary) {
           let logits = Matrix(unfilled: blocks[index].count, columns: vocabulary.count)
           multiply(normed[rows: blocks[index]], transposed: weights, into: logits)
-          sums[index].take(logits, vocabulary: vocabulary)
+          sums[index].update(logits, vocabulary: vocabulary)
         }
       }
     }
@@ -129,7 +130,8 @@ struct VocabularyHead: Sendable {
       sum = Array(repeating: 0, count: targets.count)
     }
 
-    func take(_ logits: Matrix, vocabulary: Range<Int>) {
+    /// Adds the logits of one block of the vocabulary.
+    func update(_ logits: Matrix, vocabulary: Range<Int>) {
       accumulateExponentials(logits, maximum: &maximum, sum: &sum)
       for (row, target) in targets.enumerated() where vocabulary.contains(Int(target)) {
         targetLogits[row] = logits[row, Int(target) - vocabulary.lowerBound]

@@ -1,13 +1,14 @@
 internal import Checkpoints
 internal import Inference
+internal import Models
 internal import Tensors
 internal import Tokenization
 
 /// The routers of a merge: for every layer a matrix (experts, hidden) whose rows are directions of the layer's states.
 ///
 /// A router's logits are the products of these rows with the normed state that enters the feed-forward layer, so a row
-/// that points where an expert's prompts lie sends similar text to that expert. A shared expert's gate is a row made the
-/// same way, of which the sigmoid is taken.
+/// that points where an expert's prompts lie sends similar text to that expert. A shared expert's gate is a row made
+/// the same way, of which the sigmoid is taken.
 struct Gates {
   struct Layer {
     /// (experts, hidden)
@@ -27,7 +28,7 @@ struct Gates {
     self.tokenizer = tokenizer
   }
 
-  /// By layer.
+  /// The routers of all layers, in order.
   func layers(progress: (Double) throws -> Void) throws -> [Layer] {
     switch configuration.gateMode {
     case .hidden: try fromStates(progress)
@@ -66,8 +67,8 @@ struct Gates {
     WindowBatch(prompts.map { WindowBatch.Window(tokens: $0.tokens, firstScored: $0.tokens.count) })
   }
 
-  /// For every layer the states that enter it: the mean over an expert's positive prompts of the last token's, less that
-  /// of its negative ones, scaled to length 1. All prompts pass the layers as one batch.
+  /// For every layer the states that enter it: the mean over an expert's positive prompts of the last token's, less
+  /// that of its negative ones, scaled to length 1. All prompts pass the layers as one batch.
   private func fromStates(_ progress: (Double) throws -> Void) throws -> [Layer] {
     let prompts = try prompts()
     let batch = batch(of: prompts)
@@ -88,8 +89,8 @@ struct Gates {
     return result
   }
 
-  /// The same for all layers: the mean of the embeddings of all tokens of an expert's positive prompts scaled to length 1,
-  /// less that of its negative ones, scaled to length 1 again.
+  /// The same for all layers: the mean of the embeddings of all tokens of an expert's positive prompts scaled to length
+  /// 1, less that of its negative ones, scaled to length 1 again.
   private func fromEmbeddings() throws -> Layer {
     let prompts = try prompts()
     let batch = batch(of: prompts)
@@ -103,7 +104,7 @@ struct Gates {
     return try self.layer(of: prompts, normalizesParts: true) { sums[$0] }
   }
 
-  /// - Parameter vector: Of a prompt, by its number.
+  /// - Parameter vector: Gives the vector of a prompt, by its number.
   private func layer(
     of prompts: [Prompt], normalizesParts: Bool = false, _ vector: (Int) -> [Double]
   ) throws -> Layer {

@@ -1,17 +1,17 @@
 internal import Checkpoints
 internal import FoundationEssentials
-package import Inference
+package import Models
 internal import Tensors
 internal import Tokenization
 
 /// Dense models of one shape made into one mixture of experts, without any of them in memory as a whole.
 ///
-/// Each parent gives its feed-forward layers as an expert; the base gives everything else and the tokenizer. Tensors are
-/// read from mapped files and appended to the new ones one by one, and their pages given back.
+/// Each parent gives its feed-forward layers as an expert; the base gives everything else and the tokenizer. Tensors
+/// are read from mapped files and appended to the new ones one by one, and their pages given back.
 package struct Merge {
   private let configuration: MergeConfiguration
   private let base: Model
-  /// By expert, the shared one last.
+  /// The model that each expert comes from, the shared one's last.
   private let parents: [Model]
   private let tokenizer: Tokenizer?
   private let type: ElementType
@@ -25,14 +25,14 @@ package struct Merge {
     package let files: [String]
     package let byteCount: Int
     package let parameterCount: Int
-    /// By layer: the largest singular value of the router's matrix over the smallest, before rounding.
+    /// For each layer, the largest singular value of the router's matrix over the smallest, before rounding.
     package let gateConditions: [Double]
   }
 
   /// Opens and compares the parents.
   ///
-  /// - Parameter anyVocabulary: Whether an expert may come from a model with another vocabulary than the base's. Only its
-  ///   feed-forward layers are used, but they were trained to the base's tokens only if the vocabularies agree.
+  /// - Parameter anyVocabulary: Whether an expert may come from a model with another vocabulary than the base's. Only
+  ///   its feed-forward layers are used, but they were trained to the base's tokens only if the vocabularies agree.
   package init(_ configuration: MergeConfiguration, anyVocabulary: Bool = false) throws {
     self.configuration = configuration
     var opened: [String: Model] = [:]
@@ -44,20 +44,21 @@ package struct Merge {
           "\(place): \(parent.folder): no such folder; give a checkpoint's folder, relative to the configuration file")
       }
       let checkpoint = try Checkpoint(folder: parent.folder)
-      _ = try MergedMixture.family(of: checkpoint)
+      _ = try MergedMixture.Family(of: checkpoint)
       let model = try Model(checkpoint)
       opened[parent.folder] = model
       return model
     }
     base = try open(configuration.base, "base_model")
-    family = try MergedMixture.family(of: base.checkpoint)
+    family = try MergedMixture.Family(of: base.checkpoint)
     try Self.refuseOtherFamily(configuration, family, base: base)
     parents = try configuration.contributors.enumerated().map { try open($1.parent, configuration.place($0)) }
     for parent in parents {
-      guard try MergedMixture.family(of: parent.checkpoint) == family else {
+      guard try MergedMixture.Family(of: parent.checkpoint) == family else {
+        let types = try [parent, base].map { try $0.checkpoint.configuration.string("model_type") }
         throw MergeError(
-          "\(parent.checkpoint.folder): qwen2 models do not merge with others, and the base is \(base.checkpoint.folder)"
-        )
+          "\(parent.checkpoint.folder): \(types[0]) and \(types[1]) models do not merge, and the base is "
+            + base.checkpoint.folder)
       }
       try Self.refuseOtherShape(parent, base: base)
     }
@@ -81,23 +82,22 @@ package struct Merge {
   /// What the base makes must be what the configuration asks for.
   private static func refuseOtherFamily(
     _ configuration: MergeConfiguration, _ family: MergedMixture.Family, base: Model
-  ) throws(MergeError) {
+  ) throws {
     let folder = base.checkpoint.folder
-    switch (family, configuration.family) {
-    case (.mixtral, .qwen2MoE):
-      throw MergeError("\(folder): llama and mistral models make a mixtral; leave out \"architecture\"")
-    case (.qwen2MoE, .mixtral):
-      throw MergeError("\(folder): the biases of qwen2 models have no place in a mixtral; leave out \"architecture\"")
-    default: break
+    let modelType = try base.checkpoint.configuration.string("model_type")
+    if let asked = configuration.family, asked != family {
+      throw MergeError(
+        "\(folder): \(modelType) models make a \(family.modelType), not a \(asked.modelType)"
+          + (asked.limitation.map { ", which \($0)" } ?? "") + "; leave out \"architecture\"")
     }
     switch (family.hasSharedExpert, configuration.shared != nil) {
     case (true, false):
       throw MergeError(
-        "\"shared_experts\" is missing: qwen2 models (\(folder)) make a Qwen2-MoE, which has one expert that every token "
-          + "goes to; list one, with a source_model, positive_prompts and a residual_scale of, say, 0.1")
+        "\"shared_experts\" is missing: \(modelType) models (\(folder)) make a \(family.title), which has one expert that "
+          + "every token goes to; list one, with a source_model, positive_prompts and a residual_scale of, say, 0.1")
     case (false, true):
       throw MergeError(
-        "\"shared_experts\" is for qwen2 models; \(folder) makes a Mixtral, which has no shared expert: leave it out")
+        "\"shared_experts\": \(folder) makes a \(family.title), which has no shared expert: leave it out")
     default: break
     }
   }

@@ -1,5 +1,5 @@
 internal import Checkpoints
-package import Inference
+package import Models
 package import Tensors
 internal import Yams
 
@@ -72,7 +72,8 @@ package struct MergeConfiguration: Sendable {
       [
         "base_model", "gate_mode", "dtype", "experts_per_token", "experts", "shared_experts", "seed", "architecture",
       ], unsupported: Self.unsupportedKeys)
-    family = try section.choice("architecture", { Self.families[$0.lowercased()] }, ["mixtral", "qwen"])
+    family = try section.choice(
+      "architecture", { MergedMixture.Family(named: $0) }, MergedMixture.Family.names)
     func parent(_ name: String) -> Parent { Parent(name: name, folder: name.hasPrefix("/") ? name : folder + name) }
     base = parent(try section.required("base_model", section.string("base_model")))
     gateMode = try section.choice("gate_mode", GateMode.init, GateMode.allCases.map(\.rawValue)) ?? .hidden
@@ -127,11 +128,6 @@ package struct MergeConfiguration: Sendable {
   func place(_ number: Int) -> String { number < experts.count ? Self.place(number) : "shared_experts[0]" }
 
   private static func place(_ expert: Int) -> String { "experts[\(expert)]" }
-
-  /// What "architecture" can be: mergekit's names of them and what these begin with.
-  private static let families: [String: MergedMixture.Family] = [
-    "mixtral": .mixtral, "qwen": .qwen2MoE, "qwen moe": .qwen2MoE,
-  ]
 
   /// What mergekit has and this program does not.
   private static let unsupportedKeys = [

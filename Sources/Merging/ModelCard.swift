@@ -1,4 +1,4 @@
-internal import Inference
+internal import Models
 
 /// README.md of a merged model: what it is made of, in the form that Hugging Face reads.
 enum ModelCard {
@@ -14,7 +14,7 @@ enum ModelCard {
     lines += names.map { "- \(quoted($0))" }
     lines += ["library_name: transformers", "tags:", "- moe", "- merge", "- frankenmoe", "- laser", "---", ""]
     lines += [
-      "A mixture of \(configuration.experts.count) experts (\(family == .mixtral ? "Mixtral" : "Qwen2-MoE")), "
+      "A mixture of \(configuration.experts.count) experts (\(family.title)), "
         + "\(configuration.expertsPerToken) active for each token, merged by \(program). Attention, norms, embeddings and tokenizer are those of "
         + "\(shownName(configuration.base.name)); each expert is the feed-forward layers of one model. Nothing was "
         + "trained after merging.", "", "| expert | from | positive prompts | negative prompts |",
@@ -45,7 +45,8 @@ enum ModelCard {
     }
   }
 
-  /// The name of a model on a hub as it stands; of a path, its last part: where things lie on a machine is nobody's business.
+  /// The name of a model on a hub as it stands; of a path, its last part: where things lie on a machine is nobody's
+  /// business.
   private static func shownName(_ name: String) -> String {
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
     if parts.count == 2, parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) { return name }

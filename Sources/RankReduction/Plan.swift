@@ -1,5 +1,5 @@
 internal import Checkpoints
-package import Inference
+package import Models
 internal import Yams
 
 /// An ordered list of reductions: with the original checkpoint (and the base), all that a lasered one is made from.

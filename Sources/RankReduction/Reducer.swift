@@ -1,5 +1,5 @@
 internal import Checkpoints
-package import Inference
+package import Models
 package import Tensors
 
 /// Decomposes a model's matrices, or their differences to a base model, and truncates them.
@@ -38,7 +38,7 @@ package struct Reducer: Sendable {
       throw ReductionError("\(site): the base has no such matrix, so its difference to the base cannot be reduced")
     }
     if site.role == .query || site.role == .key,
-      base.configuration.rotary.pairsNeighbours != model.configuration.rotary.pairsNeighbours
+      base.configuration.rotary.isInterleaved != model.configuration.rotary.isInterleaved
     {
       throw ReductionError(
         "\(site): the base has these rows in another order (GGUF against Hugging Face); give both in one format")

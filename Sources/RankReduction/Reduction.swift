@@ -1,4 +1,4 @@
-package import Inference
+package import Models
 
 /// What of a matrix is truncated.
 package enum ReductionKind: String, Sendable, Codable {

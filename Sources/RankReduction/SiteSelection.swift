@@ -1,4 +1,4 @@
-package import Inference
+package import Models
 
 /// Which sites of a model are considered: layers, experts, roles.
 package struct SiteSelection: Sendable, Equatable {

@@ -1,4 +1,4 @@
-package import Inference
+package import Models
 
 /// The singular values of a site's matrix, or of its difference to a base.
 package struct SiteSpectrum: Sendable, Codable, Equatable {

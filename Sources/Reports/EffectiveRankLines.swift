@@ -1,4 +1,4 @@
-internal import Inference
+internal import Models
 internal import RankReduction
 
 /// Effective rank by layer, a line a role: the mean over experts, with the experts' range.

@@ -1,7 +1,7 @@
 internal import Checkpoints
 internal import FoundationEssentials
 internal import Glibc
-internal import Inference
+internal import Models
 package import RankReduction
 
 /// README.md of a lasered checkpoint: what was done to it, as a section between two marks, and what Hugging Face reads in the

@@ -1,5 +1,5 @@
 internal import Checkpoints
-package import Inference
+package import Models
 internal import RankReduction
 internal import Tensors
 

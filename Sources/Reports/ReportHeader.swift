@@ -1,6 +1,7 @@
 internal import Evaluation
 internal import Glibc
 internal import Inference
+internal import Models
 internal import Search
 
 /// The top of the page: did the model get better, by how much, how sure is it.

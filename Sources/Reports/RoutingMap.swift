@@ -27,7 +27,7 @@ struct RoutingMap {
 
   var isEmpty: Bool { texts.isEmpty }
 
-  /// Below 1 % an expert is carried along for nothing; above 1.5 even shares it does others' work.
+  /// Below 1 % an expert is carried along for nothing; above 1.5 equal shares it does others' work.
   private static func flag(_ share: Double, of count: Int) -> String {
     share < 0.01 ? "†" : share > 1.5 / Double(count) ? "*" : ""
   }
@@ -40,8 +40,8 @@ struct RoutingMap {
       "Routing of the original model",
       note:
         "Each expert's share of the router's choices, by layer and text, and below it the mean weight that the router gives "
-        + "it when it is chosen. An even share is \(Numbers.percent(1 / Double(count), 1)). "
-        + "† dead: below 1\u{A0}%. * greedy: above one and a half even shares.",
+        + "it when it is chosen. An equal share is \(Numbers.percent(1 / Double(count), 1)). "
+        + "† dead: below 1\u{A0}%. * overloaded: above one and a half equal shares.",
       parts)
   }
 
@@ -52,7 +52,7 @@ struct RoutingMap {
     let top = 18.0
     let height = top + rowHeight * Double(text.layers.count)
     let unit = 1 / Double(count)
-    // Twice the even share is full strength.
+    // Twice the equal share is full strength.
     func strength(_ share: Double) -> Double { 0.04 + 0.8 * min(1, share * Double(count) / 2) }
     var marks: [Markup] = (0..<count).filter { isLabelled || $0 % 8 == 0 }.map {
       Plot.text(isLabelled ? "expert \($0)" : "\($0)", x: unit * (Double($0) + 0.5), y: 10, "middle small")

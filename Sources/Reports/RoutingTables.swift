@@ -19,18 +19,13 @@ package struct RoutingTables: Encodable, Sendable {
   package struct Layer: Encodable, Sendable {
     package let layer: Int
     package let experts: [Expert]
-    package let evenness: Double
+    package let balance: Double
     /// Absent in the first layer.
-    package let agreement: Double?
+    package let overlap: Double?
     /// Absent where it is infinite, which JSON cannot say.
-    package let gateCondition: Double?
+    package let condition: Double?
     package let dead: [Int]
-    package let greedy: [Int]
-
-    enum CodingKeys: String, CodingKey {
-      case layer, experts, evenness, agreement, dead, greedy
-      case gateCondition = "gate_condition"
-    }
+    package let overloaded: [Int]
   }
 
   package struct Expert: Encodable, Sendable {
@@ -55,10 +50,10 @@ package struct RoutingTables: Encodable, Sendable {
     let weights = corpora.allSatisfy { $0.hasRoomForWeights } ? ", with the mean weight" : ""
     let head = """
       Share of the router's choices by expert, in %\(weights).
-        even   1 where all experts work as much, 0 where one does all
-        again  share of choices that repeat the layer before
-        cond.  condition of the router's matrix, σ₁ / σₙ
-        † dead: below 1 %    * greedy: above 1.5 times an even share
+        balance    1 where all experts work as much, 0 where one does all
+        overlap    share of choices that repeat the layer before
+        condition  of the router's matrix, σ₁ / σₙ
+        † dead: below 1 %    * overloaded: above 1.5 times an equal share
       """
     return (["  " + head] + corpora.map { "  \($0.text), \(Numbers.grouped($0.tokens)) tokens\n\n" + $0.table.plain })
       .joined(separator: "\n\n") + "\n"
@@ -75,9 +70,9 @@ extension RoutingTables.Corpus {
         experts: zip(layer.experts, layer.shares).map {
           RoutingTables.Expert(tokens: $0.tokens, share: $1, meanWeight: $0.meanWeight)
         },
-        evenness: layer.evenness, agreement: layer.agreement,
-        gateCondition: layer.gateCondition.isFinite ? layer.gateCondition : nil, dead: layer.deadExperts,
-        greedy: layer.greedyExperts)
+        balance: layer.balance, overlap: layer.overlap,
+        condition: layer.condition.isFinite ? layer.condition : nil, dead: layer.deadExperts,
+        overloaded: layer.overloadedExperts)
     }
   }
 
@@ -89,13 +84,14 @@ extension RoutingTables.Corpus {
     let count = layers.map(\.experts.count).max() ?? 0
     let isWide = count > RoutingTables.widestTable
     let columns =
-      isWide ? ["least", "most", "dead", "greedy"] : (0..<count).map { hasRoomForWeights ? "expert \($0)" : "e\($0)" }
-    var table = Table(["layer"] + columns + ["even", "again", "cond."])
+      isWide
+      ? ["least", "most", "dead", "overloaded"] : (0..<count).map { hasRoomForWeights ? "expert \($0)" : "e\($0)" }
+    var table = Table(["layer"] + columns + ["balance", "overlap", "condition"])
     for layer in layers {
       table.append(
         ["\(layer.layer)"] + (isWide ? layer.summary : layer.cells(count, withWeights: hasRoomForWeights)) + [
-          Numbers.fixed(layer.evenness, 3), layer.agreement.map { Numbers.fixed($0, 3) } ?? "–",
-          layer.gateCondition.map { Numbers.fixed($0, $0 < 100 ? 1 : 0) } ?? "∞",
+          Numbers.fixed(layer.balance, 3), layer.overlap.map { Numbers.fixed($0, 3) } ?? "–",
+          layer.condition.map { Numbers.fixed($0, $0 < 100 ? 1 : 0) } ?? "∞",
         ])
     }
     return table
@@ -103,13 +99,12 @@ extension RoutingTables.Corpus {
 }
 
 extension RoutingTables.Layer {
-  /// "31.2* 0.61"
+  /// "31* 0.61", the share in %.
   fileprivate func cells(_ count: Int, withWeights: Bool) -> [String] {
     let cells = experts.indices.map { expert in
-      let mark = dead.contains(expert) ? "†" : greedy.contains(expert) ? "*" : " "
-      guard withWeights else { return Numbers.fixed(100 * experts[expert].share, 0) + mark }
-      let share = Numbers.fixed(100 * experts[expert].share, 1)
-      return "\(share)\(mark) \(Numbers.fixed(experts[expert].meanWeight, 2))"
+      let mark = dead.contains(expert) ? "†" : overloaded.contains(expert) ? "*" : " "
+      let share = Numbers.fixed(100 * experts[expert].share, 0) + mark
+      return withWeights ? "\(share) \(Numbers.fixed(experts[expert].meanWeight, 2))" : share
     }
     return cells + Array(repeating: "–", count: count - cells.count)
   }
@@ -117,6 +112,6 @@ extension RoutingTables.Layer {
   fileprivate var summary: [String] {
     func percent(_ share: Double?) -> String { share.map { Numbers.fixed(100 * $0, 1) } ?? "–" }
     let shares = experts.map(\.share)
-    return [percent(shares.min()), percent(shares.max()), "\(dead.count)", "\(greedy.count)"]
+    return [percent(shares.min()), percent(shares.max()), "\(dead.count)", "\(overloaded.count)"]
   }
 }

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Inference
+internal import Models
 internal import Search
 
 /// Layers by matrices: where the gains are. A row is a layer, the last one on top, as signals rise; a column is a matrix of a

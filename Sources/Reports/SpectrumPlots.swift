@@ -1,5 +1,5 @@
 internal import Glibc
-package import Inference
+package import Models
 package import RankReduction
 
 /// Singular values of chosen matrices, and effective ranks of all of them.

@@ -1,4 +1,4 @@
-internal import Inference
+internal import Models
 package import RankReduction
 
 /// What singular values say of a model's matrices: a table for people, an object for programs, a drawing for both.

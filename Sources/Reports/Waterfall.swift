@@ -1,5 +1,5 @@
 internal import Evaluation
-internal import Inference
+internal import Models
 internal import Search
 
 /// How the kept reductions add up, in the order in which they were kept, and what they came to on both texts.

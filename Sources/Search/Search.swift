@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Evaluation
-package import Inference
+internal import Inference
+package import Models
 package import RankReduction
 internal import Tensors
 internal import Tokenization

@@ -1,5 +1,5 @@
 package import Evaluation
-internal import Inference
+internal import Models
 package import RankReduction
 
 /// What a finished search found: all that reports are made from.

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Checkpoints
 internal import FoundationEssentials
-internal import Inference
+internal import Models
 internal import RankReduction
 internal import Reports
 internal import Tensors

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Evaluation
-internal import Inference
+internal import Models
 internal import Reports
 internal import Search
 internal import Tokenization

@@ -1,5 +1,5 @@
 internal import Checkpoints
-internal import Inference
+internal import Models
 internal import RankReduction
 internal import Reports
 internal import Tensors

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import Inference
+internal import Models
 internal import Reports
 internal import Tokenization
 
@@ -65,7 +66,7 @@ struct GenerateCommand: ParsableCommand {
       let clock = ContinuousClock()
       let start = clock.now
       let (text, count) = try writer.write(
-        prompt: prompt, tokens: tokens, Sampler(temperature: temperature, topShare: topP, seed: seed)
+        prompt: prompt, tokens: tokens, Sampler(temperature: temperature, topP: topP, seed: seed)
       ) { if !json { put($0) } }
       if !json { put("\n") }
       let seconds = (clock.now - start) / .seconds(1)

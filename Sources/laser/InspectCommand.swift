@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Checkpoints
 internal import Evaluation
-internal import Inference
+internal import Models
 internal import Reports
 internal import Search
 internal import Tokenization

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Evaluation
-internal import Inference
+internal import Models
 internal import Reports
 internal import Search
 internal import Tensors
@@ -51,7 +51,7 @@ struct PerplexityCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     var loaded = try Model(folder: model)
-    loaded.precision = precision
+    loaded.execution.precision = precision
     let counts = expertsPerToken?.counts
     let models = try counts.map { try $0.map(loaded.withExpertsPerToken) } ?? [loaded]
     let tokenizer = try Tokenizer(folder: model)

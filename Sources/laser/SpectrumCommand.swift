@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Checkpoints
-internal import Inference
+internal import Models
 internal import RankReduction
 internal import Reports
 internal import Search

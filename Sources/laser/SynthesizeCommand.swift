@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import Inference
+internal import Models
 internal import Reports
 internal import Tokenization
 

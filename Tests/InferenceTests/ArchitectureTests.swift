@@ -2,6 +2,7 @@ import CheckpointFixtures
 import Checkpoints
 import Foundation
 import Inference
+import Models
 import RankReduction
 import Tensors
 import Testing

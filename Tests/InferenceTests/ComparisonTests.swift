@@ -1,6 +1,7 @@
 import Evaluation
 import Foundation
 import Inference
+import Models
 import RankReduction
 import Tensors
 import Testing

@@ -2,6 +2,7 @@ import CheckpointFixtures
 import Checkpoints
 import Foundation
 import Inference
+import Models
 import Tensors
 import Testing
 import Tokenization
@@ -42,19 +43,19 @@ struct ContinuationTests {
 
   @Test func theLikeliestTokenAndSeededDraws() {
     let logits: [Float] = [0, 3, -1, 3, 2]
-    var greedy = Sampler(temperature: 0, topShare: 1, seed: 0)
+    var greedy = Sampler(temperature: 0, topP: 1, seed: 0)
     #expect(greedy.next(logits) == 1)
-    func draws(_ seed: UInt64, topShare: Double, temperature: Double) -> [Int32] {
-      var sampler = Sampler(temperature: temperature, topShare: topShare, seed: seed)
+    func draws(_ seed: UInt64, topP: Double, temperature: Double) -> [Int32] {
+      var sampler = Sampler(temperature: temperature, topP: topP, seed: seed)
       return (0..<2000).map { _ in sampler.next(logits) }
     }
-    #expect(draws(1, topShare: 1, temperature: 1) == draws(1, topShare: 1, temperature: 1))
-    #expect(draws(1, topShare: 1, temperature: 1) != draws(2, topShare: 1, temperature: 1))
-    #expect(Set(draws(1, topShare: 0.7, temperature: 1)) == [1, 3])
+    #expect(draws(1, topP: 1, temperature: 1) == draws(1, topP: 1, temperature: 1))
+    #expect(draws(1, topP: 1, temperature: 1) != draws(2, topP: 1, temperature: 1))
+    #expect(Set(draws(1, topP: 0.7, temperature: 1)) == [1, 3])
     // By their probabilities: e³ / (1 + 2 e³ + e⁻¹ + e²) = 0.410, with three errors of slack.
-    let share = Double(draws(3, topShare: 1, temperature: 1).count { $0 == 1 }) / 2000
+    let share = Double(draws(3, topP: 1, temperature: 1).count { $0 == 1 }) / 2000
     #expect(abs(share - 0.410) < 3 * (0.41 * 0.59 / 2000).squareRoot())
-    #expect(Set(draws(4, topShare: 1, temperature: 100)).count == 5)
+    #expect(Set(draws(4, topP: 1, temperature: 100)).count == 5)
   }
 
   @Test func aTokenOutsideTheVocabularyIsNamed() throws {

@@ -1,5 +1,5 @@
 import Evaluation
-import Inference
+import Models
 import Tensors
 import Testing
 
@@ -8,7 +8,7 @@ import Testing
 
   private func score(_ precision: Precision) throws -> Score {
     var model = try reference.model
-    model.precision = precision
+    model.execution.precision = precision
     return try Evaluation(
       [reference.corpus("essays.search.txt")], convention: .windows, context: 256, tokenizer: reference.tokenizer
     ).score(model)

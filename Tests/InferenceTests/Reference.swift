@@ -1,6 +1,7 @@
 import Checkpoints
 import Evaluation
 import Inference
+import Models
 import Tensors
 import Testing
 import Tokenization

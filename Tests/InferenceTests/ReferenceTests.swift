@@ -1,6 +1,7 @@
 import Checkpoints
 import Evaluation
 import Inference
+import Models
 import RankReduction
 import Tensors
 import Testing

@@ -2,6 +2,7 @@ import Checkpoints
 import Evaluation
 import Foundation
 import Inference
+import Models
 import Testing
 import Tokenization
 
@@ -29,7 +30,7 @@ struct RoutingStatisticsTests {
         #expect(abs(layer.experts.reduce(0) { $0 + $1.weight } - Double(tokens)) < 1e-3 * Double(tokens))
         #expect((layer.repeated == nil) == (number == 0))
         if let repeated = layer.repeated { #expect((0...layer.choices).contains(repeated)) }
-        #expect(layer.gateSingularValues.count == 4 && layer.gateCondition > 1)
+        #expect(layer.gateSingularValues.count == 4 && layer.condition > 1)
       }
     }
     // A text alone counts as it does among others.
@@ -40,9 +41,9 @@ struct RoutingStatisticsTests {
     let model = try reference.model.withExpertsPerToken(4)
     let routing = try evaluation(["tales.search.txt"]).scoreAndRouting(model).routing[0]
     for layer in routing.layers {
-      #expect(layer.shares == [0.25, 0.25, 0.25, 0.25] && layer.evenness == 1)
-      #expect(layer.agreement == (layer.repeated == nil ? nil : 1))
-      #expect(layer.deadExperts.isEmpty && layer.greedyExperts.isEmpty)
+      #expect(layer.shares == [0.25, 0.25, 0.25, 0.25] && layer.balance == 1)
+      #expect(layer.overlap == (layer.repeated == nil ? nil : 1))
+      #expect(layer.deadExperts.isEmpty && layer.overloadedExperts.isEmpty)
     }
   }
 
@@ -89,13 +90,13 @@ struct RoutingStatisticsTests {
     }
     let uneven = layer([1000, 995, 5, 0], singularValues: [6, 3, 2, 1.5], repeated: 500)
     #expect(uneven.shares == [0.5, 0.4975, 0.0025, 0])
-    #expect(uneven.deadExperts == [2, 3] && uneven.greedyExperts == [0, 1])
-    #expect(uneven.agreement == 0.25 && uneven.gateCondition == 4)
+    #expect(uneven.deadExperts == [2, 3] && uneven.overloadedExperts == [0, 1])
+    #expect(uneven.overlap == 0.25 && uneven.condition == 4)
     #expect(uneven.experts[0].meanWeight == 0.5 && uneven.experts[3].meanWeight == 0)
-    #expect(layer([7, 7]).evenness == 1 && layer([7, 0]).evenness == 0)
+    #expect(layer([7, 7]).balance == 1 && layer([7, 0]).balance == 0)
     // −(¼ ln ¼ + ¾ ln ¾) / ln 2
-    #expect(abs(layer([1, 3]).evenness - 0.8112781) < 1e-6)
-    #expect(layer([1, 1], singularValues: [1, 0]).gateCondition == .infinity)
+    #expect(abs(layer([1, 3]).balance - 0.8112781) < 1e-6)
+    #expect(layer([1, 1], singularValues: [1, 0]).condition == .infinity)
   }
 
   @Test func theStoredFormIsStable() throws {

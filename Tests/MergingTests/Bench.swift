@@ -1,8 +1,8 @@
 import CheckpointFixtures
 import Checkpoints
 import Foundation
-import Inference
 import Merging
+import Models
 import Tensors
 import Testing
 

@@ -3,6 +3,7 @@ import Checkpoints
 import Foundation
 import Inference
 import Merging
+import Models
 import Tensors
 import Testing
 import Tokenization

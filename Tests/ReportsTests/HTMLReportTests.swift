@@ -1,6 +1,7 @@
 import Foundation
 import FoundationXML
 import Inference
+import Models
 import RankReduction
 import Reports
 import Search

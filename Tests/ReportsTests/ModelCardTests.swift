@@ -1,5 +1,5 @@
 import Foundation
-import Inference
+import Models
 import RankReduction
 import Reports
 import Search

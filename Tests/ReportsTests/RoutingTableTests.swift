@@ -26,16 +26,16 @@ struct RoutingTableTests {
     #expect(lines[5] == "  tales.txt, 1 000 tokens")
     #expect(
       Array(lines[6...]) == [
-        "  layer    expert 0    expert 1    expert 2    expert 3   even  again  cond.",
-        "  0      50.0* 0.50  49.8* 0.50   0.3† 0.50   0.0† 0.00  0.511      –    3.0",
-        "  1      25.0  0.50  25.0  0.50  25.0  0.50  25.0  0.50  1.000  0.750      ∞",
+        "  layer  expert 0  expert 1  expert 2  expert 3  balance  overlap  condition",
+        "  0      50* 0.50  50* 0.50   0† 0.50   0† 0.00    0.511        –        3.0",
+        "  1      25  0.50  25  0.50  25  0.50  25  0.50    1.000    0.750          ∞",
       ])
   }
 
   @Test func manyExpertsAreSummedUp() {
     let layer = Self.layer(Array(repeating: 10, count: 10) + [0, 100])
     let table = RoutingTables([("a", RoutingStatistics(tokens: 100, layers: [layer]))]).corpora[0].table
-    #expect(table.header == ["layer", "least", "most", "dead", "greedy", "even", "again", "cond."])
+    #expect(table.header == ["layer", "least", "most", "dead", "overloaded", "balance", "overlap", "condition"])
     #expect(Array(table.rows[0].prefix(5)) == ["0", "0.0", "50.0", "1", "1"])
   }
 
@@ -45,9 +45,9 @@ struct RoutingTableTests {
     #expect(corpus["text"]?.string == "tales.txt" && corpus["tokens"]?.integer == 1000)
     let layers = try #require(corpus["layers"]?.array)
     #expect(
-      layers[0]["dead"]?.array?.map(\.integer) == [2, 3] && layers[0]["greedy"]?.array?.map(\.integer) == [0, 1])
-    #expect(layers[0]["agreement"] == nil && layers[1]["agreement"]?.number == 0.75)
-    #expect(layers[0]["gate_condition"]?.number == 3 && layers[1]["gate_condition"] == nil)
+      layers[0]["dead"]?.array?.map(\.integer) == [2, 3] && layers[0]["overloaded"]?.array?.map(\.integer) == [0, 1])
+    #expect(layers[0]["overlap"] == nil && layers[1]["overlap"]?.number == 0.75)
+    #expect(layers[0]["condition"]?.number == 3 && layers[1]["condition"] == nil)
     let expert = try #require(layers[0]["experts"]?.array?.first)
     #expect(expert["share"]?.number == 0.5 && expert["mean_weight"]?.number == 0.5)
     #expect(expert["tokens"]?.integer == 1000)

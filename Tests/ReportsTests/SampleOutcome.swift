@@ -1,6 +1,6 @@
 import Evaluation
 import Foundation
-import Inference
+import Models
 import RankReduction
 import Search
 

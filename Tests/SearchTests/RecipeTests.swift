@@ -1,5 +1,5 @@
 import Evaluation
-import Inference
+import Models
 import RankReduction
 import Search
 import Testing

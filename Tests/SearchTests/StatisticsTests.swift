@@ -1,5 +1,5 @@
 import Evaluation
-import Inference
+import Models
 import Search
 import Tensors
 import Testing

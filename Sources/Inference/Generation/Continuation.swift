@@ -1,4 +1,5 @@
 internal import Checkpoints
+package import Models
 internal import Tensors
 
 /// A text that a model continues token by token: what it has made of the tokens so far stays in key-value caches.
@@ -23,7 +24,7 @@ package struct Continuation: ~Copyable {
 
   package var count: Int { caches.first?.count ?? 0 }
 
-  /// Takes the next tokens of the text; returns the logits of the token after them.
+  /// Appends the next tokens of the text; returns the logits of the token after them.
   ///
   /// - Throws: `UnknownToken` for a token outside the vocabulary, `CheckpointError` for damaged weights.
   package mutating func append(_ tokens: [Int32]) throws -> [Float] {
@@ -33,13 +34,13 @@ package struct Continuation: ~Copyable {
       throw ForwardPass.UnknownToken(token: token, vocabularySize: size)
     }
     var model = model
-    model.usesStoredWeights = tokens.count < Self.manyTokens
+    model.execution.usesStoredWeights = tokens.count < Self.manyTokens
     let states = try model.embeddings(of: tokens)
     for (layer, cache) in caches.enumerated() {
       try Attention(model, layer: layer).apply(to: states, continuing: cache, rotary: rotary)
       _ = try FeedForward(model, layer: layer).apply(to: states)
     }
-    model.usesStoredWeights = true
+    model.execution.usesStoredWeights = true
     let logits = try VocabularyHead(model).logits(states[rows: states.rows - 1..<states.rows]).row(0)
     guard logits.allSatisfy(\.isFinite) else {
       throw CheckpointError(

@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import FoundationEssentials
+internal import Models
 
 extension Model {
   /// The tokens after which a text is over, as generation_config.json or config.json says; empty where neither does.

@@ -1,6 +1,6 @@
 internal import Tensors
 
-/// One layer's keys and values of all tokens of a text so far, turned to their positions.
+/// One layer's keys and values of all tokens of a text so far, rotated to their positions.
 final class KeyValueCache {
   private let allKeys: Matrix
   private let allValues: Matrix
@@ -12,8 +12,9 @@ final class KeyValueCache {
     allValues = Matrix(rows: capacity, columns: width)
   }
 
-  /// (tokens, key-value width)
+  /// The keys so far: (tokens, key-value width).
   var keys: Matrix { allKeys[rows: 0..<count] }
+  /// The values so far: (tokens, key-value width).
   var values: Matrix { allValues[rows: 0..<count] }
 
   func append(keys: Matrix, values: Matrix) {

@@ -4,18 +4,18 @@ internal import Tensors
 /// Chooses the next token from its logits: the likeliest, or one drawn at random.
 package struct Sampler {
   private let temperature: Double
-  private let topShare: Double
+  private let topP: Double
   private var generator: SplitMix64
 
   /// - Parameters:
   ///   - temperature: Logits are divided by it; 0 takes the likeliest token.
-  ///   - topShare: Only the likeliest tokens that together have this probability are drawn from (nucleus sampling, Holtzman
+  ///   - topP: Only the likeliest tokens that together have this probability are drawn from (nucleus sampling, Holtzman
   ///     and others 2020), 1 for all.
   ///   - seed: Equal seeds draw equal texts.
-  package init(temperature: Double, topShare: Double, seed: UInt64) {
-    precondition(temperature >= 0 && topShare > 0 && topShare <= 1)
+  package init(temperature: Double, topP: Double, seed: UInt64) {
+    precondition(temperature >= 0 && topP > 0 && topP <= 1)
     self.temperature = temperature
-    self.topShare = topShare
+    self.topP = topP
     generator = SplitMix64(seed: seed)
   }
 
@@ -30,7 +30,7 @@ package struct Sampler {
     var reached = 0.0
     let kept =
       (weights.firstIndex {
-        reached += $0; return reached >= topShare * total
+        reached += $0; return reached >= topP * total
       } ?? weights.count - 1) + 1
     weights.removeSubrange(kept...)
     var left = Double.random(in: 0..<1, using: &generator) * weights.reduce(0, +)

@@ -1,10 +1,11 @@
 internal import Checkpoints
+internal import Models
 internal import Tensors
 
-/// The way back through one layer's attention.
+/// The backward pass through one layer's attention.
 struct AttentionGradient {
   private let attention: Attention
-  /// (hidden, queries + 2 · keys) and (queries, hidden): the transposes of what the way up multiplies with.
+  /// (hidden, queries + 2 · keys) and (queries, hidden): the transposes of what the forward pass multiplies with.
   private let projections: PackedMatrix
   private let output: PackedMatrix
 
@@ -22,7 +23,7 @@ struct AttentionGradient {
     output = PackedMatrix(transposing: try model.weights(layout.output))
   }
 
-  /// Takes a loss's gradient from the states after attention to those that enter it, in place.
+  /// Propagates a loss's gradient from the states after attention to those that enter it, in place.
   ///
   /// - Parameter observe: Given the sites: role, no expert, inputs, gradients, tokens.
   func propagate(
@@ -53,7 +54,7 @@ struct AttentionGradient {
           attention.attend(part, into: context[rows: all][rows: window])
           attendGradient(
             queries: part[columns: queries], keys: part[columns: keys], values: part[columns: values],
-            dimension: attention.configuration.headDimension, sight: attention.sight,
+            dimension: attention.configuration.headDimension, sight: attention.windowSize,
             gradient: contextGradient[rows: window], queryGradient: result[rows: window][columns: queries],
             keyGradient: result[rows: window][columns: keys], valueGradient: result[rows: window][columns: values])
         }

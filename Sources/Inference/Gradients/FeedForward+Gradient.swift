@@ -1,12 +1,13 @@
 internal import Checkpoints
+internal import Models
 internal import Tensors
 
 extension FeedForward {
-  /// Takes a loss's gradient from the layer's output to the states that enter it, those after attention; in place.
+  /// Propagates a loss's gradient from the layer's output to the states that enter it, those after attention; in place.
   ///
-  /// With x the normed state, a = w1 x, b = w3 x, h = silu(a) ⊙ b and an expert's weight ω, the layer adds Σ ω w2 h. For
-  /// the gradient g of its output: ω gᵀw2 at h, from there (swiglu) at a and b, and back through w1 and w3 to x; and
-  /// g · w2 h at ω, from there through the router's softmax to x.
+  /// With x the normed state, a = w1 x, b = w3 x, h = silu(a) ⊙ b and an expert's weight ω, the layer adds Σ ω w2 h.
+  /// For the gradient g of its output: ω gᵀw2 at h, from there (swiglu) at a and b, and through w1 and w3 to x; and g ·
+  /// w2 h at ω, from there through the router's softmax to x.
   ///
   /// - Parameter observe: Given each expert's sites: role, expert, inputs, gradients, tokens.
   func propagate(
@@ -56,39 +57,39 @@ extension FeedForward {
     guard let router = layer.router, let mixture = model.configuration.mixture else { return }
     let weights = try model.weights(router)
     let shared = try layer.shared.map { shared throws(CheckpointError) in try model.weights(shared.gate) }
-    let (forth, back) = (PackedMatrix(weights), PackedMatrix(transposing: weights))
-    let sharedBack = shared.map { PackedMatrix(transposing: $0) }
+    let (forward, backward) = (PackedMatrix(weights), PackedMatrix(transposing: weights))
+    let sharedBackward = shared.map { PackedMatrix(transposing: $0) }
     let blocks = Parallelism.shares(of: normed.rows, atMost: Self.block)
     Parallelism.forEach(blocks.count) { index in
       let block = blocks[index]
       // The logits, which become their gradients.
       let logits = Matrix(unfilled: block.count, columns: mixture.expertCount)
-      multiply(normed[rows: block], transposed: forth, into: logits)
+      multiply(normed[rows: block], transposed: forward, into: logits)
       let sharedLogits = Matrix(rows: block.count, columns: 1)
       routing.propagate(
         weightGradients, tokens: block, normalizes: mixture.normalizesWeights, into: logits,
-        shared: sharedBack == nil ? nil : sharedLogits)
-      multiply(logits, transposed: back, adding: true, into: normedGradient[rows: block])
-      if let sharedBack {
-        multiply(sharedLogits, transposed: sharedBack, adding: true, into: normedGradient[rows: block])
+        shared: sharedBackward == nil ? nil : sharedLogits)
+      multiply(logits, transposed: backward, adding: true, into: normedGradient[rows: block])
+      if let sharedBackward {
+        multiply(sharedLogits, transposed: sharedBackward, adding: true, into: normedGradient[rows: block])
       }
     }
   }
 }
 
-/// One expert's part in the way back, for the tokens that go to it; all matrices have a row for each.
+/// One expert's part in the backward pass, for the tokens that go to it; all matrices have a row for each.
 private struct ExpertGradient {
   let tokens: [Int32]
   /// x: (tokens, hidden)
   let inputs: Matrix
   /// h: (tokens, channels)
   let hidden: Matrix
-  /// At w2 h: ω g
+  /// The gradients at w2 h: ω g.
   let outputGradients: Matrix
   let gateGradients: Matrix
   let upGradients: Matrix
   let inputGradients: Matrix
-  /// At ω.
+  /// The gradients at ω.
   let weightGradients: [Float]
 
   init(
@@ -102,8 +103,8 @@ private struct ExpertGradient {
     let inputGradients = Matrix(unfilled: count, columns: width)
     let hidden = Matrix(unfilled: count, columns: channels)
     let (gate, up) = (Matrix(unfilled: count, columns: channels), Matrix(unfilled: count, columns: channels))
-    let forth = (gate: PackedMatrix(matrices.gate), up: PackedMatrix(matrices.up))
-    let back = (
+    let forward = (gate: PackedMatrix(matrices.gate), up: PackedMatrix(matrices.up))
+    let backward = (
       gate: PackedMatrix(transposing: matrices.gate), up: PackedMatrix(transposing: matrices.up),
       down: PackedMatrix(transposing: matrices.down)
     )
@@ -113,18 +114,18 @@ private struct ExpertGradient {
       gatherRows(normed, tokens[block], into: input)
       gatherRows(gradient, tokens[block], into: output)
       return Profile.measure(.experts) {
-        multiply(input, transposed: forth.gate, into: gate)
-        multiply(input, transposed: forth.up, into: up)
+        multiply(input, transposed: forward.gate, into: gate)
+        multiply(input, transposed: forward.up, into: up)
         hidden.assign(gate)
         swiglu(gate: hidden, up: up)
         let hiddenGradient = Matrix(unfilled: block.count, columns: channels)
-        multiply(output, transposed: back.down, into: hiddenGradient)
+        multiply(output, transposed: backward.down, into: hiddenGradient)
         let dots = rowDots(hidden, hiddenGradient)
         scaleRows(hiddenGradient, by: weights[block])
         scaleRows(output, by: weights[block])
         swigluGradient(gate: gate, up: up, gradient: hiddenGradient)
-        multiply(gate, transposed: back.gate, into: inputGradients[rows: block])
-        multiply(up, transposed: back.up, adding: true, into: inputGradients[rows: block])
+        multiply(gate, transposed: backward.gate, into: inputGradients[rows: block])
+        multiply(up, transposed: backward.up, adding: true, into: inputGradients[rows: block])
         return dots
       }
     }

@@ -1,11 +1,13 @@
 package import Checkpoints
+package import Models
 package import Tensors
 
-/// A forward pass gone through backwards: from the layers' outputs to their inputs, with the gradient of the sum of −log p
-/// over all scored tokens, in nats.
+/// A backward pass, layer by layer from the last to the first, with the gradient of the sum of −log p over all scored
+/// tokens, in nats.
 ///
-/// Nothing is kept from the way up but the states that enter each layer; what happened inside is computed again. Gradients are
-/// (tokens, hidden). Where tokens go is taken as given: the choice of experts has no gradient, their weights have.
+/// Nothing is kept from the forward pass but the states that enter each layer; what happened inside is computed again.
+/// Gradients are (tokens, hidden). Where tokens go is taken as given: the choice of experts has no gradient, their
+/// weights have.
 package struct GradientPass: Sendable {
   private let forward: ForwardPass
 
@@ -17,12 +19,12 @@ package struct GradientPass: Sendable {
     return try VocabularyHead(forward.model).gradient(states, rows: rows, targets: targets)
   }
 
-  /// Takes the gradient from a layer's output to its input, in place.
+  /// Propagates the gradient from a layer's output to its input, in place.
   ///
   /// - Parameters:
   ///   - states: What enters the layer; left as it is.
-  ///   - roles: Of the sites to observe.
-  ///   - observe: Called with each of them, as far as tokens come there.
+  ///   - roles: The roles of the sites to observe.
+  ///   - observe: Called with each site of these roles that tokens come to.
   package func run(
     layer: Int, _ states: Matrix, _ gradient: Matrix, observing roles: Set<Role> = [],
     _ observe: (SiteGradient) throws -> Void = { _ in }

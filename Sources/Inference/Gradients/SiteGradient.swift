@@ -1,3 +1,4 @@
+package import Models
 package import Tensors
 
 /// What a loss's change depends on, to first order, when the matrix W of a site becomes W + Δ: for a token with input x

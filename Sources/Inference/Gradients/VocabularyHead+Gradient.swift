@@ -1,12 +1,13 @@
 internal import Checkpoints
+internal import Models
 internal import Tensors
 
 extension VocabularyHead {
-  /// The gradient of Σ −log p(targets[i]), predicted from states' row rows[i], with respect to the states. No row predicts
-  /// two targets.
+  /// The gradient of Σ −log p(targets[i]), predicted from states' row rows[i], with respect to the states. No row
+  /// predicts two targets.
   ///
-  /// With p = softmax(W n) for the normed state n, it is Wᵀ(p − onehot(target)) at n. Logits exist for one block of rows and
-  /// one of the vocabulary at a time, and are computed twice: for the sum of their exponentials, and for p.
+  /// With p = softmax(W n) for the normed state n, it is Wᵀ(p − onehot(target)) at n. Logits exist for one block of
+  /// rows and one of the vocabulary at a time, and are computed twice: for the sum of their exponentials, and for p.
   func gradient(_ states: Matrix, rows: [Int32], targets: [Int32]) throws(CheckpointError) -> Matrix {
     let blocks = Self.blocks(of: rows.count)
     let normed = normed(states, rows: rows)
@@ -16,18 +17,18 @@ extension VocabularyHead {
     for vocabulary in Parallelism.blocks(of: head.rows, size: Self.vocabularyBlock) {
       let weights = Matrix(unfilled: vocabulary.count, columns: head.columns)
       try model.decode(head, rows: vocabulary, into: weights)
-      let forth = PackedMatrix(weights)
-      let back = PackedMatrix(transposing: weights)
+      let forward = PackedMatrix(weights)
+      let backward = PackedMatrix(transposing: weights)
       Parallelism.forEach(blocks.count) { index in
         let block = blocks[index]
         Profile.measure(.vocabulary) {
           let logits = Matrix(unfilled: block.count, columns: vocabulary.count)
-          multiply(normed[rows: block], transposed: forth, into: logits)
+          multiply(normed[rows: block], transposed: forward, into: logits)
           exponentials(logits, logSumExp: Array(logSums[block]))
           for (row, target) in targets[block].enumerated() where vocabulary.contains(Int(target)) {
             logits[row, Int(target) - vocabulary.lowerBound] -= 1
           }
-          multiply(logits, transposed: back, adding: true, into: normedGradient[rows: block])
+          multiply(logits, transposed: backward, adding: true, into: normedGradient[rows: block])
         }
       }
     }

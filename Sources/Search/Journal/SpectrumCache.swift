@@ -1,4 +1,4 @@
-package import Inference
+package import Models
 package import RankReduction
 
 /// The spectra of a search's sites, each written down when its site is decomposed: what ranks are chosen from when the

@@ -30,7 +30,7 @@ struct PrecisionScreening {
     var model = model
     scorerMemory = memory - memory / 4
     let scorers = try? ScorerMemory(model, text, memory: scorerMemory, others: others)
-    model.precision = precision
+    model.execution.precision = precision
     self.model = model
     // The weights are the scorer's too, and counted there.
     self.memory = memory / 4 + model.checkpoint.byteCount

@@ -1,5 +1,5 @@
 package import Evaluation
-package import Inference
+package import Models
 
 /// Which of a layer's predicted reductions to make together, at most one a site.
 ///

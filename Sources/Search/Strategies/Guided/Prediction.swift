@@ -1,5 +1,5 @@
 package import Evaluation
-package import Inference
+package import Models
 
 /// What the ranks of a site would change, to first order: one backward pass through the model says it for all sites.
 package struct Prediction: Sendable, Codable {

@@ -1,5 +1,5 @@
 internal import Evaluation
-internal import Inference
+internal import Models
 internal import RankReduction
 
 /// Which predictions count as findings among all that were made (Benjamini & Hochberg).

@@ -1,0 +1,120 @@
+internal import Checkpoints
+package import Models
+internal import Tensors
+
+/// What running a model takes, in bytes.
+extension Model {
+  private static let float = MemoryLayout<Float>.stride
+
+  // MARK: For each token
+
+  /// What a token takes that passes a layer, beside its states.
+  package var bytesOfStep: Int {
+    // The layer's sums, an expert's inputs and its outputs.
+    3 * configuration.hiddenSize * Self.float
+      // The router's logits.
+      + configuration.expertCount * Self.float
+      // The routing: expert, weight and slot, for each expert that works on it.
+      + configuration.expertsPerToken * 16
+  }
+
+  /// What trials keep of a token at the layer that they change: its states after attention, every expert's
+  /// contribution.
+  package var bytesOfStage: Int {
+    (1 + configuration.expertsPerToken) * configuration.hiddenSize * Self.float
+  }
+
+  /// What a token takes that passes a layer backwards, beside its states: as if all tokens went to one expert.
+  package var bytesOfGradient: Int {
+    let channels = everyExpert.map(\.gate.rows).max() ?? 0
+    // The states after attention and the gradient; the normed states and theirs; an expert's inputs and theirs, its
+    // outputs' gradients; one more for what a step makes in passing.
+    let states = 8 * configuration.hiddenSize
+    // An expert's gate, up and gated channels, and these channels' gradients.
+    let hidden = 4 * channels
+    // Queries, keys, values and what the heads gather, and their gradients.
+    let heads = 2 * (2 * configuration.queryWidth + 2 * configuration.keyValueWidth)
+    return Self.float * (states + hidden + heads)
+  }
+
+  // MARK: At once
+
+  /// What an expert's weights take in a backward pass: three matrices, each as it is, packed, and packed transposed.
+  package var bytesOfGradientWeights: Int {
+    let largest = everyExpert.map { $0.gate.rows * $0.gate.columns }.max() ?? 0
+    return 3 * 3 * Self.float * largest
+  }
+
+  /// What two models' logits take while they are compared.
+  package var bytesOfDivergences: Int {
+    2 * Self.float * max(VocabularyHead.divergenceLogits, VocabularyHead.rowBlock * configuration.vocabularySize)
+  }
+
+  /// The most hidden channels that an expert has.
+  var widestHidden: Int { everyExpert.map(\.gate.rows).max() ?? 0 }
+
+  private var everyExpert: [TensorLayout.Expert] {
+    layout.layers.flatMap { $0.experts + ($0.shared.map { [$0.expert] } ?? []) }
+  }
+
+  /// What the largest step of a forward pass takes: the matrices packed for it, the pages they are packed from, and the
+  /// workers' scratch. States are not among them.
+  ///
+  /// - Parameters:
+  ///   - channels: Hidden channels of an expert that are packed at once, at most.
+  ///   - window: Tokens of the longest window.
+  func stepBytes(channels: Int, window: Int) -> Int {
+    let hidden = configuration.hiddenSize
+    let channels = min(channels, widestHidden)
+    let weights = max(
+      attentionWeightBytes, everyExpert.map { weightBytes($0, channels: channels) }.max() ?? 0,
+      // A packed block of the vocabulary.
+      Self.float * VocabularyHead.vocabularyBlock * hidden)
+    // Each worker's: a group's normed states and result, projections and gathered heads.
+    let queries = configuration.queryWidth
+    let attention = (ForwardPass.groupTokens + window) * (2 * hidden + projectionWidth + queries)
+    // A block's gate and up channels.
+    let expert = FeedForward.block * 2 * channels
+    // A block's logits of a block of the vocabulary.
+    let vocabulary = VocabularyHead.rowBlock * VocabularyHead.vocabularyBlock
+    let products = max(
+      // The longest inner dimension of a product with weights.
+      PackedMatrix.scratchBytes(rows: FeedForward.block, columns: max(hidden, queries, channels)),
+      // Attention's second product sums over the window, for 48 queries at a time.
+      PackedMatrix.scratchBytes(rows: 48, columns: window))
+    return weights + Parallelism.threads * (Self.float * max(attention, expert, vocabulary) + products)
+  }
+
+  /// The numbers of a token's queries, keys and values.
+  private var projectionWidth: Int { configuration.queryWidth + 2 * configuration.keyValueWidth }
+
+  /// A layer's attention: all four matrices packed, and those that are made of factors before they are packed, which
+  /// are the first three or the last.
+  private var attentionWeightBytes: Int {
+    let made = layout.layers.map { layer in
+      max([layer.query, layer.key, layer.value].map(productBytes).reduce(0, +), productBytes(layer.output))
+    }
+    return Self.float * configuration.hiddenSize * (projectionWidth + configuration.queryWidth) + (made.max() ?? 0)
+  }
+
+  /// An expert: a block of channels of its three matrices packed, and the pages that they are packed from. Columns of
+  /// w2 are spread over all of its pages.
+  private func weightBytes(_ expert: TensorLayout.Expert, channels: Int) -> Int {
+    let block = min(channels, expert.gate.rows)
+    return Self.float * 3 * block * configuration.hiddenSize
+      + bytes(expert.down) + bytes(expert.gate, rows: block) + bytes(expert.up, rows: block)
+  }
+
+  /// What some rows of a tensor take as it is stored, or all; one that is made of factors is made whole.
+  private func bytes(_ reference: TensorReference, rows: Int? = nil) -> Int {
+    let made = productBytes(reference)
+    if made > 0 { return made }
+    let all = ((try? stored(reference))?.region.byteCount) ?? 0
+    return rows.map { all / max(1, reference.rows) * $0 } ?? all
+  }
+
+  /// What making a tensor of its factors takes; nothing where it is stored as it is.
+  private func productBytes(_ reference: TensorReference) -> Int {
+    (try? stored(reference))?.factors?.productByteCount ?? 0
+  }
+}

@@ -1,0 +1,36 @@
+internal import Checkpoints
+
+/// Qwen3-MoE: Qwen3 with a mixture of experts. Some layers may be dense.
+enum Qwen3MoE: Architecture {
+  static let modelTypes = ["qwen3_moe"]
+  static let className = "Qwen3MoeForCausalLM"
+  static let gguf: GGUFArchitecture? = .init(
+    name: "qwen3moe", isMixture: true, normalizesWeights: true, namesExpertWidth: true)
+
+  static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration {
+    try TransformerConfiguration(
+      file, options: .init(keyValueHeadCount: 4, computesAttentionBias: true),
+      mixture: .init(
+        file, intermediateSize: file.size("moe_intermediate_size"),
+        normalizesWeights: file.flag("norm_topk_prob", default: false)))
+  }
+
+  static func layout(
+    _ configuration: TransformerConfiguration, _ file: Configuration, contains: @escaping (String) -> Bool
+  ) throws(CheckpointError) -> TensorLayout {
+    let hasBias = try file.flag("attention_bias", default: false)
+    let isDense = try Qwen2MoE.denseLayers(file, layers: configuration.layerCount)
+    let usesWindow = try file.flag("use_sliding_window", default: false)
+    let decoder = DecoderLayout(
+      configuration: configuration, contains: contains, hasProjectionBiases: hasBias, hasOutputBias: hasBias,
+      queryKeyNorms: (configuration.headDimension, configuration.headDimension),
+      slidingWindows: usesWindow
+        ? try SlidingWindows.uniform(file, layers: configuration.layerCount, default: 4096)
+        : try SlidingWindows.none(file, layers: configuration.layerCount))
+    return decoder.layout { layer, prefix in isDense[layer] ? decoder.dense(prefix) : decoder.mixture(prefix) }
+  }
+
+  static func members(_ configuration: TransformerConfiguration, _ file: Configuration) -> [JSON.Member] {
+    Qwen2MoE.members(configuration, file)
+  }
+}

@@ -1,0 +1,161 @@
+package import Checkpoints
+package import Tensors
+
+/// Writes a model in GGUF as a Hugging Face folder: the inverse of `GGUFExport`.
+///
+/// Tensors get Hugging Face's names, stacked experts are separated, and the rows of Llama's queries and keys are
+/// half-split again. A matrix of plain numbers stays as it is. One in blocks becomes F16, whose 11 significant bits
+/// hold the products of a block's scale and its whole numbers better than BF16's 8. Norms, biases and routers, which
+/// are F32 in GGUF, are written in the type of most matrices where it holds them exactly, as it does what was in that
+/// type before, and else stay F32.
+package struct FolderExport {
+  private let model: Model
+  private let type: ElementType?
+  private let tensors: [Tensor]
+
+  private struct Tensor {
+    let name: String
+    let shape: [Int]
+    let source: TensorReference
+    /// How many heads of queries or keys it has, whose rows are stored interleaved; nil for all other tensors.
+    let heads: Int?
+    /// Whether it is a norm, a bias or a router.
+    let isSmall: Bool
+  }
+
+  package struct Outcome: Sendable {
+    package let files: [String]
+    package let byteCount: Int
+  }
+
+  /// What a matrix in blocks becomes.
+  static let typeForBlocks = ElementType.float16
+
+  /// - Parameter type: What matrices are stored in, a type of plain numbers; nil to keep theirs.
+  /// - Throws: `CheckpointError` for a model that is no GGUF file, or that Hugging Face has no words for.
+  package init(_ model: Model, type: ElementType?) throws(CheckpointError) {
+    guard model.checkpoint.gguf != nil else {
+      throw CheckpointError(
+        .unsupported, file: model.checkpoint.folder, "it is a Hugging Face folder already; a GGUF file can become one")
+    }
+    precondition(type.map { $0.configurationName != nil } ?? true, "a type that only GGUF has")
+    self.model = model
+    self.type = type
+    let layout = try model.architecture.layout(
+      model.configuration, model.checkpoint.configuration, contains: model.checkpoint.contains)
+    let vectors = layout.vectors
+    let routers = Set(layout.layers.flatMap { [$0.router, $0.shared?.gate].compactMap(\.self) })
+    let heads = Self.interleavedHeads(layout, model.configuration)
+    var seen: Set<String> = []
+    // Tied embeddings are one tensor under two references.
+    tensors = zip(layout.all, model.layout.all).filter { seen.insert($0.0.tensor).inserted }.map { target, source in
+      let isVector = vectors.contains(target)
+      return Tensor(
+        name: target.tensor, shape: isVector ? [target.columns] : [target.rows, target.columns], source: source,
+        heads: heads[target], isSmall: isVector || routers.contains(target))
+    }
+    _ = try description(type: .float32)
+  }
+
+  /// The heads of each tensor whose rows the GGUF file has interleaved.
+  private static func interleavedHeads(
+    _ layout: TensorLayout, _ configuration: TransformerConfiguration
+  ) -> [TensorReference: Int] {
+    var result: [TensorReference: Int] = [:]
+    guard configuration.rotary.isInterleaved else { return result }
+    let heads = [configuration.headCount, configuration.keyValueHeadCount]
+    for layer in layout.layers {
+      for (tensor, count) in zip([layer.query, layer.key], heads) { result[tensor] = count }
+      for (bias, count) in zip(layer.projectionBiases, heads) { result[bias] = count }
+    }
+    return result
+  }
+
+  /// - Parameters:
+  ///   - files: Further files of the folder, the tokenizer's, by name.
+  ///   - shardSize: Bytes of tensors that a file may hold.
+  ///   - progress: Called with the share done.
+  package func write(
+    to target: String, files: [(name: String, text: String)], shardSize: Int, replacesExisting: Bool,
+    progress: (Double) -> Void = { _ in }
+  ) throws -> Outcome {
+    let folder = try MergedFolder(
+      target, replacesExisting: replacesExisting, parents: model.checkpoint.gguf?.files.map(\.file.path) ?? [],
+      precious: [], tokenizerFrom: nil)
+    let common = try commonType
+    var types: [String: ElementType] = [:]
+    for tensor in tensors { types[tensor.name] = try storedType(tensor, common: common) }
+    let sources = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
+    var outcome = Outcome(files: [], byteCount: 0)
+    try folder.write { temporary in
+      let writer = SafetensorsWriter(
+        tensors.map { SafetensorsWriter.Tensor(name: $0.name, type: types[$0.name] ?? common, shape: $0.shape) },
+        to: temporary, shardSize: shardSize)
+      var done = 0
+      for tensor in writer.tensors {
+        guard let source = sources[tensor.name] else { continue }
+        try append(source, as: types[tensor.name] ?? common, to: writer)
+        done += tensor.byteCount
+        progress(Double(done) / Double(max(1, writer.byteCount)))
+      }
+      try writer.finish()
+      let texts = try files + description(type: common).files
+      for (name, text) in texts { try AtomicFile.write(text, to: temporary + "/" + name) }
+      outcome = Outcome(files: writer.fileNames, byteCount: writer.byteCount)
+    }
+    return outcome
+  }
+
+  private func append(_ tensor: Tensor, as type: ElementType, to writer: SafetensorsWriter) throws {
+    defer { model.checkpoint.release(tensor.source.tensor) }
+    do {
+      try writer.append(rows(tensor), as: type, of: tensor.name)
+    } catch is StoredMatrix.NotFinite {
+      throw model.checkpoint.error(
+        .notFinite, tensor: tensor.source.tensor,
+        "it holds a number that \(type.rawValue) does not; give another --type")
+    }
+  }
+
+  /// A tensor as it is stored, its rows in Hugging Face's order.
+  private func rows(_ tensor: Tensor) throws(CheckpointError) -> StoredMatrix {
+    let stored = try model.stored(tensor.source)
+    guard let heads = tensor.heads else { return stored }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(stored.region.byteCount)
+    // A vector's elements are its rows.
+    let rows = tensor.shape.count == 1 ? stored.columns : stored.rows
+    stored.region.withBytes { HeadRows.halfSplit.append($0, heads: heads, rows: rows, to: &bytes) }
+    return StoredMatrix(type: stored.type, rows: stored.rows, columns: stored.columns, region: OwnedBytes(bytes))
+  }
+
+  // MARK: Types
+
+  private func matrixType(_ tensor: Tensor) throws(CheckpointError) -> ElementType {
+    if let type { return type }
+    let stored = try model.stored(tensor.source).type
+    return stored.configurationName == nil ? Self.typeForBlocks : stored
+  }
+
+  /// The type of most numbers, which config.json names.
+  private var commonType: ElementType {
+    get throws(CheckpointError) {
+      var counts: [ElementType: Int] = [:]
+      for tensor in tensors where !tensor.isSmall {
+        counts[try matrixType(tensor), default: 0] += tensor.shape.reduce(1, *)
+      }
+      return ElementType.allCases.max { counts[$0, default: 0] < counts[$1, default: 0] } ?? .float32
+    }
+  }
+
+  private func storedType(_ tensor: Tensor, common: ElementType) throws(CheckpointError) -> ElementType {
+    guard tensor.isSmall else { return try matrixType(tensor) }
+    let numbers = DoubleMatrix(try model.weights(tensor.source))
+    let rounded = try? StoredMatrix(rounding: numbers, to: common).decoded()
+    return rounded.map { DoubleMatrix($0).elements == numbers.elements } == true ? common : .float32
+  }
+
+  private func description(type: ElementType) throws(CheckpointError) -> FolderDescription {
+    try FolderDescription(model, type: type)
+  }
+}

@@ -1,0 +1,84 @@
+internal import Checkpoints
+internal import Tensors
+
+extension GGUFExport {
+  /// The file's metadata. A model in GGUF keeps its own; of another one it is made of config.json and the vocabulary's.
+  ///
+  /// - Parameter matrixTypes: What matrices are stored in.
+  func metadata(
+    _ tokenizer: [GGUFFile.Member], matrixTypes: Set<ElementType>
+  ) throws(CheckpointError) -> [GGUFFile.Member] {
+    let fileType = matrixTypes.count == 1 ? matrixTypes.first.flatMap { Self.fileTypes[$0] } : nil
+    let fileTypeMember = fileType.map { GGUFFile.Member(key: "general.file_type", value: .uint32($0)) }
+    if let parts = model.checkpoint.gguf {
+      let kept = parts.metadata.filter {
+        !$0.key.hasPrefix("split.") && $0.key != "general.alignment"
+          && (fileType == nil || $0.key != "general.file_type")
+      }
+      return kept + (fileTypeMember.map { [$0] } ?? [])
+    }
+    return try general + (fileTypeMember.map { [$0] } ?? []) + hyperparameters() + tokenizer
+  }
+
+  /// llama.cpp, llama.h (`enum llama_ftype`).
+  private static let fileTypes: [ElementType: UInt32] = [.float32: 0, .float16: 1, .q80: 7, .bfloat16: 32]
+
+  private var general: [GGUFFile.Member] {
+    let name = model.checkpoint.folder.split(separator: "/").last.map(String.init) ?? "model"
+    return [
+      .init(key: "general.architecture", value: .string(gguf.name)),
+      .init(key: "general.type", value: .string("model")), .init(key: "general.name", value: .string(name)),
+      .init(key: "general.quantization_version", value: .uint32(2)),
+    ]
+  }
+
+  private func hyperparameters() throws(CheckpointError) -> [GGUFFile.Member] {
+    let (configuration, file) = (model.configuration, model.checkpoint.configuration)
+    var members: [GGUFFile.Member] = []
+    func set(_ key: String, _ value: GGUFValue) { members.append(.init(key: "\(gguf.name).\(key)", value: value)) }
+    func set(_ key: String, _ value: Int) { set(key, .uint32(UInt32(clamping: value))) }
+    set("block_count", configuration.layerCount)
+    set("context_length", try file.size("max_position_embeddings", default: 2048))
+    set("embedding_length", configuration.hiddenSize)
+    set("vocab_size", configuration.vocabularySize)
+    set("feed_forward_length", configuration.intermediateSize)
+    set("attention.head_count", configuration.headCount)
+    set("attention.head_count_kv", configuration.keyValueHeadCount)
+    set("attention.key_length", configuration.headDimension)
+    set("attention.value_length", configuration.headDimension)
+    set("attention.layer_norm_rms_epsilon", .float32(configuration.normEpsilon))
+    set("rope.dimension_count", configuration.rotary.dimension)
+    set("rope.freq_base", .float32(Float(configuration.rotary.base)))
+    if let mixture = configuration.mixture {
+      set("expert_count", mixture.expertCount)
+      set("expert_used_count", mixture.expertsPerToken)
+      if gguf.namesExpertWidth { set("expert_feed_forward_length", mixture.intermediateSize) }
+      if let shared = mixture.sharedIntermediateSize { set("expert_shared_feed_forward_length", shared) }
+    }
+    switch configuration.rotary.scaling {
+    case .none, .llama3, .divided: break
+    case .linear(let factor):
+      set("rope.scaling.type", .string("linear"))
+      set("rope.scaling.factor", .float32(Float(factor)))
+    case .yarn(let factor, _, _, _):
+      set("rope.scaling.type", .string("yarn"))
+      set("rope.scaling.factor", .float32(Float(factor)))
+      set("rope.scaling.original_context_length", try yarnPositions(file))
+    }
+    return members
+  }
+
+  /// YaRN's options beyond a factor and the positions have no keys that our reader and llama.cpp share.
+  private func yarnPositions(_ file: Configuration) throws(CheckpointError) -> Int {
+    let key = file["rope_scaling"] == nil ? "rope_parameters" : "rope_scaling"
+    let parameters = Configuration(file: file.file, json: file[key] ?? .object([]))
+    let known = ["rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings", "finetuned"]
+    if let stranger = parameters.json.members?.first(where: { !$0.value.isNull && !known.contains($0.key) }) {
+      throw file.error(.unsupported, "\"\(stranger.key)\" (\(key)) cannot be written as GGUF")
+    }
+    for place in [parameters, file] where place["original_max_position_embeddings"] != nil {
+      return try place.size("original_max_position_embeddings")
+    }
+    return try file.size("max_position_embeddings")
+  }
+}
