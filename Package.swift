@@ -77,7 +77,10 @@ let package = Package(
       name: "MergingTests",
       dependencies: ["Merging", "CheckpointFixtures", "Inference", "Tokenization", "Checkpoints", "Tensors"]
     ),
-    .testTarget(name: "RankReductionTests", dependencies: ["RankReduction", "Tensors"]),
+    .testTarget(
+      name: "RankReductionTests",
+      dependencies: ["CheckpointFixtures", "RankReduction", "Inference", "Checkpoints", "Tensors"]
+    ),
     .testTarget(
       name: "SearchTests",
       dependencies: [
