@@ -15,18 +15,23 @@ package struct SiteDecomposition: Sendable {
   init(_ numbers: ReducedNumbers, kind: ReductionKind, controlSeed: UInt64?) throws {
     (site, self.kind, self.numbers) = (numbers.site, kind, numbers)
     defer { numbers.release() }
+    var rounding = RoundingNoise(rows: numbers.rows, columns: numbers.columns)
     do {
       let ordered = try SingularValueDecomposition(
         rows: numbers.rows, columns: numbers.columns, parts: numbers.parts
       ) { part in
-        try numbers.difference(part)
+        let weights = try numbers.stored.part(part)
+        let base = try numbers.base?.part(part)
+        rounding.take(weights, numbers.stored.matrix.type, base, numbers.base?.matrix.type, at: part.lowerBound)
+        return base.map { weights - $0 } ?? weights
       }
       decomposition = try controlSeed.map { try ordered.withRandomDirections(seed: $0) } ?? ordered
     } catch let failure as SingularValueDecomposition.Failure {
       throw ReductionError("\(site): \(failure)")
     }
     spectrum = Spectrum(
-      singularValues: decomposition.singularValues, rows: numbers.rows, columns: numbers.columns)
+      singularValues: decomposition.singularValues, rows: numbers.rows, columns: numbers.columns,
+      roundingEdge: rounding.edge)
   }
 
   package var fullRank: Int { decomposition.fullRank }
