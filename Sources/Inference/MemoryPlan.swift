@@ -104,20 +104,6 @@ extension Model {
     (1 + configuration.expertsPerToken) * configuration.hiddenSize * MemoryLayout<Float>.stride
   }
 
-  /// For each token that passes a layer backwards, beside its states: an expert's inputs, channels and their gradients, as if
-  /// all tokens went to one; queries, keys and values and theirs.
-  package var bytesOfGradient: Int {
-    let channels = everyExpert.map(\.gate.rows).max() ?? 0
-    let width = 2 * (2 * configuration.queryWidth + 2 * configuration.keyValueWidth)
-    return MemoryLayout<Float>.stride * (8 * configuration.hiddenSize + 4 * channels + width)
-  }
-
-  /// An expert's matrices, as they are and packed both ways.
-  package var bytesOfGradientWeights: Int {
-    let largest = everyExpert.map { $0.gate.rows * $0.gate.columns }.max() ?? 0
-    return 3 * 3 * MemoryLayout<Float>.stride * largest
-  }
-
   /// Of two models' logits while they are compared.
   package var bytesOfDivergences: Int {
     2 * MemoryLayout<Float>.stride
@@ -126,7 +112,7 @@ extension Model {
 
   fileprivate var widestHidden: Int { everyExpert.map(\.gate.rows).max() ?? 0 }
 
-  private var everyExpert: [TensorLayout.Expert] {
+  var everyExpert: [TensorLayout.Expert] {
     layout.layers.flatMap { $0.experts + ($0.shared.map { [$0.expert] } ?? []) }
   }
 
@@ -162,7 +148,7 @@ extension Model {
   }
 
   /// Of some rows of a tensor as it is stored, or of all; one that is made of factors is made whole.
-  private func bytes(_ reference: TensorReference, rows: Int? = nil) -> Int {
+  func bytes(_ reference: TensorReference, rows: Int? = nil) -> Int {
     let made = productBytes(reference)
     if made > 0 { return made }
     let all = ((try? stored(reference))?.region.byteCount) ?? 0

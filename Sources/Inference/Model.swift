@@ -225,7 +225,7 @@ package struct Model: Sendable {
     readAhead([layer.query, layer.key, layer.value, layer.output] + layer.experts.prefix(1).flatMap(\.all))
   }
 
-  private func notFinite(_ reference: TensorReference) -> CheckpointError {
+  func notFinite(_ reference: TensorReference) -> CheckpointError {
     checkpoint.error(.notFinite, tensor: reference.tensor, "it holds a NaN or an infinity; the checkpoint is damaged")
   }
 }

@@ -4,13 +4,15 @@ internal import Tensors
 extension FeedForward {
   /// Takes a loss's gradient from the layer's output to the states that enter it, those after attention; in place.
   ///
-  /// With x the normed state, a = w1 x, b = w3 x, h = silu(a) ⊙ b and an expert's weight ω, the layer adds Σ ω w2 h. For
-  /// the gradient g of its output: ω gᵀw2 at h, from there (swiglu) at a and b, and back through w1 and w3 to x; and
-  /// g · w2 h at ω, from there through the router's softmax to x.
+  /// With x the normed state, a = w1 x, b = w3 x, h = silu(a) ⊙ b and an expert's weight ω, the layer adds Σ ω w2 h.
+  /// For the gradient g of its output: ω gᵀw2 at h, from there (swiglu) at a and b, and back through w1 and w3 to x;
+  /// and g · w2 h at ω, from there through the router's softmax to x.
   ///
-  /// - Parameter observe: Given each expert's sites: role, expert, inputs, gradients, tokens.
+  /// - Parameters:
+  ///   - checkpoint: Called between experts and blocks of their channels; may throw to end the work.
+  ///   - observe: Given each expert's sites: role, expert, inputs, gradients, tokens.
   func propagate(
-    _ gradient: Matrix, through states: Matrix, _ routing: Routing,
+    _ gradient: Matrix, through states: Matrix, _ routing: Routing, checkpoint: () throws -> Void,
     _ observe: (Role, Int?, Matrix, Matrix, [Int32]) throws -> Void
   ) throws {
     let epsilon = model.configuration.normEpsilon
@@ -24,8 +26,8 @@ extension FeedForward {
     for expert in routing.slots.indices where !routing.slots[expert].isEmpty {
       let slots = routing.slots[expert]
       let run = try ExpertGradient(
-        try weights(of: expert), normed, gradient, tokens: slots.map { $0 / Int32(routing.expertsPerToken) },
-        weights: slots.map { routing.weights[Int($0)] })
+        layout(of: expert), of: model, normed, gradient, tokens: slots.map { $0 / Int32(routing.expertsPerToken) },
+        weights: slots.map { routing.weights[Int($0)] }, checkpoint: checkpoint)
       addRows(
         run.inputGradients, run.tokens[...], weights: Array(repeating: 1, count: slots.count), to: normedGradient)
       for (slot, value) in zip(slots, run.weightGradients) { weightGradients[Int(slot)] = value }
@@ -42,11 +44,6 @@ extension FeedForward {
         states[rows: block], weight: norm, epsilon: epsilon, gradient: normedGradient[rows: block],
         addingTo: gradient[rows: block])
     }
-  }
-
-  private func weights(of expert: Int) throws(CheckpointError) -> (gate: Matrix, up: Matrix, down: Matrix) {
-    let layout = layout(of: expert)
-    return (try model.weights(layout.gate), try model.weights(layout.up), try model.weights(layout.down))
   }
 
   /// From the experts' weights through the router to its input.
@@ -73,67 +70,5 @@ extension FeedForward {
         multiply(sharedLogits, transposed: sharedBack, adding: true, into: normedGradient[rows: block])
       }
     }
-  }
-}
-
-/// One expert's part in the way back, for the tokens that go to it; all matrices have a row for each.
-private struct ExpertGradient {
-  let tokens: [Int32]
-  /// x: (tokens, hidden)
-  let inputs: Matrix
-  /// h: (tokens, channels)
-  let hidden: Matrix
-  /// At w2 h: ω g
-  let outputGradients: Matrix
-  let gateGradients: Matrix
-  let upGradients: Matrix
-  let inputGradients: Matrix
-  /// At ω.
-  let weightGradients: [Float]
-
-  init(
-    _ matrices: (gate: Matrix, up: Matrix, down: Matrix), _ normed: Matrix, _ gradient: Matrix, tokens: [Int32],
-    weights: [Float]
-  ) throws {
-    let (count, channels, width) = (tokens.count, matrices.gate.rows, normed.columns)
-    self.tokens = tokens
-    let inputs = Matrix(unfilled: count, columns: width)
-    let outputGradients = Matrix(unfilled: count, columns: width)
-    let inputGradients = Matrix(unfilled: count, columns: width)
-    let hidden = Matrix(unfilled: count, columns: channels)
-    let (gate, up) = (Matrix(unfilled: count, columns: channels), Matrix(unfilled: count, columns: channels))
-    let forth = (gate: PackedMatrix(matrices.gate), up: PackedMatrix(matrices.up))
-    let back = (
-      gate: PackedMatrix(transposing: matrices.gate), up: PackedMatrix(transposing: matrices.up),
-      down: PackedMatrix(transposing: matrices.down)
-    )
-    let weightGradients = Parallelism.map(Parallelism.shares(of: count, atMost: FeedForward.block)) { block in
-      let (input, output) = (inputs[rows: block], outputGradients[rows: block])
-      let (gate, up, hidden) = (gate[rows: block], up[rows: block], hidden[rows: block])
-      gatherRows(normed, tokens[block], into: input)
-      gatherRows(gradient, tokens[block], into: output)
-      return Profile.measure(.experts) {
-        multiply(input, transposed: forth.gate, into: gate)
-        multiply(input, transposed: forth.up, into: up)
-        hidden.assign(gate)
-        swiglu(gate: hidden, up: up)
-        let hiddenGradient = Matrix(unfilled: block.count, columns: channels)
-        multiply(output, transposed: back.down, into: hiddenGradient)
-        let dots = rowDots(hidden, hiddenGradient)
-        scaleRows(hiddenGradient, by: weights[block])
-        scaleRows(output, by: weights[block])
-        swigluGradient(gate: gate, up: up, gradient: hiddenGradient)
-        multiply(gate, transposed: back.gate, into: inputGradients[rows: block])
-        multiply(up, transposed: back.up, adding: true, into: inputGradients[rows: block])
-        return dots
-      }
-    }
-    self.inputs = inputs
-    self.hidden = hidden
-    self.outputGradients = outputGradients
-    self.inputGradients = inputGradients
-    gateGradients = gate
-    upGradients = up
-    self.weightGradients = weightGradients.flatMap(\.self)
   }
 }

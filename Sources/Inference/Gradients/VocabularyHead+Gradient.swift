@@ -2,18 +2,23 @@ internal import Checkpoints
 internal import Tensors
 
 extension VocabularyHead {
-  /// The gradient of Σ −log p(targets[i]), predicted from states' row rows[i], with respect to the states. No row predicts
-  /// two targets.
+  /// The gradient of Σ −log p(targets[i]), predicted from states' row rows[i], with respect to the states. No row
+  /// predicts two targets.
   ///
-  /// With p = softmax(W n) for the normed state n, it is Wᵀ(p − onehot(target)) at n. Logits exist for one block of rows and
-  /// one of the vocabulary at a time, and are computed twice: for the sum of their exponentials, and for p.
-  func gradient(_ states: Matrix, rows: [Int32], targets: [Int32]) throws(CheckpointError) -> Matrix {
+  /// With p = softmax(W n) for the normed state n, it is Wᵀ(p − onehot(target)) at n. Logits exist for one block of
+  /// rows and one of the vocabulary at a time, and are computed twice: for the sum of their exponentials, and for p.
+  ///
+  /// - Parameter checkpoint: Called between blocks of the vocabulary; may throw to end the work.
+  func gradient(
+    _ states: Matrix, rows: [Int32], targets: [Int32], checkpoint: () throws -> Void
+  ) throws -> Matrix {
     let blocks = Self.blocks(of: rows.count)
     let normed = normed(states, rows: rows)
     let logSums = try logSumExp(normed, targets: targets)
     let normedGradient = Matrix(rows: rows.count, columns: states.columns)
     let head = model.layout.head
     for vocabulary in Parallelism.blocks(of: head.rows, size: Self.vocabularyBlock) {
+      try checkpoint()
       let weights = Matrix(unfilled: vocabulary.count, columns: head.columns)
       try model.decode(head, rows: vocabulary, into: weights)
       let forth = PackedMatrix(weights)
