@@ -81,7 +81,10 @@ let package = Package(
       name: "MergingTests",
       dependencies: ["Merging", "CheckpointFixtures", "Inference", "Models", "Tokenization", "Checkpoints", "Tensors"]
     ),
-    .testTarget(name: "RankReductionTests", dependencies: ["RankReduction", "Tensors"]),
+    .testTarget(
+      name: "RankReductionTests",
+      dependencies: ["CheckpointFixtures", "RankReduction", "Inference", "Checkpoints", "Tensors"]
+    ),
     .testTarget(
       name: "SearchTests",
       dependencies: [

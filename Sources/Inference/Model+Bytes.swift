@@ -24,26 +24,7 @@ extension Model {
     (1 + configuration.expertsPerToken) * configuration.hiddenSize * Self.float
   }
 
-  /// What a token takes that passes a layer backwards, beside its states: as if all tokens went to one expert.
-  package var bytesOfGradient: Int {
-    let channels = everyExpert.map(\.gate.rows).max() ?? 0
-    // The states after attention and the gradient; the normed states and theirs; an expert's inputs and theirs, its
-    // outputs' gradients; one more for what a step makes in passing.
-    let states = 8 * configuration.hiddenSize
-    // An expert's gate, up and gated channels, and these channels' gradients.
-    let hidden = 4 * channels
-    // Queries, keys, values and what the heads gather, and their gradients.
-    let heads = 2 * (2 * configuration.queryWidth + 2 * configuration.keyValueWidth)
-    return Self.float * (states + hidden + heads)
-  }
-
   // MARK: At once
-
-  /// What an expert's weights take in a backward pass: three matrices, each as it is, packed, and packed transposed.
-  package var bytesOfGradientWeights: Int {
-    let largest = everyExpert.map { $0.gate.rows * $0.gate.columns }.max() ?? 0
-    return 3 * 3 * Self.float * largest
-  }
 
   /// What two models' logits take while they are compared.
   package var bytesOfDivergences: Int {
@@ -53,7 +34,7 @@ extension Model {
   /// The most hidden channels that an expert has.
   var widestHidden: Int { everyExpert.map(\.gate.rows).max() ?? 0 }
 
-  private var everyExpert: [TensorLayout.Expert] {
+  var everyExpert: [TensorLayout.Expert] {
     layout.layers.flatMap { $0.experts + ($0.shared.map { [$0.expert] } ?? []) }
   }
 
@@ -106,7 +87,7 @@ extension Model {
   }
 
   /// What some rows of a tensor take as it is stored, or all; one that is made of factors is made whole.
-  private func bytes(_ reference: TensorReference, rows: Int? = nil) -> Int {
+  func bytes(_ reference: TensorReference, rows: Int? = nil) -> Int {
     let made = productBytes(reference)
     if made > 0 { return made }
     let all = ((try? stored(reference))?.region.byteCount) ?? 0

@@ -3,24 +3,60 @@ package import Tensors
 
 /// What dropping a matrix's directions changes in a loss, to first order.
 ///
-/// A token with input x and gradient g at the output of W (or of W − W_base) = Σ σᵢ uᵢ vᵢᵀ feels each direction by itself:
-/// without those from rank r on, the loss changes by −Σ_{i ≥ r} (g · √σᵢ uᵢ)(√σᵢ vᵢ · x). Two products give all directions
-/// of all tokens, and so every rank at once. The rounding of the truncated matrix is not in it.
+/// A token with input x and gradient g at the output of W (or of W − W_base) = Σ σᵢ uᵢ vᵢᵀ feels each direction by
+/// itself: without direction i the loss changes by −(g · √σᵢ uᵢ)(√σᵢ vᵢ · x). Two products give all directions of all
+/// tokens, and so every filter at once. The rounding of the filtered matrix is not in it.
 package struct DirectionEffects: Sendable {
-  /// (directions, rows of W) and (directions, columns of W)
-  private let left: PackedMatrix
-  private let right: PackedMatrix
+  /// U √σ and V √σ: (directions, rows of W) and (directions, columns of W).
+  private let left: PackedFactor
+  private let right: PackedFactor
 
   /// Tokens that a worker takes at once.
   private static let block = 480
 
   package init(_ decomposition: SiteDecomposition) throws {
-    let factors = try decomposition.factors(along: 0..<decomposition.fullRank, type: .float32)
-    let (rows, rank) = (factors.left.rows, factors.left.columns)
-    let long = Matrix(unfilled: rows, columns: rank)
-    try factors.left.decode(rows: 0..<rows, into: long)
-    left = PackedMatrix(transposing: long)
-    right = try PackedMatrix(factors.right, rows: 0..<rank, precision: .float32)
+    (left, right) = try decomposition.packedFactors()
+  }
+
+  /// Bytes of the directions of a matrix.
+  package static func byteCount(rows: Int, columns: Int) -> Int {
+    MemoryLayout<Float>.stride * min(rows, columns) * (rows + columns)
+  }
+
+  /// Bytes of what a worker makes of a block of tokens, in the worst case, in which each is a window of its own.
+  static func scratchByteCount(directions: Int) -> Int {
+    block * directions * (2 * MemoryLayout<Float>.stride + MemoryLayout<Double>.stride)
+  }
+
+  /// Adds the windows of some tokens to statistics, each to those of its fold.
+  ///
+  /// The products of a window's tokens are summed in float64, in the order of the tokens, the windows one after
+  /// another: no bit depends on what is computed at once.
+  ///
+  /// - Parameters:
+  ///   - windowOfToken: By token of the batch, ascending: the number of its window.
+  ///   - folds: By window. Windows without a token at the site are taken too.
+  ///   - statistics: By fold.
+  ///   - checkpoint: Called between blocks of tokens; may throw to end the work.
+  package func add(
+    _ gradient: SiteGradient, windowOfToken: [Int], folds: [Int], to statistics: inout [DirectionStatistics],
+    checkpoint: () throws -> Void = {}
+  ) throws {
+    let windows = gradient.tokens.map { windowOfToken[Int($0)] }
+    var sums = WindowSums(directions: left.directions, folds: folds)
+    for chunk in Parallelism.blocks(of: windows.count, size: Self.block * Parallelism.threads) {
+      try checkpoint()
+      let outputs = Matrix(unfilled: chunk.count, columns: left.directions)
+      let coordinates = Matrix(unfilled: chunk.count, columns: left.directions)
+      let blocks = Parallelism.shares(of: chunk.count, atMost: Self.block)
+      Parallelism.forEach(blocks.count) { index in
+        let (here, block) = (blocks[index], blocks[index].offset(by: chunk.lowerBound))
+        left.project(gradient.gradients[rows: block], into: outputs[rows: here])
+        right.project(gradient.inputs[rows: block], into: coordinates[rows: here])
+      }
+      sums.add(outputs, coordinates, windows: windows[chunk], to: &statistics)
+    }
+    sums.end(&statistics)
   }
 
   /// The change of the loss by each row of inputs and gradients, for some ranks: (rows, ranks), in the loss's unit.
@@ -31,12 +67,12 @@ package struct DirectionEffects: Sendable {
     let blocks = Parallelism.shares(of: inputs.rows, atMost: Self.block)
     Parallelism.forEach(blocks.count) { index in
       let block = blocks[index]
-      let outputs = Matrix(unfilled: block.count, columns: left.rows)
-      let coordinates = Matrix(unfilled: block.count, columns: left.rows)
-      multiply(gradients[rows: block], transposed: left, into: outputs)
-      multiply(inputs[rows: block], transposed: right, into: coordinates)
+      let outputs = Matrix(unfilled: block.count, columns: left.directions)
+      let coordinates = Matrix(unfilled: block.count, columns: left.directions)
+      left.project(gradients[rows: block], into: outputs)
+      right.project(inputs[rows: block], into: coordinates)
       var sums = Array(repeating: Float(0), count: block.count)
-      var end = left.rows
+      var end = left.directions
       for place in descending {
         let dropped = min(ranks[place], end)..<end
         let dots = rowDots(outputs[columns: dropped], coordinates[columns: dropped])
@@ -49,4 +85,57 @@ package struct DirectionEffects: Sendable {
     }
     return result
   }
+}
+
+/// Adds up the tokens of each window, block by block of tokens; a window that is complete goes to its fold's
+/// statistics.
+private struct WindowSums {
+  private let folds: [Int]
+  /// The last window begun, and its −cᵢ so far.
+  private var window: Int?
+  private var sums: [Double]
+  /// By fold: windows that no token was seen of.
+  private var empty: [Int: Int]
+
+  init(directions: Int, folds: [Int]) {
+    self.folds = folds
+    sums = Array(repeating: 0, count: directions)
+    empty = folds.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+  }
+
+  mutating func add(
+    _ a: Matrix, _ b: Matrix, windows: ArraySlice<Int>, to statistics: inout [DirectionStatistics]
+  ) {
+    var starts = windows.indices.filter { $0 == windows.startIndex || windows[$0] != windows[$0 - 1] }
+    let first = windows.startIndex
+    let numbers = starts.map { windows[$0] }
+    starts.append(windows.endIndex)
+    var rows = DoubleMatrix.zeros(rows: numbers.count, columns: sums.count)
+    // The window that the last block ended in goes on where it was.
+    if let window, window == numbers.first { rows.elements.replaceSubrange(0..<sums.count, with: sums) }
+    addColumnDots(a, b, groups: zip(starts, starts.dropFirst()).map { $0 - first..<$1 - first }, to: &rows)
+    for (index, number) in numbers.enumerated() {
+      if window != number { endWindow(&statistics) }
+      window = number
+      sums.replaceSubrange(sums.indices, with: rows.elements[index * sums.count..<(index + 1) * sums.count])
+    }
+  }
+
+  /// Hands over the window that is complete.
+  private mutating func endWindow(_ statistics: inout [DirectionStatistics]) {
+    guard let window else { return }
+    statistics[folds[window]].take(sums.lazy.map { -$0 })
+    empty[folds[window], default: 0] -= 1
+    self.window = nil
+  }
+
+  /// Hands over the last window, and counts those without a token.
+  mutating func end(_ statistics: inout [DirectionStatistics]) {
+    endWindow(&statistics)
+    for (fold, count) in empty { statistics[fold].takeEmptyWindows(count) }
+  }
+}
+
+extension Range<Int> {
+  fileprivate func offset(by distance: Int) -> Range<Int> { lowerBound + distance..<upperBound + distance }
 }

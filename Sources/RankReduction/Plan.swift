@@ -4,7 +4,7 @@ internal import Yams
 
 /// An ordered list of reductions: with the original checkpoint (and the base), all that a lasered one is made from.
 package struct Plan: Sendable, Equatable, Codable {
-  /// Of the format.
+  /// The version of the format.
   package var version = 1
   /// Fingerprint of the checkpoint that the reductions were found on.
   package var model: String

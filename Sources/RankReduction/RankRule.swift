@@ -8,12 +8,14 @@ package enum RankRule: Sendable, Equatable, CustomStringConvertible {
   case energy(Double)
   /// The singular values above the edge of noise.
   case noiseEdge
+  /// The singular values above Gavish and Donoho's optimal hard threshold.
+  case optimalThreshold
   /// The threshold of earlier scripts, for comparison.
   case laserRMT
 
   /// What people write; a number with a decimal point is a fraction, a whole number a rank.
   package static let syntax =
-    "a fraction above 0 and at most 1.0 (0.5), a whole number (64), energy:SHARE (energy:0.9), noise-edge or laser-rmt"
+    "a fraction above 0 and at most 1.0 (0.5), a whole number (64), energy:SHARE (energy:0.9), noise-edge, svht or laser-rmt"
 
   package init?(_ text: String) {
     func share(_ text: Substring) -> Double? {
@@ -28,6 +30,8 @@ package enum RankRule: Sendable, Equatable, CustomStringConvertible {
       self = .energy(energy)
     } else if text == "noise-edge" {
       self = .noiseEdge
+    } else if text == "svht" {
+      self = .optimalThreshold
     } else if text == "laser-rmt" {
       self = .laserRMT
     } else {
@@ -41,6 +45,7 @@ package enum RankRule: Sendable, Equatable, CustomStringConvertible {
     case .rank(let rank): "\(rank)"
     case .energy(let share): "energy:\(share)"
     case .noiseEdge: "noise-edge"
+    case .optimalThreshold: "svht"
     case .laserRMT: "laser-rmt"
     }
   }
@@ -52,13 +57,22 @@ package enum RankRule: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
-  package func rank(for spectrum: Spectrum) -> Int {
+  /// - Parameter whole: The rank that fractions are of; nil for the full rank. For a difference to a base it may be
+  ///   the numerical rank: fractions of a tuning of rank 16 then keep 8 or 4 directions, not thousands of rounding.
+  ///   At most the full rank.
+  package func rank(for spectrum: Spectrum, fractionsOf whole: Int? = nil) -> Int {
     switch self {
-    case .fraction(let fraction): max(1, Int((fraction * Double(spectrum.fullRank)).rounded(.toNearestOrEven)))
+    case .fraction(let fraction): Self.rank(fraction, of: min(whole ?? spectrum.fullRank, spectrum.fullRank))
     case .rank(let rank): min(rank, spectrum.fullRank)
     case .energy(let share): spectrum.rank(keepingEnergy: share)
     case .noiseEdge: spectrum.rankAboveNoise
+    case .optimalThreshold: spectrum.rankByOptimalThreshold
     case .laserRMT: spectrum.rankByLaserRMT
     }
+  }
+
+  /// At least 1, if there is anything.
+  private static func rank(_ fraction: Double, of whole: Int) -> Int {
+    min(whole, max(1, Int((fraction * Double(whole)).rounded(.toNearestOrEven))))
   }
 }

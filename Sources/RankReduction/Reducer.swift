@@ -2,7 +2,7 @@ internal import Checkpoints
 package import Models
 package import Tensors
 
-/// Decomposes a model's matrices, or their differences to a base model, and truncates them.
+/// Decomposes a model's matrices, or their differences to a base model, and makes the matrices of filters.
 package struct Reducer: Sendable {
   package let model: Model
   package let base: Model?
@@ -57,7 +57,7 @@ package struct Reducer: Sendable {
     if let base { _ = try baseReference(site, in: base) }
   }
 
-  /// - Throws: `ReductionError` for reductions of the other kind, and ranks that their matrices do not have.
+  /// - Throws: `ReductionError` for reductions of the other kind, and filters that their matrices cannot pass.
   package func check(_ reductions: [Reduction]) throws(ReductionError) {
     for reduction in reductions {
       guard reduction.kind == kind else {
@@ -67,11 +67,9 @@ package struct Reducer: Sendable {
             : "\(reduction.site) is reduced relative to a base in the plan: give it with --base")
       }
       try check(reduction.site)
-      guard (0...fullRank(of: reduction.site)).contains(reduction.rank) else {
-        throw ReductionError(
-          "\(reduction.site): rank \(reduction.rank) is not from 0 to the full rank \(fullRank(of: reduction.site)) of the matrix"
-        )
-      }
+      do {
+        try reduction.filter.check(fullRank: fullRank(of: reduction.site))
+      } catch { throw ReductionError("\(reduction.site): \(error)") }
     }
   }
 
@@ -80,17 +78,28 @@ package struct Reducer: Sendable {
     return min(reference.rows, reference.columns)
   }
 
-  /// Matrices from this full rank on are decomposed one by one with all threads; smaller ones side by side, one thread each.
+  /// Matrices from this full rank on are decomposed one by one with all threads; smaller ones side by side, one
+  /// thread each.
   private static let largeRank = 1024
 
   package func decompose(_ site: Site) throws -> SiteDecomposition {
-    let baseNumbers = try base.map { try StoredNumbers(model: $0, reference: try baseReference(site, in: $0)) }
+    let numbers = try numbers(of: site)
     func decomposition() throws -> SiteDecomposition {
-      try SiteDecomposition(
-        site: site, kind: kind, stored: try StoredNumbers(model: model, reference: model.reference(of: site)),
-        base: baseNumbers, controlSeed: isControl ? seed(of: site) : nil)
+      try SiteDecomposition(numbers, kind: kind, controlSeed: isControl ? seed(of: site) : nil)
     }
     return fullRank(of: site) < Self.largeRank ? try decomposition() : try Parallelism.wholeMachine(decomposition)
+  }
+
+  private func numbers(of site: Site) throws -> ReducedNumbers {
+    ReducedNumbers(
+      site: site, stored: try StoredNumbers(model: model, reference: model.reference(of: site)),
+      base: try base.map { try StoredNumbers(model: $0, reference: try baseReference(site, in: $0)) })
+  }
+
+  /// s W, or W_base + s (W − W_base), rounded to a type or to the one that the checkpoint stores: what a filter with
+  /// one factor makes, without a decomposition.
+  package func scaled(_ site: Site, by factor: Float, type: ElementType? = nil) throws -> StoredMatrix {
+    try numbers(of: site).scaled(by: factor, type: type)
   }
 
   /// Each site has random directions of its own, the same ones in every search.
@@ -108,15 +117,16 @@ package struct Reducer: Sendable {
       let part =
         SingularValueDecomposition.parts(rows: reference.rows, columns: reference.columns)
         .first.map { $0.count * side } ?? 0
-      // The Gram matrix, which becomes the vectors, and LAPACK's workspace of two more; in each worker a part, the base's,
-      // the result and coordinates; the matrix as stored, reduced, and the ones before and after it.
+      // The Gram matrix, which becomes the vectors, and LAPACK's workspace of two more; in each worker a part, the
+      // base's, the result and coordinates; the matrix as stored, reduced, and the ones before and after it.
       let decomposition = 4 * double * side * side
       return (side < Self.largeRank ? 2 * Parallelism.threads : 1) * decomposition
         + Parallelism.threads * 4 * double * part + 4 * 2 * side * length
     }.max() ?? 0
   }
 
-  /// The decompositions of some sites, in order, as they are asked for: a few small ones ahead, large ones one at a time.
+  /// The decompositions of some sites, in order, as they are asked for: a few small ones ahead, large ones one at a
+  /// time.
   package func decompositions(of sites: [Site]) -> some Sequence<Result<SiteDecomposition, any Error>> {
     let isLarge = sites.contains { fullRank(of: $0) >= Self.largeRank }
     return Parallelism.blocks(of: sites.count, size: isLarge ? 1 : 2 * Parallelism.threads).lazy.flatMap { block in
@@ -143,151 +153,29 @@ package struct Reducer: Sendable {
   ) throws -> [(site: Site, matrix: StoredMatrix)] {
     try check(reductions)
     var result: [(site: Site, matrix: StoredMatrix)] = []
-    for (reduction, decomposition) in zip(reductions, decompositions(of: reductions.map(\.site))) {
-      let matrix =
-        factored && canBeFactored(reduction)
-        ? StoredMatrix(try decomposition.get().factors(along: 0..<reduction.rank, type: type))
-        : try decomposition.get().reduced(to: reduction.rank, type: type)
+    var decompositions = decompositions(of: reductions.filter { !$0.filter.isScale }.map(\.site)).makeIterator()
+    func matrix(of reduction: Reduction) throws -> StoredMatrix {
+      if case .scale(let factor, _) = reduction.filter { return try scaled(reduction.site, by: factor, type: type) }
+      guard let decomposition = try decompositions.next()?.get() else {
+        preconditionFailure("a reduction without a decomposition")
+      }
+      return factored && canBeFactored(reduction)
+        ? StoredMatrix(try decomposition.factors(by: reduction.filter, type: type))
+        : try decomposition.reduced(by: reduction.filter, type: type)
+    }
+    for reduction in reductions {
+      let matrix = try matrix(of: reduction)
       result.append((reduction.site, try scratchFolder.map { try matrix.aside(in: $0) } ?? matrix))
       progress(result.count)
     }
     return result
   }
 
-  /// Whether a reduced matrix can be two factors and is smaller so: a tensor of its own, not rows of a larger one, of low
-  /// rank itself, not added to a base.
+  /// Whether a reduced matrix can be two factors and is smaller so: a tensor of its own, not rows of a larger one, of
+  /// low rank itself, not added to a base, nor scaled as a whole.
   package func canBeFactored(_ reduction: Reduction) -> Bool {
     let reference = model.reference(of: reduction.site)
-    return reduction.kind == .weights && reference.isWholeMatrix
+    return reduction.kind == .weights && !reduction.filter.isScale && reference.isWholeMatrix
       && LowRankFactors.saveNumbers(rank: reduction.rank, rows: reference.rows, columns: reference.columns)
-  }
-}
-
-/// One site's decomposition, from which every rank is made.
-///
-/// The matrix itself stays as it is stored and is decoded part by part, for each rank anew.
-package struct SiteDecomposition: Sendable {
-  package let site: Site
-  package let kind: ReductionKind
-  private let decomposition: SingularValueDecomposition
-  private let stored: StoredNumbers
-  private let base: StoredNumbers?
-
-  init(
-    site: Site, kind: ReductionKind, stored: StoredNumbers, base: StoredNumbers?, controlSeed: UInt64?
-  ) throws {
-    self.site = site
-    self.kind = kind
-    self.base = base
-    self.stored = stored
-    defer {
-      stored.release()
-      base?.release()
-    }
-    do {
-      let (rows, columns) = (stored.reference.rows, stored.reference.columns)
-      let ordered = try SingularValueDecomposition(
-        rows: rows, columns: columns, parts: SingularValueDecomposition.parts(rows: rows, columns: columns)
-      ) { part in
-        let weights = try stored.part(part)
-        return try base.map { weights - (try $0.part(part)) } ?? weights
-      }
-      decomposition = try controlSeed.map { try ordered.withRandomDirections(seed: $0) } ?? ordered
-    } catch let failure as SingularValueDecomposition.Failure {
-      throw ReductionError("\(site): \(failure)")
-    }
-  }
-
-  package var spectrum: Spectrum {
-    Spectrum(
-      singularValues: decomposition.singularValues, rows: decomposition.rows, columns: decomposition.columns)
-  }
-
-  package var fullRank: Int { decomposition.fullRank }
-
-  /// W_r, or W_base + (W − W_base)_r, rounded to a type, or to the one that the checkpoint stores: then, at full rank, the
-  /// very bytes of W.
-  package func reduced(to rank: Int, type: ElementType? = nil) throws -> StoredMatrix {
-    let original = stored.matrix
-    let type = type ?? original.type
-    if rank == fullRank, type == original.type { return original }
-    defer {
-      stored.release()
-      base?.release()
-    }
-    guard original.columns.isMultiple(of: type.blockSize) else {
-      throw ReductionError("\(site): its rows of \(original.columns) numbers are no whole blocks of \(type.rawValue)")
-    }
-    return try StoredMatrix(
-      type: type, rows: original.rows, columns: original.columns,
-      parts: SingularValueDecomposition.parts(rows: original.rows, columns: original.columns)
-    ) { part in
-      let weights = try stored.part(part)
-      guard let base = try base?.part(part) else { return decomposition.truncated(weights, rank: rank) }
-      return base + decomposition.truncated(weights - base, rank: rank)
-    }
-  }
-
-  /// What some directions add to the matrix that was decomposed, W or W − W_base, as U √σ · √σ Vᵀ; times a sign.
-  package func factors(along range: Range<Int>, sign: Double = 1, type: ElementType? = nil) throws -> LowRankFactors {
-    defer {
-      stored.release()
-      base?.release()
-    }
-    let (rows, columns) = (decomposition.rows, decomposition.columns)
-    let isTall = rows >= columns
-    let type = type ?? stored.matrix.type
-    let long = try StoredMatrix(
-      type: type, rows: isTall ? rows : range.count, columns: isTall ? range.count : columns,
-      parts: SingularValueDecomposition.parts(rows: rows, columns: columns)
-    ) { part in
-      let weights = try stored.part(part)
-      let matrix = try base.map { weights - (try $0.part(part)) } ?? weights
-      return decomposition.longFactor(of: matrix, along: range)
-    }
-    let short = decomposition.shortFactor(along: range)
-    let signed = DoubleMatrix(rows: short.rows, columns: short.columns, elements: short.elements.map { sign * $0 })
-    let other = StoredMatrix(rounding: signed, to: type)
-    return LowRankFactors(left: isTall ? long : other, right: isTall ? other : long)
-  }
-}
-
-extension LowRankFactors {
-  /// The same bytes on disk instead of in memory.
-  package func aside(in folder: String) throws -> LowRankFactors {
-    LowRankFactors(left: try left.aside(in: folder), right: try right.aside(in: folder))
-  }
-}
-
-extension StoredMatrix {
-  /// The same bytes on disk instead of in memory; of a matrix made of factors, theirs.
-  package func aside(in folder: String) throws -> StoredMatrix {
-    if let factors { return StoredMatrix(try factors.aside(in: folder)) }
-    let file = try region.withBytes { try MappedFile(bytes: $0, asideIn: folder) }
-    return StoredMatrix(type: type, rows: rows, columns: columns, region: file.region(0..<file.byteCount))
-  }
-}
-
-/// A tensor of a model, decoded where it is needed.
-struct StoredNumbers: Sendable {
-  let model: Model
-  let reference: TensorReference
-  let matrix: StoredMatrix
-
-  init(model: Model, reference: TensorReference) throws {
-    self.model = model
-    self.reference = reference
-    matrix = try model.stored(reference)
-  }
-
-  /// Gives back the memory of its pages: it is not needed again soon.
-  func release() { matrix.release(rows: 0..<reference.rows) }
-
-  /// Some of a tall matrix's rows, or of a wide one's columns.
-  func part(_ range: Range<Int>) throws -> DoubleMatrix {
-    let isTall = reference.rows >= reference.columns
-    return try model.doubles(
-      of: matrix, at: reference, rows: isTall ? range : 0..<reference.rows,
-      columns: isTall ? 0..<reference.columns : range)
   }
 }

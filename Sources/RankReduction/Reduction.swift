@@ -1,6 +1,6 @@
 package import Models
 
-/// What of a matrix is truncated.
+/// What of a matrix is reduced.
 package enum ReductionKind: String, Sendable, Codable {
   /// W itself (LASER).
   case weights
@@ -8,15 +8,23 @@ package enum ReductionKind: String, Sendable, Codable {
   case delta
 }
 
-/// A site and the rank it is left with.
+/// A site and the filter that its directions pass.
 package struct Reduction: Sendable, Hashable {
   package let site: Site
   package let kind: ReductionKind
-  package let rank: Int
+  package let filter: Filter
 
-  package init(site: Site, kind: ReductionKind, rank: Int) {
+  package init(site: Site, kind: ReductionKind, filter: Filter) {
     self.site = site
     self.kind = kind
-    self.rank = rank
+    self.filter = filter
   }
+
+  /// Truncation to a rank.
+  package init(site: Site, kind: ReductionKind, rank: Int) {
+    self.init(site: site, kind: kind, filter: .truncation(rank: rank))
+  }
+
+  /// How many directions are left.
+  package var rank: Int { filter.rank }
 }

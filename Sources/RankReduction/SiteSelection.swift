@@ -12,11 +12,12 @@ package struct SiteSelection: Sendable, Equatable {
     self.roles = roles
   }
 
-  /// The sites from the last layer down; within a layer attention first, then by expert, then the shared expert; by role in
-  /// the order given. `all` experts are those of the mixture and the layers without one; numbers name experts alone. A shared
-  /// expert has no number: its roles select it.
+  /// The sites from the last layer down; within a layer attention first, then by expert, then the shared expert; by
+  /// role in the order given. `all` experts are those of the mixture and the layers without one; numbers name experts
+  /// alone. A shared expert has no number: its roles select it.
   ///
-  /// - Throws: `ReductionError` for a layer, an expert or a role that the model does not have, and when nothing is selected.
+  /// - Throws: `ReductionError` for a layer, an expert or a role that the model does not have, and when nothing is
+  ///   selected.
   package func sites(of model: Model) throws(ReductionError) -> [Site] {
     let layers = try layers.indices(below: model.configuration.layerCount, what: "layer")
     let numbers = try experts.indices(below: model.configuration.expertCount, what: "expert")

@@ -10,6 +10,8 @@ package struct SiteSpectrum: Sendable, Codable, Equatable {
   package let columns: Int
   /// σ₁ ≥ σ₂ ≥ …
   package let singularValues: [Double]
+  /// Where rounding ends; nil where it is not known, and in files of earlier versions.
+  package let roundingEdge: Double?
 
   package init(_ site: Site, kind: ReductionKind, _ spectrum: Spectrum) {
     layer = site.layer
@@ -19,18 +21,21 @@ package struct SiteSpectrum: Sendable, Codable, Equatable {
     rows = spectrum.rows
     columns = spectrum.columns
     singularValues = spectrum.singularValues
+    roundingEdge = spectrum.roundingEdge
   }
 
   package var site: Site { Site(layer: layer, expert: expert, role: role) }
 
   /// Nil where the numbers do not belong together, as in a damaged file.
   package var spectrum: Spectrum? {
-    guard rows > 0, columns > 0, singularValues.count == min(rows, columns) else { return nil }
-    return Spectrum(singularValues: singularValues, rows: rows, columns: columns)
+    guard rows > 0, columns > 0, singularValues.count == min(rows, columns), roundingEdge.map({ $0 >= 0 }) ?? true
+    else { return nil }
+    return Spectrum(singularValues: singularValues, rows: rows, columns: columns, roundingEdge: roundingEdge)
   }
 
   private enum CodingKeys: String, CodingKey {
     case layer, expert, role, kind, rows, columns
     case singularValues = "singular_values"
+    case roundingEdge = "rounding_edge"
   }
 }

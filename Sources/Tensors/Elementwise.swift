@@ -77,6 +77,31 @@ package func rowDots(_ a: Matrix, _ b: Matrix) -> [Float] {
   return (0..<a.rows).map { laser_dot(a.base + $0 * a.stride, b.base + $0 * b.stride, a.columns) }
 }
 
+/// sums[g, j] += Σ a[i, j] · b[i, j] over the rows i of group g: in float64, row after row, on all workers. Where a
+/// group is cut in two calls does not change a bit.
+///
+/// - Parameters:
+///   - groups: Neighbouring rows of a and b, one range for each row of sums.
+///   - sums: (groups, columns)
+package func addColumnDots(_ a: Matrix, _ b: Matrix, groups: [Range<Int>], to sums: inout DoubleMatrix) {
+  precondition(a.rows == b.rows && a.columns == b.columns && sums.columns == a.columns, "shapes differ")
+  precondition(sums.rows == groups.count, "one row of sums for each group")
+  precondition(groups.allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= a.rows }, "rows outside the matrix")
+  let slices = Parallelism.shares(of: a.columns, atMost: max(64, (1 << 16) / max(1, a.rows)))
+  sums.elements.withUnsafeMutableBufferPointer { buffer in
+    nonisolated(unsafe) let target = buffer.baseAddress
+    Parallelism.forEach(slices.count) { index in
+      guard let target else { return }
+      let first = slices[index].lowerBound
+      for (group, rows) in groups.enumerated() {
+        laser_add_column_dots(
+          a.base + rows.lowerBound * a.stride + first, a.stride, b.base + rows.lowerBound * b.stride + first, b.stride,
+          rows.count, slices[index].count, target + group * a.columns + first)
+      }
+    }
+  }
+}
+
 /// row i *= weights[i].
 package func scaleRows(_ matrix: Matrix, by weights: ArraySlice<Float>) {
   precondition(weights.count == matrix.rows, "one weight for each row")

@@ -89,91 +89,13 @@ package struct SingularValueDecomposition: Sendable {
     Parallelism.blocks(of: max(rows, columns), size: max(256, (1 << 22) / max(1, min(rows, columns)) & ~255))
   }
 
-  /// A_r, the best approximation of rank r of the matrix that was decomposed. Rank 0 is zero, full rank the matrix itself.
+  /// A_r, the best approximation of rank r of the matrix that was decomposed. Rank 0 is zero, full rank the matrix
+  /// itself.
   ///
-  /// The shorter way is taken: projecting onto the kept vectors, or subtracting the projection onto the dropped ones.
-  ///
-  /// - Parameter matrix: The matrix, or some rows of a tall one, or some columns of a wide one; the result is the same part.
+  /// - Parameter matrix: The matrix, or some rows of a tall one, or some columns of a wide one; the result is the
+  ///   same part.
   package func truncated(_ matrix: DoubleMatrix, rank: Int) -> DoubleMatrix {
-    precondition(
-      rows >= columns ? matrix.columns == columns : matrix.rows == rows, "not the matrix that was decomposed")
     precondition(rank >= 0 && rank <= fullRank, "rank \(rank) of \(fullRank)")
-    let keepsLess = rank <= fullRank - rank
-    let range = keepsLess ? 0..<rank : rank..<fullRank
-    var result = keepsLess ? DoubleMatrix.zeros(rows: matrix.rows, columns: matrix.columns) : matrix
-    guard !range.isEmpty, !matrix.elements.isEmpty else { return result }
-    let (side, count) = (Int32(fullRank), Int32(range.count))
-    let (height, width) = (Int32(matrix.rows), Int32(matrix.columns))
-    let factor = keepsLess ? 1.0 : -1.0
-    let coordinates = coordinates(of: matrix, along: range).elements
-    vectors.elements.withUnsafeBufferPointer { vectors in
-      guard let part = vectors.baseAddress?.advanced(by: range.lowerBound * fullRank) else { return }
-      result.elements.withUnsafeMutableBufferPointer { result in
-        if rows >= columns {
-          cblas_dgemm(
-            CblasRowMajor, CblasNoTrans, CblasNoTrans, height, width, count, factor, coordinates, count, part, side, 1,
-            result.baseAddress, width)
-        } else {
-          cblas_dgemm(
-            CblasRowMajor, CblasTrans, CblasNoTrans, height, width, count, factor, part, side, coordinates, width, 1,
-            result.baseAddress, width)
-        }
-      }
-    }
-    return result
-  }
-
-  // MARK: Factors
-
-  /// A V (m ≥ n) or Uᵀ A (m < n) for the singular vectors in a range: of some rows or columns, as for `truncated`.
-  private func coordinates(of matrix: DoubleMatrix, along range: Range<Int>) -> DoubleMatrix {
-    let isTall = rows >= columns
-    var result = DoubleMatrix.zeros(
-      rows: isTall ? matrix.rows : range.count, columns: isTall ? range.count : matrix.columns)
-    guard !result.elements.isEmpty, !matrix.elements.isEmpty else { return result }
-    let (side, count) = (Int32(fullRank), Int32(range.count))
-    let (height, width) = (Int32(matrix.rows), Int32(matrix.columns))
-    Parallelism.prepare()
-    vectors.elements.withUnsafeBufferPointer { vectors in
-      guard let part = vectors.baseAddress?.advanced(by: range.lowerBound * fullRank) else { return }
-      if isTall {
-        cblas_dgemm(
-          CblasRowMajor, CblasNoTrans, CblasTrans, height, count, side, 1, matrix.elements, width, part, side, 0,
-          &result.elements, count)
-      } else {
-        cblas_dgemm(
-          CblasRowMajor, CblasNoTrans, CblasNoTrans, count, width, side, 1, part, side, matrix.elements, width, 0,
-          &result.elements, width)
-      }
-    }
-    return result
-  }
-
-  /// The factor of Σ σᵢ uᵢ vᵢᵀ, i in a range, on the longer side: A V / √σ (m ≥ n) or Uᵀ A / √σ (m < n). With `shortFactor`
-  /// it makes the product U √σ · √σ Vᵀ, whose two factors have the same norms.
-  ///
-  /// - Parameter matrix: Some rows or columns, as for `truncated`; the result is the same part.
-  package func longFactor(of matrix: DoubleMatrix, along range: Range<Int>) -> DoubleMatrix {
-    // A direction that does not count has no length to divide by.
-    let scales = range.map { singularValues[$0] > 0 ? 1 / singularValues[$0].squareRoot() : 0 }
-    var result = coordinates(of: matrix, along: range)
-    for index in result.elements.indices {
-      result.elements[index] *= scales[rows >= columns ? index % range.count : index / result.columns]
-    }
-    return result
-  }
-
-  /// The factor on the shorter side, all of it: √σ Vᵀ (k, n) for m ≥ n, U √σ (m, k) for m < n.
-  package func shortFactor(along range: Range<Int>) -> DoubleMatrix {
-    let isTall = rows >= columns
-    var result = DoubleMatrix.zeros(rows: isTall ? range.count : rows, columns: isTall ? columns : range.count)
-    for (index, direction) in range.enumerated() {
-      let scale = singularValues[direction].squareRoot()
-      for place in 0..<fullRank {
-        result.elements[isTall ? index * fullRank + place : place * range.count + index] =
-          scale * vectors.elements[direction * fullRank + place]
-      }
-    }
-    return result
+    return filter((0..<fullRank).map { $0 < rank ? 1 : 0 }).applied(to: matrix)
   }
 }

@@ -108,6 +108,21 @@ package struct StoredMatrix: Sendable {
     guard finite.allSatisfy(\.self) else { throw NotFinite() }
   }
 
+  /// The numbers of some columns in float32: (rows, those columns).
+  package func decoded(columns part: Range<Int>) throws(NotFinite) -> Matrix {
+    precondition(part.lowerBound >= 0 && part.upperBound <= columns, "columns outside the matrix")
+    region.prepare()
+    let result = Matrix(unfilled: rows, columns: part.count)
+    let blocks = Parallelism.blocks(of: rows, size: max(1, 1 << 18 / max(1, part.count)))
+    let finite = Parallelism.map(blocks) { block in
+      block.allSatisfy { row in
+        expand(from: row * columns + part.lowerBound, count: part.count, into: result[rows: row..<row + 1])
+      }
+    }
+    guard finite.allSatisfy(\.self) else { throw NotFinite() }
+    return result
+  }
+
   /// The numbers of some rows and columns in float64.
   package func doubles(rows: Range<Int>, columns part: Range<Int>) throws(NotFinite) -> DoubleMatrix {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "rows outside the matrix")

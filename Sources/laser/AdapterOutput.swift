@@ -4,10 +4,10 @@ internal import RankReduction
 internal import Reports
 internal import Tensors
 
-/// A plan as an adapter for PEFT: for each reduced matrix what was added to it, W_r − W, as two thin factors.
+/// A plan as an adapter for PEFT: for each reduced matrix what was added to it, W_f − W, as two thin factors.
 ///
-/// Truncation drops min(m, n) − r directions, which is the adapter's rank: thin only where nearly all are kept. Seen from the
-/// base of a fine-tune, W_r − W_base keeps r directions.
+/// The adapter's rank is the number of directions whose factor is not 1: thin only where nearly all are kept. Seen from the
+/// base of a fine-tune, W_f − W_base has those whose factor is not 0.
 struct AdapterOutput {
   private let reducer: Reducer
   private let reductions: [Reduction]
@@ -25,7 +25,7 @@ struct AdapterOutput {
     try reducer.check(reductions)
     try Self.refuseUnfit(reductions, of: reducer, for: side)
     self.reductions = reductions.filter { reduction in
-      !Self.directions(reduction, of: reducer, for: side).isEmpty
+      Self.rank(reduction, of: reducer, for: side) > 0
     }
     guard !self.reductions.isEmpty else {
       throw ReductionError("the plan changes no matrix, so that an adapter would be empty")
@@ -33,11 +33,11 @@ struct AdapterOutput {
     if side == .base { try Self.refuseOtherDifferences(reductions, of: reducer) }
   }
 
-  /// Which directions the adapter consists of.
-  private static func directions(_ reduction: Reduction, of reducer: Reducer, for side: Side) -> Range<Int> {
+  /// Of how many directions the adapter consists.
+  private static func rank(_ reduction: Reduction, of reducer: Reducer, for side: Side) -> Int {
     switch side {
-    case .model: reduction.rank..<max(reduction.rank, reducer.fullRank(of: reduction.site))
-    case .base: 0..<reduction.rank
+    case .model: reduction.filter.changedCount(fullRank: reducer.fullRank(of: reduction.site))
+    case .base: reduction.rank
     }
   }
 
@@ -69,7 +69,7 @@ struct AdapterOutput {
           "\(reduction.site): it is rows of \(reference.tensor), no module of its own that an adapter could name; leave "
             + "out '--lora'")
       }
-      let rank = directions(reduction, of: reducer, for: side).count
+      let rank = rank(reduction, of: reducer, for: side)
       let largest = LowRankFactors.largestSavingRank(rows: reference.rows, columns: reference.columns)
       if rank > largest { tooLarge.append((reduction, rank, largest)) }
     }
@@ -99,10 +99,12 @@ struct AdapterOutput {
     _ folder: AdapterFolder, card: ModelCard, scratchFolder: String, _ console: Console
   ) throws -> Result {
     var modules: [AdapterFolder.Module] = []
-    let sign = side == .model ? -1.0 : 1
     for (reduction, decomposition) in zip(reductions, reducer.decompositions(of: reductions.map(\.site))) {
-      let factors = try decomposition.get().factors(
-        along: Self.directions(reduction, of: reducer, for: side), sign: sign, type: .float32)
+      let factors =
+        switch side {
+        case .model: try decomposition.get().factors(ofChangeBy: reduction.filter, type: .float32)
+        case .base: try decomposition.get().factors(by: reduction.filter, type: .float32)
+        }
       guard let name = AdapterFolder.module(ofTensor: reducer.model.reference(of: reduction.site).tensor) else {
         continue
       }

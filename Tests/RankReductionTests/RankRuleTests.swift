@@ -11,10 +11,13 @@ import Testing
     #expect(RankRule("energy:0.9") == .energy(0.9))
     #expect(RankRule("noise-edge") == .noiseEdge)
     #expect(RankRule("laser-rmt") == .laserRMT)
+    #expect(RankRule("svht") == .optimalThreshold)
     for text in ["", "1.5", "0.0", "-1", "x", "1e3", "nan", "energy:", "energy:2.0", "noise"] {
       #expect(RankRule(text) == nil, "\(text)")
     }
-    for text in ["0.5", "64", "energy:0.9", "noise-edge", "laser-rmt"] { #expect(RankRule(text)?.description == text) }
+    for text in ["0.5", "64", "energy:0.9", "noise-edge", "svht", "laser-rmt"] {
+      #expect(RankRule(text)?.description == text)
+    }
   }
 
   @Test func ranks() {

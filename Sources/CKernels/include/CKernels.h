@@ -19,6 +19,10 @@ void laser_narrow_bf16(const float *source, uint16_t *target, size_t count);
 // MARK: dot.c
 float laser_dot(const float *a, const float *b, size_t count);
 
+// MARK: column_dots.c — sums[c] += the sum over rows of a[r][c] * b[r][c], in float64, row after row.
+void laser_add_column_dots(const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows,
+                           size_t columns, double *sums);
+
 // MARK: blocks.c, blocks_k.c — ggml's formats in which a block of 32 or 256 numbers shares its scale. `count` is a multiple
 // of the block. Expanding returns false if a scale is not finite; quantising numbers that are not finite gives such a one.
 bool laser_expand_q8_0(const void *source, float *target, size_t count);

@@ -4,32 +4,51 @@ internal import Tensors
 
 /// The backward pass through one layer's attention.
 struct AttentionGradient {
+  private let model: Model
+  private let layer: TensorLayout.Layer
   private let attention: Attention
-  /// (hidden, queries + 2 · keys) and (queries, hidden): the transposes of what the forward pass multiplies with.
-  private let projections: PackedMatrix
-  private let output: PackedMatrix
 
   init(_ model: Model, layer: Int) throws(CheckpointError) {
+    self.model = model
+    self.layer = model.layout.layers[layer]
     attention = try Attention(model, layer: layer)
-    let layout = model.layout.layers[layer]
-    let parts = [layout.query, layout.key, layout.value]
-    let stacked = Matrix(unfilled: parts.reduce(0) { $0 + $1.rows }, columns: layout.query.columns)
-    var start = 0
-    for part in parts {
-      try model.decode(part, rows: 0..<part.rows, into: stacked[rows: start..<start + part.rows])
-      start += part.rows
-    }
-    projections = PackedMatrix(transposing: stacked)
-    output = PackedMatrix(transposing: try model.weights(layout.output))
   }
 
   /// Propagates a loss's gradient from the states after attention to those that enter it, in place.
   ///
-  /// - Parameter observe: Given the sites: role, no expert, inputs, gradients, tokens.
+  /// - Parameters:
+  ///   - checkpoint: Called between its steps; may throw to end the work.
+  ///   - observe: Given the sites: role, no expert, inputs, gradients, tokens.
   func propagate(
     _ gradient: Matrix, through states: Matrix, batch: WindowBatch, rotary: RotaryEmbedding,
-    _ observe: (Role, Int?, Matrix, Matrix, [Int32]) throws -> Void
+    checkpoint: () throws -> Void, _ observe: (Role, Int?, Matrix, Matrix, [Int32]) throws -> Void
   ) throws {
+    let heads = try throughHeads(gradient, states, batch, rotary)
+    let projected = heads.projectedGradient
+    let tokens = (0..<Int32(states.rows)).map(\.self)
+    try checkpoint()
+    try observe(.output, nil, heads.context, gradient, tokens)
+    try observe(.query, nil, heads.normed, projected[columns: attention.queryColumns], tokens)
+    try observe(.key, nil, heads.normed, projected[columns: attention.keyColumns], tokens)
+    try observe(.value, nil, heads.normed, projected[columns: attention.valueColumns], tokens)
+    try checkpoint()
+    let projections = try TransposedWeights([layer.query, layer.key, layer.value], of: model)
+    let groups = batch.groups(ofTokens: ForwardPass.groupTokens)
+    Parallelism.forEach(groups.count) { index in
+      let all = batch.rows(of: groups[index]).all
+      let normedGradient = Matrix(unfilled: all.count, columns: states.columns)
+      Profile.measure(.attentionProjections) { projections.multiply(projected[rows: all], into: normedGradient) }
+      normalizeGradient(
+        states[rows: all], weight: attention.norm, epsilon: attention.configuration.normEpsilon,
+        gradient: normedGradient, addingTo: gradient[rows: all])
+    }
+  }
+
+  /// The normed states, what the heads gather, and the gradient at queries, keys and values side by side.
+  private func throughHeads(
+    _ gradient: Matrix, _ states: Matrix, _ batch: WindowBatch, _ rotary: RotaryEmbedding
+  ) throws(CheckpointError) -> (normed: Matrix, context: Matrix, projectedGradient: Matrix) {
+    let output = try TransposedWeights([layer.output], of: model)
     let (queries, keys, values) = (attention.queryColumns, attention.keyColumns, attention.valueColumns)
     let count = states.rows
     let normed = Matrix(unfilled: count, columns: states.columns)
@@ -44,7 +63,7 @@ struct AttentionGradient {
       attention.normalizeHeads(projected)
       let contextGradient = Matrix(unfilled: all.count, columns: queries.count)
       Profile.measure(.attentionProjections) {
-        multiply(gradient[rows: all], transposed: output, into: contextGradient)
+        output.multiply(gradient[rows: all], into: contextGradient)
       }
       let result = projectedGradient[rows: all]
       for window in windows {
@@ -62,20 +81,6 @@ struct AttentionGradient {
       }
       attention.propagateHeadNorms(result, through: plain)
     }
-    let tokens = (0..<Int32(count)).map(\.self)
-    try observe(.output, nil, context, gradient, tokens)
-    try observe(.query, nil, normed, projectedGradient[columns: queries], tokens)
-    try observe(.key, nil, normed, projectedGradient[columns: keys], tokens)
-    try observe(.value, nil, normed, projectedGradient[columns: values], tokens)
-    Parallelism.forEach(groups.count) { index in
-      let all = batch.rows(of: groups[index]).all
-      let normedGradient = Matrix(unfilled: all.count, columns: states.columns)
-      Profile.measure(.attentionProjections) {
-        multiply(projectedGradient[rows: all], transposed: projections, into: normedGradient)
-      }
-      normalizeGradient(
-        states[rows: all], weight: attention.norm, epsilon: attention.configuration.normEpsilon,
-        gradient: normedGradient, addingTo: gradient[rows: all])
-    }
+    return (normed, context, projectedGradient)
   }
 }

@@ -1,4 +1,3 @@
-package import Checkpoints
 package import Models
 package import Tensors
 
@@ -14,20 +13,24 @@ package struct GradientPass: Sendable {
   package init(_ forward: ForwardPass) { self.forward = forward }
 
   /// The gradient with respect to the states after the last layer.
-  package func gradient(ofLast states: Matrix) throws(CheckpointError) -> Matrix {
+  ///
+  /// - Parameter checkpoint: Called every now and then; may throw to end the work.
+  package func gradient(ofLast states: Matrix, checkpoint: () throws -> Void = {}) throws -> Matrix {
     let (rows, targets) = forward.batch.predictions
-    return try VocabularyHead(forward.model).gradient(states, rows: rows, targets: targets)
+    return try VocabularyHead(forward.model).gradient(states, rows: rows, targets: targets, checkpoint: checkpoint)
   }
 
   /// Propagates the gradient from a layer's output to its input, in place.
   ///
   /// - Parameters:
   ///   - states: What enters the layer; left as it is.
-  ///   - roles: The roles of the sites to observe.
-  ///   - observe: Called with each site of these roles that tokens come to.
+  ///   - roles: What is observed of the layer's sites.
+  ///   - checkpoint: Called every now and then; may throw to end the work, after which the gradient is of no use.
+  ///   - observe: Called with each of those sites, as far as tokens come there.
   package func run(
     layer: Int, _ states: Matrix, _ gradient: Matrix, observing roles: Set<Role> = [],
-    _ observe: (SiteGradient) throws -> Void = { _ in }
+    checkpoint: () throws -> Void = {},
+    _ observe: (SiteGradient) throws -> Void
   ) throws {
     let model = forward.model
     func report(
@@ -37,11 +40,15 @@ package struct GradientPass: Sendable {
       let site = Site(layer: layer, expert: expert, role: role)
       try observe(SiteGradient(site: site, inputs: inputs, gradients: gradients, tokens: tokens))
     }
+    try checkpoint()
     let attended = states.copy()
     try forward.attend(layer: layer, attended)
+    try checkpoint()
     let feedForward = try FeedForward(model, layer: layer)
-    try feedForward.propagate(gradient, through: attended, try feedForward.route(attended), report)
+    try feedForward.propagate(
+      gradient, through: attended, try feedForward.route(attended), checkpoint: checkpoint, report)
+    try checkpoint()
     try AttentionGradient(model, layer: layer).propagate(
-      gradient, through: states, batch: forward.batch, rotary: forward.rotary, report)
+      gradient, through: states, batch: forward.batch, rotary: forward.rotary, checkpoint: checkpoint, report)
   }
 }

@@ -4,12 +4,12 @@ internal import Tensors
 extension Routing {
   /// From gradients at the experts' weights to gradients at the router's logits.
   ///
-  /// With p the softmax over all experts and γ the gradients at p (0 for experts not chosen), it is pᵢ (γᵢ − Σ pⱼ γⱼ).
+  /// Through the softmax p over all experts, with γ the gradients at p (0 for experts not chosen): pᵢ (γᵢ − Σ pⱼ γⱼ).
   /// Where the chosen weights are divided by their sum they are the softmax over the chosen alone, and the same holds
-  /// for those. For the weight σ of a shared expert it is γ σ (1 − σ).
+  /// for those. Through the shared expert's weight σ: γ σ (1 − σ).
   ///
   /// - Parameters:
-  ///   - gradients: One for each slot of all tokens.
+  ///   - gradients: At the weights of all tokens, by slot.
   ///   - logits: (those tokens, experts); overwritten by the result.
   ///   - shared: (those tokens, 1), to be filled; nil without a shared expert.
   func propagate(

@@ -11,4 +11,9 @@ package struct SiteGradient: Sendable {
   package let gradients: Matrix
   /// The batch's token that a row belongs to; ascending.
   package let tokens: [Int32]
+
+  package init(site: Site, inputs: Matrix, gradients: Matrix, tokens: [Int32]) {
+    precondition(inputs.rows == tokens.count && gradients.rows == tokens.count, "one row for each token")
+    (self.site, self.inputs, self.gradients, self.tokens) = (site, inputs, gradients, tokens)
+  }
 }

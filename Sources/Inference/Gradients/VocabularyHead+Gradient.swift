@@ -8,27 +8,32 @@ extension VocabularyHead {
   ///
   /// With p = softmax(W n) for the normed state n, it is Wᵀ(p − onehot(target)) at n. Logits exist for one block of
   /// rows and one of the vocabulary at a time, and are computed twice: for the sum of their exponentials, and for p.
-  func gradient(_ states: Matrix, rows: [Int32], targets: [Int32]) throws(CheckpointError) -> Matrix {
+  ///
+  /// - Parameter checkpoint: Called between blocks of the vocabulary; may throw to end the work.
+  func gradient(
+    _ states: Matrix, rows: [Int32], targets: [Int32], checkpoint: () throws -> Void
+  ) throws -> Matrix {
     let blocks = Self.blocks(of: rows.count)
     let normed = normed(states, rows: rows)
     let logSums = try logSumExp(normed, targets: targets)
     let normedGradient = Matrix(rows: rows.count, columns: states.columns)
     let head = model.layout.head
     for vocabulary in Parallelism.blocks(of: head.rows, size: Self.vocabularyBlock) {
+      try checkpoint()
       let weights = Matrix(unfilled: vocabulary.count, columns: head.columns)
       try model.decode(head, rows: vocabulary, into: weights)
-      let forward = PackedMatrix(weights)
-      let backward = PackedMatrix(transposing: weights)
+      let forth = PackedMatrix(weights)
+      let back = PackedMatrix(transposing: weights)
       Parallelism.forEach(blocks.count) { index in
         let block = blocks[index]
         Profile.measure(.vocabulary) {
           let logits = Matrix(unfilled: block.count, columns: vocabulary.count)
-          multiply(normed[rows: block], transposed: forward, into: logits)
+          multiply(normed[rows: block], transposed: forth, into: logits)
           exponentials(logits, logSumExp: Array(logSums[block]))
           for (row, target) in targets[block].enumerated() where vocabulary.contains(Int(target)) {
             logits[row, Int(target) - vocabulary.lowerBound] -= 1
           }
-          multiply(logits, transposed: backward, adding: true, into: normedGradient[rows: block])
+          multiply(logits, transposed: back, adding: true, into: normedGradient[rows: block])
         }
       }
     }

@@ -1,0 +1,192 @@
+internal import Checkpoints
+package import Inference
+package import Tensors
+
+/// Goes through a model's layers backwards and makes the statistics of their sites' directions: see
+/// `DirectionStatistics`.
+///
+/// A layer is passed by all groups of windows, one after another. Where the directions of all its sites fit the
+/// memory, they are made first and each gradient goes into the statistics at once. Otherwise gradients and inputs are
+/// put aside on disk, and the sites are decomposed one after another: no more than one site's directions exist. The
+/// statistics are the same to the bit either way, and whatever the groups, as long as windows come in the same order.
+package struct DirectionPass {
+  private let reducer: Reducer
+  private let memory: Int
+  private let scratchFolder: String
+
+  /// - Parameters:
+  ///   - memory: Bytes for directions: see `byteCount(of:)`.
+  ///   - scratchFolder: Where gradients are put aside; on a disk with room for those of a layer.
+  package init(_ reducer: Reducer, memory: Int = .max, scratchFolder: String) {
+    self.reducer = reducer
+    self.memory = memory
+    self.scratchFolder = scratchFolder
+  }
+
+  /// Windows that pass the layers together.
+  package struct Group {
+    package let forward: ForwardPass
+    /// By window of its batch: the fold that the window belongs to, from 0.
+    package let folds: [Int]
+    /// The gradient at the layer's output, (tokens, hidden); that at its input once the layer is passed.
+    package let gradient: Matrix
+
+    package init(_ forward: ForwardPass, folds: [Int], gradient: Matrix) {
+      precondition(folds.count == forward.batch.windows.count, "one fold for each window")
+      (self.forward, self.folds, self.gradient) = (forward, folds, gradient)
+    }
+
+    fileprivate var windowOfToken: [Int] {
+      forward.batch.rows.enumerated().flatMap { Array(repeating: $0, count: $1.count) }
+    }
+  }
+
+  /// What was found at a site.
+  package struct Finding: Sendable {
+    package let site: Site
+    package let spectrum: Spectrum
+    /// By fold.
+    package let folds: [DirectionStatistics]
+  }
+
+  /// Bytes of the directions of some sites, all at once.
+  package func byteCount(of sites: [Site]) -> Int {
+    sites.reduce(0) { sum, site in
+      let reference = reducer.model.reference(of: site)
+      return sum + DirectionEffects.byteCount(rows: reference.rows, columns: reference.columns)
+    }
+  }
+
+  /// Bytes taken at most while the sites of a layer are gone through, beside the way back itself
+  /// (`Model.bytesOfGradient`, which is over when this begins if directions are made one by one): a decomposition,
+  /// directions, and what is made of a block of tokens.
+  package func byteCount(ofLayer sites: [Site]) -> Int {
+    let directions = byteCount(of: sites)
+    let each = sites.map { byteCount(of: [$0]) }.max() ?? 0
+    let scratch = sites.map { DirectionEffects.scratchByteCount(directions: reducer.fullRank(of: $0)) }.max() ?? 0
+    return reducer.byteCount(of: sites) + (directions <= memory ? directions : each) + Parallelism.threads * scratch
+  }
+
+  /// Takes all groups' gradients from a layer's output to its input.
+  ///
+  /// - Parameters:
+  ///   - sites: Sites of that layer, in the order in which they are to be reported.
+  ///   - states: Lends what enters the layer, by group; it is left as it is.
+  ///   - foldCount: How many folds there are.
+  ///   - checkpoint: Called every second or so, single decompositions aside; may throw to end the work. The groups'
+  ///     gradients are of no use then; findings that were reported are.
+  ///   - report: Given each site as soon as it is done.
+  package func run(
+    layer: Int, sites: [Site], groups: [Group], foldCount: Int, states: (Int) throws -> Matrix,
+    checkpoint: () throws -> Void = {}, report: (Finding) throws -> Void
+  ) throws {
+    precondition(sites.allSatisfy { $0.layer == layer }, "sites of other layers")
+    if byteCount(of: sites) <= memory {
+      try runTogether(layer, sites, groups, foldCount, states, checkpoint, report)
+    } else {
+      try runOneByOne(layer, sites, groups, foldCount, states, checkpoint, report)
+    }
+  }
+
+  /// All sites' directions at once.
+  private func runTogether(
+    _ layer: Int, _ sites: [Site], _ groups: [Group], _ foldCount: Int, _ states: (Int) throws -> Matrix,
+    _ checkpoint: () throws -> Void, _ report: (Finding) throws -> Void
+  ) throws {
+    var known: [Site: SiteDirections] = [:]
+    for decomposition in reducer.decompositions(of: sites) {
+      try checkpoint()
+      let decomposition = try decomposition.get()
+      known[decomposition.site] = try SiteDirections(decomposition, foldCount: foldCount)
+    }
+    try passBack(layer, sites, groups, states, checkpoint) { group, gradient in
+      try known[gradient.site]?.take(gradient, of: groups[group], number: group, checkpoint: checkpoint)
+    }
+    for site in sites {
+      if let finding = known[site]?.finding(groups) { try report(finding) }
+    }
+  }
+
+  /// One site's directions after another's, from gradients that were put aside.
+  private func runOneByOne(
+    _ layer: Int, _ sites: [Site], _ groups: [Group], _ foldCount: Int, _ states: (Int) throws -> Matrix,
+    _ checkpoint: () throws -> Void, _ report: (Finding) throws -> Void
+  ) throws {
+    let scratch = try MatrixScratch(in: scratchFolder)
+    var kept: [Site: [KeptGradient]] = [:]
+    try passBack(layer, sites, groups, states, checkpoint) { group, gradient in
+      kept[gradient.site, default: []].append(
+        KeptGradient(
+          group: group, tokens: gradient.tokens, inputs: try scratch.write(gradient.inputs),
+          gradients: try scratch.write(gradient.gradients)))
+    }
+    for decomposition in reducer.decompositions(of: sites) {
+      try checkpoint()
+      let decomposition = try decomposition.get()
+      var directions = try SiteDirections(decomposition, foldCount: foldCount)
+      for part in kept[decomposition.site] ?? [] {
+        try checkpoint()
+        let gradient = SiteGradient(
+          site: decomposition.site, inputs: try scratch.read(part.inputs), gradients: try scratch.read(part.gradients),
+          tokens: part.tokens)
+        try directions.take(gradient, of: groups[part.group], number: part.group, checkpoint: checkpoint)
+      }
+      try report(directions.finding(groups))
+    }
+  }
+
+  private func passBack(
+    _ layer: Int, _ sites: [Site], _ groups: [Group], _ states: (Int) throws -> Matrix, _ checkpoint: () throws -> Void,
+    _ observe: (Int, SiteGradient) throws -> Void
+  ) throws {
+    let observed = Set(sites)
+    for (index, group) in groups.enumerated() {
+      try GradientPass(group.forward).run(
+        layer: layer, try states(index), group.gradient, observing: Set(sites.map(\.role)), checkpoint: checkpoint
+      ) { gradient in
+        if observed.contains(gradient.site) { try observe(index, gradient) }
+      }
+    }
+  }
+
+  /// What a group's tokens bring to a site, on disk.
+  private struct KeptGradient {
+    let group: Int
+    let tokens: [Int32]
+    let inputs: MatrixScratch.Place
+    let gradients: MatrixScratch.Place
+  }
+
+  /// A site's directions, and its statistics so far.
+  private struct SiteDirections {
+    let site: Site
+    let spectrum: Spectrum
+    private let effects: DirectionEffects
+    private var folds: [DirectionStatistics]
+    /// Groups of which tokens came to the site.
+    private var seen: Set<Int> = []
+
+    init(_ decomposition: SiteDecomposition, foldCount: Int) throws {
+      (site, spectrum) = (decomposition.site, decomposition.spectrum)
+      effects = try DirectionEffects(decomposition)
+      folds = Array(repeating: DirectionStatistics(directions: decomposition.fullRank), count: foldCount)
+    }
+
+    mutating func take(
+      _ gradient: SiteGradient, of group: Group, number: Int, checkpoint: () throws -> Void
+    ) throws {
+      seen.insert(number)
+      try effects.add(
+        gradient, windowOfToken: group.windowOfToken, folds: group.folds, to: &folds, checkpoint: checkpoint)
+    }
+
+    /// With the windows of groups that no token came from.
+    func finding(_ groups: [Group]) -> Finding {
+      var folds = folds
+      for (number, group) in groups.enumerated() where !seen.contains(number) {
+        for fold in group.folds { folds[fold].takeEmptyWindows(1) }
+      }
+      return Finding(site: site, spectrum: spectrum, folds: folds)
+    }
+  }
+}
