@@ -57,7 +57,7 @@ package struct DirectionPass {
     }
   }
 
-  /// Bytes taken at most while the sites of a layer are gone through, beside the way back itself
+  /// Bytes taken at most while the sites of a layer are gone through, beside the backward pass itself
   /// (`Model.bytesOfGradient`, which is over when this begins if directions are made one by one): a decomposition,
   /// directions, and what is made of a block of tokens.
   package func byteCount(ofLayer sites: [Site]) -> Int {

@@ -54,21 +54,21 @@ extension FeedForward {
     guard let router = layer.router, let mixture = model.configuration.mixture else { return }
     let weights = try model.weights(router)
     let shared = try layer.shared.map { shared throws(CheckpointError) in try model.weights(shared.gate) }
-    let (forth, back) = (PackedMatrix(weights), PackedMatrix(transposing: weights))
-    let sharedBack = shared.map { PackedMatrix(transposing: $0) }
+    let (forward, backward) = (PackedMatrix(weights), PackedMatrix(transposing: weights))
+    let sharedBackward = shared.map { PackedMatrix(transposing: $0) }
     let blocks = Parallelism.shares(of: normed.rows, atMost: Self.block)
     Parallelism.forEach(blocks.count) { index in
       let block = blocks[index]
       // The logits, which become their gradients.
       let logits = Matrix(unfilled: block.count, columns: mixture.expertCount)
-      multiply(normed[rows: block], transposed: forth, into: logits)
+      multiply(normed[rows: block], transposed: forward, into: logits)
       let sharedLogits = Matrix(rows: block.count, columns: 1)
       routing.propagate(
         weightGradients, tokens: block, normalizes: mixture.normalizesWeights, into: logits,
-        shared: sharedBack == nil ? nil : sharedLogits)
-      multiply(logits, transposed: back, adding: true, into: normedGradient[rows: block])
-      if let sharedBack {
-        multiply(sharedLogits, transposed: sharedBack, adding: true, into: normedGradient[rows: block])
+        shared: sharedBackward == nil ? nil : sharedLogits)
+      multiply(logits, transposed: backward, adding: true, into: normedGradient[rows: block])
+      if let sharedBackward {
+        multiply(sharedLogits, transposed: sharedBackward, adding: true, into: normedGradient[rows: block])
       }
     }
   }

@@ -22,18 +22,18 @@ extension VocabularyHead {
       try checkpoint()
       let weights = Matrix(unfilled: vocabulary.count, columns: head.columns)
       try model.decode(head, rows: vocabulary, into: weights)
-      let forth = PackedMatrix(weights)
-      let back = PackedMatrix(transposing: weights)
+      let forward = PackedMatrix(weights)
+      let backward = PackedMatrix(transposing: weights)
       Parallelism.forEach(blocks.count) { index in
         let block = blocks[index]
         Profile.measure(.vocabulary) {
           let logits = Matrix(unfilled: block.count, columns: vocabulary.count)
-          multiply(normed[rows: block], transposed: forth, into: logits)
+          multiply(normed[rows: block], transposed: forward, into: logits)
           exponentials(logits, logSumExp: Array(logSums[block]))
           for (row, target) in targets[block].enumerated() where vocabulary.contains(Int(target)) {
             logits[row, Int(target) - vocabulary.lowerBound] -= 1
           }
-          multiply(logits, transposed: back, adding: true, into: normedGradient[rows: block])
+          multiply(logits, transposed: backward, adding: true, into: normedGradient[rows: block])
         }
       }
     }
