@@ -5,6 +5,8 @@ let package = Package(
   name: "laser",
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -14,27 +16,40 @@ let package = Package(
       providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]
     ),
     .target(name: "CKernels"),
-    .target(name: "Tensors", dependencies: ["COpenBLAS", "CKernels"], linkerSettings: [.linkedLibrary("m")]),
+    .target(
+      name: "Tensors",
+      dependencies: ["COpenBLAS", "CKernels", .product(name: "SystemPackage", package: "swift-system")],
+      linkerSettings: [.linkedLibrary("m")]
+    ),
+    .target(name: "Wording", dependencies: [.product(name: "Yams", package: "Yams")]),
 
     // MARK: A model: its files, its words, its function
-    .target(name: "Checkpoints", dependencies: ["Tensors"]),
-    .target(name: "Tokenization", dependencies: ["Checkpoints"]),
+    .target(
+      name: "Checkpoints",
+      dependencies: ["Tensors", "Wording", .product(name: "SystemPackage", package: "swift-system")]
+    ),
+    .target(
+      name: "Tokenization",
+      dependencies: ["Checkpoints", "Wording", .product(name: "HeapModule", package: "swift-collections")]
+    ),
     .target(name: "Inference", dependencies: ["Tensors", "Checkpoints"]),
 
     // MARK: LASER: scoring, reducing, searching
-    .target(name: "Evaluation", dependencies: ["Inference", "Tokenization", "Checkpoints", "Tensors"]),
+    .target(name: "Evaluation", dependencies: ["Inference", "Tokenization", "Checkpoints", "Tensors", "Wording"]),
     .target(
       name: "Merging",
-      dependencies: ["Inference", "Tokenization", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams")]
+      dependencies: [
+        "Inference", "Tokenization", "Checkpoints", "Tensors", "Wording", .product(name: "Yams", package: "Yams"),
+      ]
     ),
     .target(
       name: "RankReduction",
-      dependencies: ["Inference", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams")]
+      dependencies: ["Inference", "Checkpoints", "Tensors", "Wording", .product(name: "Yams", package: "Yams")]
     ),
     .target(
       name: "Search",
       dependencies: [
-        "RankReduction", "Evaluation", "Inference", "Checkpoints", "Tokenization", "Tensors",
+        "RankReduction", "Evaluation", "Inference", "Checkpoints", "Tokenization", "Tensors", "Wording",
         .product(name: "Yams", package: "Yams"),
       ]
     ),
@@ -43,7 +58,7 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: [
-        "Search", "RankReduction", "Evaluation", "Inference", "Checkpoints", "Tensors",
+        "Search", "RankReduction", "Evaluation", "Inference", "Checkpoints", "Tensors", "Wording",
         .product(name: "Yams", package: "Yams"),
       ]
     ),
@@ -51,7 +66,7 @@ let package = Package(
       name: "laser",
       dependencies: [
         "Reports", "Search", "RankReduction", "Merging", "Evaluation", "Inference", "Tokenization", "Checkpoints",
-        "Tensors", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Tensors", "Wording", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
 
@@ -71,23 +86,25 @@ let package = Package(
       name: "InferenceTests",
       dependencies: [
         "CheckpointFixtures", "Inference", "Evaluation", "RankReduction", "Tokenization", "Checkpoints", "Tensors",
+        "Wording",
       ]
     ),
     .testTarget(
       name: "MergingTests",
-      dependencies: ["Merging", "CheckpointFixtures", "Inference", "Tokenization", "Checkpoints", "Tensors"]
+      dependencies: ["Merging", "CheckpointFixtures", "Inference", "Tokenization", "Checkpoints", "Tensors", "Wording"]
     ),
-    .testTarget(name: "RankReductionTests", dependencies: ["RankReduction", "Tensors"]),
+    .testTarget(name: "RankReductionTests", dependencies: ["RankReduction", "Tensors", "Wording"]),
+    .testTarget(name: "WordingTests", dependencies: ["Wording"]),
     .testTarget(
       name: "SearchTests",
       dependencies: [
-        "Search", "RankReduction", "Evaluation", "Inference", "Tokenization", "Checkpoints", "Tensors",
+        "Search", "RankReduction", "Evaluation", "Inference", "Tokenization", "Checkpoints", "Tensors", "Wording",
       ]
     ),
     .testTarget(
       name: "ReportsTests",
       dependencies: [
-        "Reports", "Search", "RankReduction", "Evaluation", "Inference", "Checkpoints",
+        "Reports", "Search", "RankReduction", "Evaluation", "Inference", "Checkpoints", "Wording",
         .product(name: "Yams", package: "Yams"),
       ]
     ),

@@ -1,3 +1,5 @@
+internal import Wording
+
 /// What a search is after.
 package enum Objective: Sendable, Equatable {
   /// The lowest perplexity.

@@ -2,6 +2,7 @@ package import Evaluation
 package import Inference
 package import RankReduction
 package import Tensors
+internal import Wording
 
 /// Everything that decides what a search does. Two searches with equal settings on equal files make equal plans.
 package struct SearchSettings: Sendable {

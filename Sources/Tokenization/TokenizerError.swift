@@ -1,3 +1,5 @@
+internal import Wording
+
 /// Why a tokenizer's file cannot be used, or a text cannot be encoded with it.
 ///
 /// `location` is a path inside the file, such as `model.merges[17]`; the caller knows the file's name and adds it.
@@ -14,10 +16,8 @@ package struct TokenizerError: Error, Sendable, CustomStringConvertible {
 
   private static func oneLine(_ text: String) -> String {
     let longest = 200
-    let line = text.unicodeScalars.prefix(longest).map { scalar in
-      scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
-    }
-    return line.joined() + (text.unicodeScalars.count > longest ? "…" : "")
+    let start = String(text.unicodeScalars.prefix(longest))
+    return printable(start) { $0.escaped(asASCII: true) } + (text.unicodeScalars.count > longest ? "…" : "")
   }
 }
 
