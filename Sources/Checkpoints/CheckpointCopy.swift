@@ -1,5 +1,4 @@
 internal import FoundationEssentials
-internal import Glibc
 package import Tensors
 
 /// Writes a copy of a checkpoint in which some matrices are replaced by others of the same shape and type.
@@ -24,23 +23,23 @@ package struct CheckpointCopy {
   ///   - form: How the copy's matrices are stored; in GGUF always dense.
   ///   - replacesExisting: Whether an earlier copy may be replaced. Nothing else ever is: the target must be a checkpoint
   ///     and hold no file that the original does not have.
-  ///   - precious: What the caller still needs or has just written: the target must neither be nor hold it.
+  ///   - paths: What the caller still needs or has just written: the target must neither be nor hold it.
   ///   - isOwn: Of the path of a file that the original does not have: whether an earlier copy added it.
   package init(
     of checkpoint: Checkpoint, to target: String, as form: MatrixForm = .dense, replacesExisting: Bool,
-    sparing precious: [String] = [], recognizing isOwn: @escaping (String) -> Bool = { _ in false }
+    protecting paths: [String] = [], recognizing isOwn: @escaping (String) -> Bool = { _ in false }
   ) throws(CheckpointError) {
     self.checkpoint = checkpoint
     self.form = form
     if let parts = checkpoint.gguf {
-      place = .gguf(try GGUFCopy(of: parts, to: target, replacesExisting: replacesExisting, sparing: precious))
+      place = .gguf(try GGUFCopy(of: parts, to: target, replacesExisting: replacesExisting, protecting: paths))
       return
     }
     let folder = checkpoint.folder
     let rewrites = Self.rewrites(checkpoint, as: form)
     place = .folder(
       try FolderReplacement(
-        of: target, replacesExisting: replacesExisting, sources: [folder], precious: precious,
+        of: target, replacesExisting: replacesExisting, sources: [folder], protecting: paths,
         mayReplace: {
           FileManager.default.fileExists(atPath: folder + "/" + $0) || isOwn(target + "/" + $0)
             || rewrites && RewrittenTensors.mayBeOwn($0)
@@ -156,15 +155,9 @@ package struct CheckpointCopy {
     _ file: MappedFile, to path: String, replacing patches: [(offset: Int, matrix: StoredMatrix)],
     progress: (Int) -> Void
   ) throws(CheckpointError) {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw CheckpointError(.unwritable, file: path, systemMessage()) }
-    do throws(CheckpointError) {
-      let bytes = patches.map { (offset: $0.offset, bytes: $0.matrix.region) }
+    let bytes = patches.map { (offset: $0.offset, bytes: $0.matrix.region) }
+    try AtomicFile.makeInPlace(path) { descriptor, path throws(CheckpointError) in
       try AtomicFile.copy(file, to: descriptor, path: path, replacing: bytes, progress: progress)
-    } catch {
-      close(descriptor)
-      throw error
     }
-    try AtomicFile.syncAndClose(descriptor, path: path)
   }
 }

@@ -86,7 +86,7 @@ package struct GGUFParts: Sendable {
   private static func refuseMissing(_ names: [String]) throws(CheckpointError) {
     let missing = names.filter { !FileManager.default.fileExists(atPath: $0) }
     guard let first = missing.first else { return }
-    let others = missing.dropFirst().map { $0.split(separator: "/").last.map(String.init) ?? $0 }
+    let others = missing.dropFirst().map(fileName)
     throw CheckpointError(
       .notFound, file: first,
       "this part of the model is missing"

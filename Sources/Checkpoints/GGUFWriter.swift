@@ -1,3 +1,4 @@
+internal import SystemPackage
 package import Tensors
 
 /// Writes a GGUF file, little-endian: metadata and descriptions first, then one tensor after another, each at a multiple
@@ -72,8 +73,8 @@ package struct GGUFWriter {
     }
   }
 
-  func write(
-    to descriptor: Int32, path: String, progress: (Int, Int) -> Void,
+  private func write(
+    to descriptor: FileDescriptor, path: String, progress: (Int, Int) -> Void,
     contents: (Tensor) throws(CheckpointError) -> any ByteRegion
   ) throws(CheckpointError) {
     try AtomicFile.write(OwnedBytes(header), to: descriptor, at: 0, path: path)

@@ -37,10 +37,9 @@ package enum JSON: Sendable {
   }
 
   package init(parsing bytes: [UInt8]) throws(SyntaxError) {
-    let result = bytes.withUnsafeBytes { buffer -> Result<JSON, SyntaxError> in
-      do throws(SyntaxError) { return .success(try JSON(parsing: buffer)) } catch { return .failure(error) }
+    self = try bytes.withUnsafeBufferPointer { bytes throws(SyntaxError) in
+      try JSON(parsing: UnsafeRawBufferPointer(bytes))
     }
-    self = try result.get()
   }
 }
 

@@ -16,12 +16,13 @@ package struct MergedFolder {
   ///
   /// - Parameter source: The folder of a tokenizer, if there is to be one.
   package init(
-    _ target: String, replacesExisting: Bool, parents: [String], precious: [String], tokenizerFrom source: String?
+    _ target: String, replacesExisting: Bool, parents: [String], protecting paths: [String],
+    tokenizerFrom source: String?
   ) throws(CheckpointError) {
     self.source = source
     let known = Set(Self.copied + ["config.json", "README.md"])
     place = try FolderReplacement(
-      of: target, replacesExisting: replacesExisting, sources: parents, precious: precious,
+      of: target, replacesExisting: replacesExisting, sources: parents, protecting: paths,
       mayReplace: { known.contains($0) || SafetensorsWriter.isOwn($0) })
   }
 

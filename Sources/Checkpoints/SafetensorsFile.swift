@@ -117,12 +117,7 @@ package struct SafetensorsFile: Sendable {
 }
 
 func parsedJSON(_ file: MappedFile, _ range: Range<Int>) throws(JSON.SyntaxError) -> JSON {
-  let result = file.withBytes { bytes -> Result<JSON, JSON.SyntaxError> in
-    do throws(JSON.SyntaxError) {
-      return .success(try JSON(parsing: UnsafeRawBufferPointer(rebasing: bytes[range])))
-    } catch {
-      return .failure(error)
-    }
+  try file.withBytes { bytes throws(JSON.SyntaxError) in
+    try JSON(parsing: UnsafeRawBufferPointer(rebasing: bytes[range]))
   }
-  return try result.get()
 }

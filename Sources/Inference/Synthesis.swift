@@ -28,7 +28,7 @@ package struct Synthesis: Sendable {
     to target: String, shardSize: Int, replacesExisting: Bool, tokenizer: String?, progress: (Double) -> Void = { _ in }
   ) throws -> Outcome {
     let folder = try MergedFolder(
-      target, replacesExisting: replacesExisting, parents: tokenizer.map { [$0] } ?? [], precious: [],
+      target, replacesExisting: replacesExisting, parents: tokenizer.map { [$0] } ?? [], protecting: [],
       tokenizerFrom: tokenizer)
     let kinds = Dictionary(uniqueKeysWithValues: mixture.tensors.map { ($0.name, $0.kind) })
     let tensors = mixture.tensors.map { SafetensorsWriter.Tensor(name: $0.name, type: .bfloat16, shape: $0.shape) }

@@ -136,7 +136,7 @@ package struct Reducer: Sendable {
   /// - Parameters:
   ///   - type: What the matrices are rounded to; nil for the types that the checkpoint stores.
   ///   - factored: Whether matrices are made of two factors where these hold fewer numbers.
-  ///   - scratchFolder: Where the matrices are put aside on disk until they are used; nil to have them in memory.
+  ///   - scratchFolder: Where the matrices lie on disk until they are used; nil to have them in memory.
   package func reduced(
     _ reductions: [Reduction], type: ElementType? = nil, factored: Bool = false, scratchFolder: String? = nil,
     progress: (Int) -> Void = { _ in }
@@ -148,7 +148,7 @@ package struct Reducer: Sendable {
         factored && canBeFactored(reduction)
         ? StoredMatrix(try decomposition.get().factors(along: 0..<reduction.rank, type: type))
         : try decomposition.get().reduced(to: reduction.rank, type: type)
-      result.append((reduction.site, try scratchFolder.map { try matrix.aside(in: $0) } ?? matrix))
+      result.append((reduction.site, try scratchFolder.map { try matrix.spilled(to: $0) } ?? matrix))
       progress(result.count)
     }
     return result
@@ -249,22 +249,6 @@ package struct SiteDecomposition: Sendable {
     let signed = DoubleMatrix(rows: short.rows, columns: short.columns, elements: short.elements.map { sign * $0 })
     let other = StoredMatrix(rounding: signed, to: type)
     return LowRankFactors(left: isTall ? long : other, right: isTall ? other : long)
-  }
-}
-
-extension LowRankFactors {
-  /// The same bytes on disk instead of in memory.
-  package func aside(in folder: String) throws -> LowRankFactors {
-    LowRankFactors(left: try left.aside(in: folder), right: try right.aside(in: folder))
-  }
-}
-
-extension StoredMatrix {
-  /// The same bytes on disk instead of in memory; of a matrix made of factors, theirs.
-  package func aside(in folder: String) throws -> StoredMatrix {
-    if let factors { return StoredMatrix(try factors.aside(in: folder)) }
-    let file = try region.withBytes { try MappedFile(bytes: $0, asideIn: folder) }
-    return StoredMatrix(type: type, rows: rows, columns: columns, region: file.region(0..<file.byteCount))
   }
 }
 

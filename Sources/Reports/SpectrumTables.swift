@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Inference
 package import RankReduction
 

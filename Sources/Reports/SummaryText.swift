@@ -74,5 +74,3 @@ package enum SummaryText {
     "\(settings.convention), context \(settings.context)" + (settings.stride.map { ", stride \($0)" } ?? "")
   }
 }
-
-func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }

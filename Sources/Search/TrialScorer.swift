@@ -279,7 +279,7 @@ package struct TrialScorer {
   }
 
   private func aside(_ matrix: StoredMatrix) throws -> StoredMatrix {
-    try asideFolder.map { try matrix.aside(in: $0) } ?? matrix
+    try asideFolder.map { try matrix.spilled(to: $0) } ?? matrix
   }
 
   private mutating func leaveLayer() {

@@ -58,7 +58,7 @@ final class FactorProduct: ByteRegion {
 
   var byteCount: Int { factors.left.type.byteCount(of: factors.rows * factors.columns) }
 
-  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+  func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
     try bytes().withBytes(body)
   }
 

@@ -101,11 +101,8 @@ private struct TokenizerFolder {
   }
 
   private func json(of file: MappedFile) throws(TokenizerError) -> JSON {
-    let result = file.withBytes { bytes -> Result<JSON, JSON.SyntaxError> in
-      do throws(JSON.SyntaxError) { return .success(try JSON(parsing: bytes)) } catch { return .failure(error) }
-    }
     do throws(JSON.SyntaxError) {
-      return try result.get()
+      return try file.withBytes { bytes throws(JSON.SyntaxError) in try JSON(parsing: bytes) }
     } catch {
       throw .malformed(error.description, at: file.path)
     }

@@ -46,7 +46,7 @@ struct MergeCommand: ParsableCommand {
     let clock = ContinuousClock()
     let start = clock.now
     let outcome = try merge.write(
-      to: out, shardSize: shardSize?.bytes ?? 5 << 30, replacesExisting: force, sparing: [file],
+      to: out, shardSize: shardSize?.bytes ?? 5 << 30, replacesExisting: force, protecting: [file],
       program: Version.program
     ) { console.progress($0, $1) }
     let result = Result(

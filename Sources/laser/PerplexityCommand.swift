@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Checkpoints
 internal import Evaluation
 internal import Inference
 internal import Reports
@@ -177,7 +178,7 @@ struct PerplexityCommand: ParsableCommand {
       var table = Table(["text", "tokens", "scored", "nll", "perplexity"])
       for row in corpora {
         table.append([
-          row.text.split(separator: "/").last.map(String.init) ?? row.text, Numbers.grouped(row.tokens),
+          fileName(row.text), Numbers.grouped(row.tokens),
           Numbers.grouped(row.scoredTokens),
           Numbers.fixed(row.nll, 4) + (row.standardError.map { " ± \(Numbers.fixed($0, 4))" } ?? ""),
           Numbers.fixed(row.perplexity, 4),
@@ -216,7 +217,7 @@ struct PerplexityCommand: ParsableCommand {
 
     /// Perplexities, a row for each number.
     var table: String {
-      let texts = results[0].corpora.map { $0.text.split(separator: "/").last.map(String.init) ?? $0.text }
+      let texts = results[0].corpora.map { fileName($0.text) }
       var table = Table(["experts per token"] + texts + (texts.count > 1 ? ["all text"] : []) + ["tokens/s"])
       for result in results {
         let perplexities = result.corpora.map(\.perplexity) + (texts.count > 1 ? [result.perplexity] : [])

@@ -92,7 +92,7 @@ struct RunCommand: ParsableCommand {
     let copy = try writtenCheckpoint(recipe).map {
       try CheckpointCopy(
         of: search.model.checkpoint, to: $0, replacesExisting: force,
-        sparing: [path, recipe.out] + recipe.settings.files, recognizing: ModelCard.isOwn)
+        protecting: [path, recipe.out] + recipe.settings.files, recognizing: ModelCard.isOwn)
     }
     let outcome = try search.run(in: recipe.out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: recipe.out)
