@@ -28,7 +28,8 @@ package struct AdapterFolder {
   ///
   /// - Parameters:
   ///   - models: Folders that the target must not be, nor hold, nor lie in.
-  ///   - isOwn: Of the path of another file: whether it may be replaced.
+  ///   - paths: What the caller still needs: the target must neither be nor hold it.
+  ///   - isOwn: Whether another file of an existing folder, by its path, may be replaced.
   package init(
     _ target: String, replacesExisting: Bool, models: [String], protecting paths: [String],
     recognizing isOwn: @escaping (String) -> Bool

@@ -3,9 +3,10 @@ package import Tensors
 
 /// Writes a copy of a checkpoint in which some matrices are replaced by others of the same shape and type.
 ///
-/// Shards keep their layout and headers, and every byte outside the replaced matrices; all other files of the folder are
-/// copied. Where matrices are stored as factors, or no longer are, files are laid out anew. Of a model in GGUF, its file or parts are copied, to a file. The copy is made under a temporary name beside the
-/// target, synced, and renamed when it is whole.
+/// Shards keep their layout and headers, and every byte outside the replaced matrices; all other files of the folder
+/// are copied. Where matrices are stored as factors, or no longer are, files are laid out anew. A model in GGUF is
+/// copied file by file. The copy is made under a temporary name beside the target, synced, and renamed when it is
+/// whole.
 package struct CheckpointCopy {
   private let checkpoint: Checkpoint
   private let place: Place
@@ -13,7 +14,7 @@ package struct CheckpointCopy {
 
   private enum Place {
     case folder(FolderReplacement)
-    /// Of a model in GGUF, whose files are copied without what lies beside them.
+    /// A model in GGUF: its files are copied without what lies beside them.
     case gguf(GGUFCopy)
   }
 
@@ -21,10 +22,11 @@ package struct CheckpointCopy {
   ///
   /// - Parameters:
   ///   - form: How the copy's matrices are stored; in GGUF always dense.
-  ///   - replacesExisting: Whether an earlier copy may be replaced. Nothing else ever is: the target must be a checkpoint
+  ///   - replacesExisting: Whether an earlier copy may be replaced. Nothing else ever is: the target must be a
+  ///     checkpoint
   ///     and hold no file that the original does not have.
   ///   - paths: What the caller still needs or has just written: the target must neither be nor hold it.
-  ///   - isOwn: Of the path of a file that the original does not have: whether an earlier copy added it.
+  ///   - isOwn: Whether a file that the original does not have, by its path, was added by an earlier copy.
   package init(
     of checkpoint: Checkpoint, to target: String, as form: MatrixForm = .dense, replacesExisting: Bool,
     protecting paths: [String] = [], recognizing isOwn: @escaping (String) -> Bool = { _ in false }
@@ -90,11 +92,12 @@ package struct CheckpointCopy {
     }
   }
 
-  /// Files of the original that hold weights which this copy does not change, so that a reader of them sees no reduction.
+  /// Files of the original that hold weights which this copy does not change, so that a reader of them sees no
+  /// reduction.
   package var untouchedWeightFiles: [String] { otherWeightFiles.filter { !omittedWeightFiles.contains($0) } }
 
-  /// Other weights of the original that a copy with tensors of its own leaves out: those in the way of its files, and beside
-  /// factors all, since programs that do not know factors must find no weights.
+  /// Other weights of the original that a copy with tensors of its own leaves out: those in the way of its files, and
+  /// beside factors all, since programs that do not know factors must find no weights.
   private var omittedWeightFiles: [String] {
     guard Self.rewrites(checkpoint, as: form) else { return [] }
     return otherWeightFiles.filter { form == .factored || RewrittenTensors.mayBeOwn($0) }

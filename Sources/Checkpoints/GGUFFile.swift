@@ -1,11 +1,11 @@
 package import Tensors
 
-/// One GGUF file, version 2 or 3: a header, metadata, descriptions of tensors, and the tensors' bytes, each at a multiple
-/// of an alignment.
+/// One GGUF file, version 2 or 3: a header, metadata, descriptions of tensors, and the tensors' bytes, each at a
+/// multiple of an alignment.
 ///
-/// Everything the file says is checked before any of it is used: counts against the bytes that are there, lengths, shapes
-/// that multiply without overflow, tensors that neither overlap nor reach outside. What is allocated is in proportion to
-/// the file's own header. Source: github.com/ggml-org/ggml, docs/gguf.md.
+/// Everything the file says is checked before any of it is used: counts against the bytes that are there, lengths,
+/// shapes that multiply without overflow, tensors that neither overlap nor reach outside. What is allocated is in
+/// proportion to the file's own header. Source: github.com/ggml-org/ggml, docs/gguf.md.
 package struct GGUFFile: Sendable {
   package struct Tensor: Sendable {
     package let name: String

@@ -214,7 +214,7 @@ struct GGUFParser {
       name: name, type: type, shape: shape, byteCount: byteCount, offset: offset, position: position)
   }
 
-  /// The tensors in the order of their descriptions, each found to lie within the file, apart from all others.
+  /// The tensors in the order of their descriptions, each found to lie within the file and to overlap no other.
   private func placed(_ descriptions: [Description], alignment: Int) throws(CheckpointError) -> [GGUFFile.Tensor] {
     let dataStart = aligned(cursor.position, to: alignment)
     var result: [GGUFFile.Tensor] = []

@@ -1,8 +1,8 @@
 internal import SystemPackage
 package import Tensors
 
-/// Writes a GGUF file, little-endian: metadata and descriptions first, then one tensor after another, each at a multiple
-/// of the alignment. A file read and written again with nothing changed has the same bytes.
+/// Writes a GGUF file, little-endian: metadata and descriptions first, then one tensor after another, each at a
+/// multiple of the alignment. A file read and written again with nothing changed has the same bytes.
 package struct GGUFWriter {
   package struct Tensor: Sendable {
     package let name: String

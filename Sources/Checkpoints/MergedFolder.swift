@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 
-/// A new checkpoint folder beside those it is made from, with the tokenizer of one of them. What it replaces, if it may, is
-/// an earlier one of the kind: weights, configuration, card and tokenizer, and no other file.
+/// A new checkpoint folder beside those it is made from, with the tokenizer of one of them. What it replaces, if it
+/// may, is an earlier one of the kind: weights, configuration, card and tokenizer, and no other file.
 package struct MergedFolder {
   private let place: FolderReplacement
   private let source: String?

@@ -1,8 +1,8 @@
 /// One safetensors file: eight bytes of header length, a JSON header, and the tensors' bytes back to back.
 ///
 /// Everything the header says is checked before any of it is used, by the rules of the format's own library: lengths
-/// within the file, shapes that multiply without overflow to the number of bytes, tensors that neither overlap nor leave
-/// gaps. Source: github.com/huggingface/safetensors, "Format".
+/// within the file, shapes that multiply without overflow to the number of bytes, tensors that neither overlap nor
+/// leave gaps. Source: github.com/huggingface/safetensors, "Format".
 package struct SafetensorsFile: Sendable {
   package struct Entry: Sendable {
     package let name: String

@@ -4,10 +4,10 @@ package import Tensors
 
 /// Writes the weights of a checkpoint tensor by tensor, into one file or shards with an index.
 ///
-/// All headers are known before the first byte of a tensor: names, types and shapes come first, then the bytes, appended
-/// in the same order in pieces of any size, so that no tensor need be in memory as a whole. The files are laid out as the
-/// format's own library does: tensors sorted by name, `"format": "pt"` in the metadata, the header padded to 8 bytes.
-/// Source: github.com/huggingface/safetensors, "Format".
+/// All headers are known before the first byte of a tensor: names, types and shapes come first, then the bytes,
+/// appended in the same order in pieces of any size, so that no tensor need be in memory as a whole. The files are laid
+/// out as the format's own library does: tensors sorted by name, `"format": "pt"` in the metadata, the header padded to
+/// 8 bytes. Source: github.com/huggingface/safetensors, "Format".
 package final class SafetensorsWriter {
   package struct Tensor: Sendable {
     package let name: String

@@ -22,7 +22,7 @@ package struct Corpus: Sendable {
     let file = try MappedFile(path: path)
     var fingerprint = Fingerprint()
     let text = file.withBytes { bytes in
-      fingerprint.take(bytes)
+      fingerprint.update(bytes)
       return String(validating: bytes, as: UTF8.self)
     }
     guard let text else {

@@ -157,13 +157,14 @@ struct Attention {
     let cosines = rotary.cosines[rows: start..<start + heads.rows]
     let sines = rotary.sines[rows: start..<start + heads.rows]
     let turned = configuration.rotary.dimension
-    let neighbours = configuration.rotary.pairsNeighbours
+    let interleaved = configuration.rotary.pairsNeighbours
     if turned == configuration.headDimension {
-      Tensors.rotate(heads, dimension: turned, neighbours: neighbours, cosines: cosines, sines: sines, inverse: inverse)
+      Tensors.rotate(
+        heads, dimension: turned, interleaved: interleaved, cosines: cosines, sines: sines, inverse: inverse)
     } else {
       for start in stride(from: 0, to: heads.columns, by: configuration.headDimension) {
         Tensors.rotate(
-          heads[columns: start..<start + turned], dimension: turned, neighbours: neighbours, cosines: cosines,
+          heads[columns: start..<start + turned], dimension: turned, interleaved: interleaved, cosines: cosines,
           sines: sines, inverse: inverse)
       }
     }

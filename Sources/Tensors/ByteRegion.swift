@@ -7,8 +7,8 @@ package protocol ByteRegion: Sendable {
   func release(_ range: Range<Int>)
   /// Asks for all bytes to be read, if they are in a file; returns at once.
   func readAhead()
-  /// Makes the bytes on all workers, where they are made only when they are asked for. To be called before workers ask for
-  /// them, each of which would wait for the one that comes first.
+  /// Makes the bytes on all workers, where they are made only when they are asked for. To be called before workers ask
+  /// for them, each of which would wait for the one that comes first.
   func prepare()
 }
 

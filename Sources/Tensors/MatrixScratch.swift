@@ -2,7 +2,7 @@ internal import SystemPackage
 
 /// Matrices kept on disk: a file without a name, gone when its last holder is.
 ///
-/// For what is too much for memory and is read again as a whole. Not for sharing between threads.
+/// Made for what is too large for memory and is read again as a whole. Threads must not share it.
 package final class MatrixScratch {
   private let descriptor: FileDescriptor
   private let folder: String

@@ -15,11 +15,11 @@ extension Tokenizer {
     }
   }
 
-  /// Of the files, or the metadata, that `init(folder:)` reads.
+  /// Identifies a tokenizer by the files, or the metadata, that `init(folder:)` reads.
   package static func fingerprint(folder: String) throws -> Fingerprint {
     if let parts = try ggufModel(folder) { return parts.fingerprint(ofKeys: "tokenizer.ggml.") }
     var fingerprint = Fingerprint()
-    for file in try TokenizerFolder(folder).files { file.withBytes { fingerprint.take($0) } }
+    for file in try TokenizerFolder(folder).files { file.withBytes { fingerprint.update($0) } }
     return fingerprint
   }
 }

@@ -22,7 +22,7 @@ package struct TokenizerError: Error, Sendable, CustomStringConvertible {
 }
 
 extension TokenizerError {
-  /// For a part of the file that has a meaning, but not one this module computes.
+  /// What is said of a part of the file that has a meaning, but not one this module computes.
   static func unsupported(_ what: String, at location: String) -> TokenizerError {
     TokenizerError(
       location: location,
@@ -31,7 +31,7 @@ extension TokenizerError {
     )
   }
 
-  /// For a part of the file that contradicts the format or another part.
+  /// What is said of a part of the file that contradicts the format or another part.
   static func malformed(_ problem: String, at location: String) -> TokenizerError {
     TokenizerError(location: location, problem: problem, remedy: "fetch or export the file again")
   }

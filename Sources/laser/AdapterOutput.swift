@@ -6,8 +6,8 @@ internal import Tensors
 
 /// A plan as an adapter for PEFT: for each reduced matrix what was added to it, W_r − W, as two thin factors.
 ///
-/// Truncation drops min(m, n) − r directions, which is the adapter's rank: thin only where nearly all are kept. Seen from the
-/// base of a fine-tune, W_r − W_base keeps r directions.
+/// Truncation drops min(m, n) − r directions, which is the adapter's rank: thin only where nearly all are kept. Seen
+/// from the base of a fine-tune, W_r − W_base keeps r directions.
 struct AdapterOutput {
   private let reducer: Reducer
   private let reductions: [Reduction]

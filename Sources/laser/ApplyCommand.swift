@@ -177,8 +177,8 @@ struct ApplyCommand: ParsableCommand {
   }
 }
 
-/// Makes a plan's reductions and writes the copy that has them, with a README.md that says so. Between the two they lie on
-/// disk in the scratch folder.
+/// Makes a plan's reductions and writes the copy that has them, with a README.md that says so. Between the two they lie
+/// on disk in the scratch folder.
 func writeLasered(
   _ copy: CheckpointCopy, _ reducer: Reducer, _ reductions: [Reduction], _ card: ModelCard,
   factored: Bool = false, as type: ElementType? = nil, scratchFolder: String, _ console: Console

@@ -62,7 +62,7 @@ struct MergeCommand: ParsableCommand {
     let parameters: Int
     let bytes: Int
     let files: [String]
-    /// Of each layer's router; null where two of its rows say the same.
+    /// The condition number of each layer's router; null where two of its rows say the same.
     let gateConditions: [Double?]
     let seconds: Double
 

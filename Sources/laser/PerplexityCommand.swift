@@ -80,7 +80,7 @@ struct PerplexityCommand: ParsableCommand {
 
   /// Seconds are of processor time, all threads together; rates are of one thread.
   private struct Profiled: Encodable {
-    /// Of a product in the caches, in 10⁹ operations a second.
+    /// The speed of a product in the caches, in 10⁹ operations a second.
     let peakGFLOPs: Double
     let stages: [Row]
 
@@ -137,7 +137,7 @@ struct PerplexityCommand: ParsableCommand {
       let scoredTokens: Int
       let nll: Double
       let perplexity: Double
-      /// Of the nll; absent where one window gives no idea of it.
+      /// The standard error of the nll; absent where one window gives no idea of it.
       let standardError: Double?
 
       enum CodingKeys: String, CodingKey {
@@ -198,7 +198,7 @@ struct PerplexityCommand: ParsableCommand {
     }
   }
 
-  /// The same texts with other numbers of experts.
+  /// The scores of the same texts with other numbers of experts.
   private struct Sweep: Encodable {
     let model: String
     let configured: Int

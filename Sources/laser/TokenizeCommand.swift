@@ -51,7 +51,7 @@ struct TokenizeCommand: ParsableCommand {
   private struct Result: Encodable {
     let text: String
     let tokens: Int
-    /// Of reading and tokenizing the text, on one core.
+    /// The time of reading and tokenizing the text, on one core.
     let seconds: Double
     let ids: [Int32]?
   }

@@ -233,7 +233,8 @@ struct MergeTests {
     let experts = ["'null'", "b"].map { "- source_model: \($0)\n  positive_prompts: [Once]\n" }
     try bench.merge(
       MergeConfiguration(
-        yaml: "base_model: base\ngate_mode: random\nexperts:\n" + experts.joined(), folder: bench.folder.url.path + "/"))
+        yaml: "base_model: base\ngate_mode: random\nexperts:\n" + experts.joined(), folder: bench.folder.url.path + "/")
+    )
     let card = try String(contentsOf: bench.folder["out/README.md"], encoding: .utf8)
     #expect(card.hasPrefix("---\nbase_model:\n- base\n- 'null'\n- b\n"))
   }

@@ -128,7 +128,8 @@ struct FolderReplacement {
 
   private var earlierPath: String { "\(parentFolder(of: target))/.\(fileName(target)).replaced" }
 
-  /// A replacement that was cut off between its two renames left the old checkpoint under its other name and nothing in its place.
+  /// A replacement that was cut off between its two renames left the old checkpoint under its other name and nothing in
+  /// its place.
   private func restoreInterruptedReplacement() throws(CheckpointError) {
     let manager = FileManager.default
     if manager.fileExists(atPath: earlierPath), !manager.fileExists(atPath: target) {

@@ -1,13 +1,14 @@
 internal import FoundationEssentials
 internal import SystemPackage
 
-/// A file of JSON objects, one a line, that is only ever appended to. A line torn by an interruption is cut off when the
-/// file is opened again. One process at a time has it.
+/// A file of JSON objects, one a line, that is only ever appended to. A line torn by an interruption is cut off when
+/// the file is opened again. One process at a time has it.
 package struct LineFile: ~Copyable {
   private let path: String
   private let descriptor: FileDescriptor
 
-  /// - Parameter validBytes: How many bytes at the beginning are whole lines, once the file is locked; the rest is cut off.
+  /// - Parameter validBytes: How many bytes at the beginning are whole lines, once the file is locked; the rest is cut
+  ///   off.
   package init(path: String, validBytes: () throws -> Int) throws {
     let descriptor = try CheckpointError.naming(path) {
       try FileDescriptor.open(

@@ -38,7 +38,8 @@ func resolvedPath(_ path: String) -> String {
   return filePath(resolvedPath(parent)).pushing(filePath(fileName(absolute))).lexicallyNormalized().string
 }
 
-/// A path as seen from a folder, so that a tree of files can be moved as a whole. Links are resolved where the paths exist.
+/// A path as seen from a folder, so that a tree of files can be moved as a whole. Links are resolved where the paths
+/// exist.
 package func relativePath(to target: String, from folder: String) -> String {
   func components(_ path: String) -> [FilePath.Component] {
     Array(filePath(realPath(path) ?? absolutePath(path)).lexicallyNormalized().components)
