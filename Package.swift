@@ -5,6 +5,8 @@ let package = Package(
   name: "laser",
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -14,30 +16,45 @@ let package = Package(
       providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]
     ),
     .target(name: "CKernels"),
-    .target(name: "Tensors", dependencies: ["COpenBLAS", "CKernels"], linkerSettings: [.linkedLibrary("m")]),
+    .target(
+      name: "Tensors",
+      dependencies: ["COpenBLAS", "CKernels", .product(name: "SystemPackage", package: "swift-system")],
+      linkerSettings: [.linkedLibrary("m")]
+    ),
+    .target(name: "Wording", dependencies: [.product(name: "Yams", package: "Yams")]),
 
     // MARK: A model: its files, its words, its function
-    .target(name: "Checkpoints", dependencies: ["Tensors"]),
-    .target(name: "Tokenization", dependencies: ["Checkpoints"]),
-    .target(name: "Models", dependencies: ["Checkpoints", "Tensors"]),
+    .target(
+      name: "Checkpoints",
+      dependencies: ["Tensors", "Wording", .product(name: "SystemPackage", package: "swift-system")]
+    ),
+    .target(
+      name: "Tokenization",
+      dependencies: ["Checkpoints", "Wording", .product(name: "HeapModule", package: "swift-collections")]
+    ),
+    .target(name: "Models", dependencies: ["Checkpoints", "Tensors", "Wording"]),
     .target(name: "Inference", dependencies: ["Models", "Checkpoints", "Tensors"]),
 
     // MARK: LASER: scoring, reducing, searching
-    .target(name: "Evaluation", dependencies: ["Inference", "Models", "Tokenization", "Checkpoints", "Tensors"]),
+    .target(
+      name: "Evaluation", dependencies: ["Inference", "Models", "Tokenization", "Checkpoints", "Tensors", "Wording"]),
     .target(
       name: "Merging",
       dependencies: [
-        "Inference", "Models", "Tokenization", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams"),
+        "Inference", "Models", "Tokenization", "Checkpoints", "Tensors", "Wording",
+        .product(name: "Yams", package: "Yams"),
       ]
     ),
     .target(
       name: "RankReduction",
-      dependencies: ["Inference", "Models", "Checkpoints", "Tensors", .product(name: "Yams", package: "Yams")]
+      dependencies: [
+        "Inference", "Models", "Checkpoints", "Tensors", "Wording", .product(name: "Yams", package: "Yams"),
+      ]
     ),
     .target(
       name: "Search",
       dependencies: [
-        "RankReduction", "Evaluation", "Inference", "Models", "Checkpoints", "Tokenization", "Tensors",
+        "RankReduction", "Evaluation", "Inference", "Models", "Checkpoints", "Tokenization", "Tensors", "Wording",
         .product(name: "Yams", package: "Yams"),
       ]
     ),
@@ -46,7 +63,7 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: [
-        "Search", "RankReduction", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors",
+        "Search", "RankReduction", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors", "Wording",
         .product(name: "Yams", package: "Yams"),
       ]
     ),
@@ -54,7 +71,7 @@ let package = Package(
       name: "laser",
       dependencies: [
         "Reports", "Search", "RankReduction", "Merging", "Evaluation", "Inference", "Models", "Tokenization",
-        "Checkpoints", "Tensors", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Checkpoints", "Tensors", "Wording", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
 
@@ -74,27 +91,31 @@ let package = Package(
       name: "InferenceTests",
       dependencies: [
         "CheckpointFixtures", "Inference", "Models", "Evaluation", "RankReduction", "Tokenization", "Checkpoints",
-        "Tensors",
+        "Tensors", "Wording",
       ]
     ),
     .testTarget(
       name: "MergingTests",
-      dependencies: ["Merging", "CheckpointFixtures", "Inference", "Models", "Tokenization", "Checkpoints", "Tensors"]
+      dependencies: [
+        "Merging", "CheckpointFixtures", "Inference", "Models", "Tokenization", "Checkpoints", "Tensors", "Wording",
+      ]
     ),
     .testTarget(
       name: "RankReductionTests",
-      dependencies: ["CheckpointFixtures", "RankReduction", "Inference", "Checkpoints", "Tensors"]
+      dependencies: ["CheckpointFixtures", "RankReduction", "Inference", "Checkpoints", "Tensors", "Wording"]
     ),
+    .testTarget(name: "WordingTests", dependencies: ["Wording"]),
     .testTarget(
       name: "SearchTests",
       dependencies: [
         "Search", "RankReduction", "Evaluation", "Inference", "Models", "Tokenization", "Checkpoints", "Tensors",
+        "Wording",
       ]
     ),
     .testTarget(
       name: "ReportsTests",
       dependencies: [
-        "Reports", "Search", "RankReduction", "Evaluation", "Inference", "Models", "Checkpoints",
+        "Reports", "Search", "RankReduction", "Evaluation", "Inference", "Models", "Checkpoints", "Wording",
         .product(name: "Yams", package: "Yams"),
       ]
     ),

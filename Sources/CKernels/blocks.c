@@ -163,8 +163,8 @@ DISPATCHED bool laser_expand_q5_k(const void *source, float *target, size_t coun
   return !bad;
 }
 
-// 128 bytes of 4 bits, 64 bytes of the 2 bits above, 16 signed scales for groups of 16, scale. Of each 128 numbers, those
-// 64 apart share a byte of the first kind, those 32 apart a byte of the second.
+// 128 bytes of 4 bits, 64 bytes of the 2 bits above, 16 signed scales for groups of 16, scale. Of each 128 numbers,
+// those whose places differ by 64 share a byte of the first kind, those by a multiple of 32 one of the second.
 DISPATCHED bool laser_expand_q6_k(const void *source, float *target, size_t count) {
   uint32_t bad = 0;
   const uint8_t *block = source;

@@ -41,8 +41,8 @@ static inline int q3_k_group_scale(const uint8_t *scales, int group) {
   return (low | (scales[8 + group % 4] >> (2 * (group / 4)) & 3) << 4) - 32;
 }
 
-// 12 bytes hold eight scales and eight minima of 6 bits: bytes 0 to 3 and 4 to 7 those of groups 0 to 3, and in their top
-// bits the top bits of groups 4 to 7, whose low bits are in bytes 8 to 11.
+// 12 bytes hold eight scales and eight minima of 6 bits: bytes 0 to 3 and 4 to 7 those of groups 0 to 3, and in their
+// top bits the top bits of groups 4 to 7, whose low bits are in bytes 8 to 11.
 static inline int k_group_scale(const uint8_t *packed, int group) {
   return group < 4 ? packed[group] & 63 : (packed[group + 4] & 15) | packed[group - 4] >> 6 << 4;
 }

@@ -1,5 +1,5 @@
 // Quantisation to ggml's blocks of 256 numbers ("K"): a small search for the scale of every group of 16 or 32, then the
-// scales themselves as small integers. Sums are taken in ggml's order (ggml-quants.c, quantize_row_*_K_ref), so that the
+// scales themselves as small integers. Sums are in ggml's order (ggml-quants.c, quantize_row_*_K_ref), so that the
 // bytes are its own.
 #include "CKernels.h"
 #include "blocks.h"
@@ -102,7 +102,7 @@ static inline float largest_of(const float *values, int count) {
   return result;
 }
 
-// 64 bytes of 2 bits: of each 128 numbers, those 32 apart share a byte.
+// 64 bytes of 2 bits: of each 128 numbers, those whose places differ by a multiple of 32 share a byte.
 static void pack_2_bits(const uint8_t *numbers, uint8_t *target) {
   for (int i = 0; i < 64; i++) {
     const uint8_t *n = numbers + 128 * (i / 32) + i % 32;
@@ -175,7 +175,7 @@ static void quantize_eight_groups(const float *source, int largest, float first,
   }
 }
 
-// 128 bytes of 4 bits: of each 64 numbers, those 32 apart share a byte.
+// 128 bytes of 4 bits: of each 64 numbers, those whose places differ by a multiple of 32 share a byte.
 static void pack_4_bits(const uint8_t *numbers, uint8_t *target) {
   for (int i = 0; i < 128; i++) {
     const uint8_t *n = numbers + 64 * (i / 32) + i % 32;
@@ -214,7 +214,8 @@ void laser_quantize_q5_k(const float *source, void *target, size_t count) {
 
 // MARK: Groups around zero: number = scale * n, n from −bound to bound − 1; stored as n + bound
 
-// Starts from the scale that fits the extreme, then changes one number at a time while that brings the least squares down.
+// Starts from the scale that fits the extreme, then changes one number at a time while that brings the least squares
+// down.
 static float fit_q3_group(const float *x, uint8_t *numbers) {
   const int bound = 4;
   const float extreme = extreme_of_16(x);

@@ -5,5 +5,5 @@
 #else
 #define DISPATCHED
 #endif
-// Lets a sum be taken in vector lanes: the order of additions is then fixed by the instruction set.
+// Lets the compiler sum in vector lanes: the order of additions is then fixed by the instruction set.
 #define REASSOCIATE _Pragma("clang fp reassociate(on)")

@@ -1,7 +1,8 @@
 // exp(x) in float32 to about 1 unit in the last place, in plain arithmetic so that loops around it vectorise.
 //
 // exp(x) = 2ⁿ exp(r), n = round(x / ln 2), |r| ≤ ln 2 / 2; exp(r) by its Taylor polynomial of degree 7 (remainder below
-// 1e-8), ln 2 split in two so that n · ln 2 is exact (Cody & Waite). Below -87.3 the result is 0, above 88.7 it saturates.
+// 1e-8), ln 2 split in two so that n · ln 2 is exact (Cody & Waite). Below -87.3 the result is 0, above 88.7 it
+// saturates.
 #pragma once
 #include <stdint.h>
 #include <string.h>

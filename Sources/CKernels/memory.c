@@ -3,8 +3,8 @@
 #include <malloc.h>
 #endif
 
-// Scratch of a few megabytes is taken and freed over and over. Larger blocks, states of tokens for the most part, are still
-// given back at once.
+// Scratch of a few megabytes is taken and freed over and over. Larger blocks, states of tokens for the most part, are
+// still given back at once.
 void laser_keep_freed_memory(void) {
 #if defined(__GLIBC__)
   mallopt(M_MMAP_THRESHOLD, 32 << 20);

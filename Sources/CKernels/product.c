@@ -1,10 +1,11 @@
 #include "CKernels.h"
 #include <string.h>
 
-// c = a · bᵀ by register tiles, after Goto & van de Geijn (2008): a block of a's rows is copied to scratch, of which a part of
-// the inner dimension stays in the second cache at a time; each of b's panels stays in the first cache while that part passes.
+// c = a · bᵀ by register tiles, after Goto & van de Geijn (2008): a block of a's rows is copied to scratch, of which a
+// part of the inner dimension stays in the second cache at a time; each of b's panels stays in the first cache while
+// that part passes.
 //
-// Every element of c is the sum, over blocks of the inner dimension, of sums taken in order of k. Neither a row's place
+// Every element of c is the sum, over blocks of the inner dimension, of sums in order of k. Neither a row's place
 // nor the number of rows changes a bit of it.
 
 #define JOIN_(a, b) a##b
@@ -14,7 +15,7 @@
 #define BLOCK_ROWS 240
 // Columns of c that are finished before the next: with a block of a, they fit the second cache.
 #define BLOCK_COLUMNS 512
-// Of the inner dimension, in float32; twice as many in bfloat16.
+// The block of the inner dimension: so many float32, twice as many bfloat16.
 #define FLOAT_DEPTH 256
 #define MOST_TILE_ROWS LASER_TILE_ROWS
 // A row of scratch in bytes: the same for 256 float32 and 512 bfloat16, and no power of two, which the caches dislike.

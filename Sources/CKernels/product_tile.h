@@ -1,5 +1,5 @@
-// One tile of a float32 product: ROWS rows of a against a panel, in vectors of WIDTH numbers. Included by product.c once for
-// each instruction set, with NAME, ROWS, WIDTH and TARGET defined.
+// One tile of a float32 product: ROWS rows of a against a panel, in vectors of WIDTH numbers. Included by product.c
+// once for each instruction set, with NAME, ROWS, WIDTH and TARGET defined.
 #define VECTOR JOIN(NAME, _vector)
 typedef float VECTOR __attribute__((vector_size(4 * WIDTH), aligned(4)));
 

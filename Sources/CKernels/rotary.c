@@ -20,8 +20,8 @@ DISPATCHED void laser_rotate(float *heads, size_t stride, size_t rows, size_t he
   }
 }
 
-DISPATCHED void laser_rotate_neighbours(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
-                                        const float *cosines, const float *sines, bool inverse) {
+DISPATCHED void laser_rotate_interleaved(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
+                                         const float *cosines, const float *sines, bool inverse) {
   const size_t half = dimension / 2;
   const float sign = inverse ? -1.0f : 1.0f;
   for (size_t r = 0; r < rows; r++) {

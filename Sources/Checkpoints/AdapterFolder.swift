@@ -28,15 +28,16 @@ package struct AdapterFolder {
   ///
   /// - Parameters:
   ///   - models: Folders that the target must not be, nor hold, nor lie in.
-  ///   - isOwn: Of the path of another file: whether it may be replaced.
+  ///   - paths: What the caller still needs: the target must neither be nor hold it.
+  ///   - isOwn: Whether another file of an existing folder, by its path, may be replaced.
   package init(
-    _ target: String, replacesExisting: Bool, models: [String], sparing precious: [String],
+    _ target: String, replacesExisting: Bool, models: [String], protecting paths: [String],
     recognizing isOwn: @escaping (String) -> Bool
   ) throws(CheckpointError) {
     let known = [Self.configurationName, Self.weightsStem + ".safetensors"]
     place = try FolderReplacement(
-      of: target, kind: Self.kind, replacesExisting: replacesExisting, sources: models, precious: precious,
-      mayReplace: { known.contains($0) || isOwn(target + "/" + $0) })
+      of: target, kind: Self.kind, replacesExisting: replacesExisting, sources: models,
+      protecting: paths, mayReplace: { known.contains($0) || isOwn(target + "/" + $0) })
   }
 
   private static var kind: FolderReplacement.Kind {

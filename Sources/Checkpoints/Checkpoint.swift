@@ -2,13 +2,13 @@ internal import FoundationEssentials
 internal import Glibc
 package import Tensors
 
-/// A model on disk: a Hugging Face folder with config.json and safetensors, one file or shards with an index; or GGUF, one
-/// file or the parts of a split one.
+/// A model on disk: a Hugging Face folder with config.json and safetensors, one file or shards with an index; or GGUF,
+/// one file or the parts of a split one.
 package struct Checkpoint: Sendable {
   /// The folder, or the GGUF file or first part.
   package let folder: String
   package let configuration: Configuration
-  /// For a model in GGUF.
+  /// The files, where the model is in GGUF.
   package let gguf: GGUFParts?
   let shards: [MappedFile]
   /// Whether matrices may be stored as two factors.
@@ -79,7 +79,7 @@ package struct Checkpoint: Sendable {
     folder = path
     gguf = parts
     isFactored = false
-    // Its metadata, until an architecture translates it.
+    // Empty until an architecture translates the metadata.
     configuration = Configuration(file: path, json: .object([]))
     shards = parts.files.map(\.file)
     var places: [String: Place] = [:]
@@ -103,7 +103,7 @@ package struct Checkpoint: Sendable {
     return folder + "/" + first
   }
 
-  /// The same checkpoint with another configuration: that of a GGUF file, as an architecture understands its metadata.
+  /// A checkpoint with another configuration: that of a GGUF file, as an architecture understands its metadata.
   package init(_ checkpoint: Checkpoint, configuration: Configuration) {
     (folder, gguf, shards, places) = (checkpoint.folder, checkpoint.gguf, checkpoint.shards, checkpoint.places)
     isFactored = checkpoint.isFactored
@@ -171,8 +171,8 @@ package struct Checkpoint: Sendable {
 
   /// A matrix as it is stored, or made of the two factors that are.
   ///
-  /// - Throws: `CheckpointError` if the tensor is not there, or has another shape than the reference says or a type that
-  ///   cannot be computed with.
+  /// - Throws: `CheckpointError` if the tensor is not there, or has another shape than the reference says or a type
+  ///   that cannot be computed with.
   package func matrix(_ reference: TensorReference) throws(CheckpointError) -> StoredMatrix {
     if let factors = try factors(of: reference) { return StoredMatrix(factors) }
     let place = try location(of: reference)
@@ -258,24 +258,24 @@ package struct Checkpoint: Sendable {
 
   // MARK: Identity
 
-  /// Identifies the checkpoint by its configuration, its headers and a sample of each tensor's bytes, so that a model of
-  /// many gigabytes is identified without being read. Where the folder lies does not matter.
+  /// Identifies the checkpoint by its configuration, its headers and a sample of each tensor's bytes, so that a model
+  /// of many gigabytes is identified without being read. Where the folder lies does not matter.
   package var fingerprint: Fingerprint {
     var result = Fingerprint()
     if let gguf {
-      for file in gguf.files { file.file.withBytes { result.take($0[..<file.headerByteCount]) } }
+      for file in gguf.files { file.file.withBytes { result.update($0[..<file.headerByteCount]) } }
     } else if let bytes = FileManager.default.contents(atPath: configuration.file) {
-      result.take(bytes)
+      result.update(bytes)
     }
     for name in tensorNames {
       guard let place = places[name] else { continue }
       defer { release(name) }
-      result.take("\(name) \(place.type) \(place.shape)")
+      result.update("\(name) \(place.type) \(place.shape)")
       shards[place.shard].withBytes { bytes in
         let tensor = bytes[place.bytes]
         for start in Self.sampleStarts(of: tensor.count) {
           let begin = tensor.startIndex + start
-          result.take(tensor[begin..<min(begin + Self.sampleSize, tensor.endIndex)])
+          result.update(tensor[begin..<min(begin + Self.sampleSize, tensor.endIndex)])
         }
       }
     }

@@ -1,12 +1,12 @@
 internal import FoundationEssentials
-internal import Glibc
 package import Tensors
 
 /// Writes a copy of a checkpoint in which some matrices are replaced by others of the same shape and type.
 ///
-/// Shards keep their layout and headers, and every byte outside the replaced matrices; all other files of the folder are
-/// copied. Where matrices are stored as factors, or no longer are, files are laid out anew. Of a model in GGUF, its file or parts are copied, to a file. The copy is made under a temporary name beside the
-/// target, synced, and renamed when it is whole.
+/// Shards keep their layout and headers, and every byte outside the replaced matrices; all other files of the folder
+/// are copied. Where matrices are stored as factors, or no longer are, files are laid out anew. A model in GGUF is
+/// copied file by file. The copy is made under a temporary name beside the target, synced, and renamed when it is
+/// whole.
 package struct CheckpointCopy {
   private let checkpoint: Checkpoint
   private let place: Place
@@ -14,7 +14,7 @@ package struct CheckpointCopy {
 
   private enum Place {
     case folder(FolderReplacement)
-    /// Of a model in GGUF, whose files are copied without what lies beside them.
+    /// A model in GGUF: its files are copied without what lies beside them.
     case gguf(GGUFCopy)
   }
 
@@ -22,25 +22,26 @@ package struct CheckpointCopy {
   ///
   /// - Parameters:
   ///   - form: How the copy's matrices are stored; in GGUF always dense.
-  ///   - replacesExisting: Whether an earlier copy may be replaced. Nothing else ever is: the target must be a checkpoint
+  ///   - replacesExisting: Whether an earlier copy may be replaced. Nothing else ever is: the target must be a
+  ///     checkpoint
   ///     and hold no file that the original does not have.
-  ///   - precious: What the caller still needs or has just written: the target must neither be nor hold it.
-  ///   - isOwn: Of the path of a file that the original does not have: whether an earlier copy added it.
+  ///   - paths: What the caller still needs or has just written: the target must neither be nor hold it.
+  ///   - isOwn: Whether a file that the original does not have, by its path, was added by an earlier copy.
   package init(
     of checkpoint: Checkpoint, to target: String, as form: MatrixForm = .dense, replacesExisting: Bool,
-    sparing precious: [String] = [], recognizing isOwn: @escaping (String) -> Bool = { _ in false }
+    protecting paths: [String] = [], recognizing isOwn: @escaping (String) -> Bool = { _ in false }
   ) throws(CheckpointError) {
     self.checkpoint = checkpoint
     self.form = form
     if let parts = checkpoint.gguf {
-      place = .gguf(try GGUFCopy(of: parts, to: target, replacesExisting: replacesExisting, sparing: precious))
+      place = .gguf(try GGUFCopy(of: parts, to: target, replacesExisting: replacesExisting, protecting: paths))
       return
     }
     let folder = checkpoint.folder
     let rewrites = Self.rewrites(checkpoint, as: form)
     place = .folder(
       try FolderReplacement(
-        of: target, replacesExisting: replacesExisting, sources: [folder], precious: precious,
+        of: target, replacesExisting: replacesExisting, sources: [folder], protecting: paths,
         mayReplace: {
           FileManager.default.fileExists(atPath: folder + "/" + $0) || isOwn(target + "/" + $0)
             || rewrites && RewrittenTensors.mayBeOwn($0)
@@ -91,11 +92,12 @@ package struct CheckpointCopy {
     }
   }
 
-  /// Files of the original that hold weights which this copy does not change, so that a reader of them sees no reduction.
+  /// Files of the original that hold weights which this copy does not change, so that a reader of them sees no
+  /// reduction.
   package var untouchedWeightFiles: [String] { otherWeightFiles.filter { !omittedWeightFiles.contains($0) } }
 
-  /// Other weights of the original that a copy with tensors of its own leaves out: those in the way of its files, and beside
-  /// factors all, since programs that do not know factors must find no weights.
+  /// Other weights of the original that a copy with tensors of its own leaves out: those in the way of its files, and
+  /// beside factors all, since programs that do not know factors must find no weights.
   private var omittedWeightFiles: [String] {
     guard Self.rewrites(checkpoint, as: form) else { return [] }
     return otherWeightFiles.filter { form == .factored || RewrittenTensors.mayBeOwn($0) }
@@ -156,15 +158,9 @@ package struct CheckpointCopy {
     _ file: MappedFile, to path: String, replacing patches: [(offset: Int, matrix: StoredMatrix)],
     progress: (Int) -> Void
   ) throws(CheckpointError) {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw CheckpointError(.unwritable, file: path, systemMessage()) }
-    do throws(CheckpointError) {
-      let bytes = patches.map { (offset: $0.offset, bytes: $0.matrix.region) }
+    let bytes = patches.map { (offset: $0.offset, bytes: $0.matrix.region) }
+    try AtomicFile.makeInPlace(path) { descriptor, path throws(CheckpointError) in
       try AtomicFile.copy(file, to: descriptor, path: path, replacing: bytes, progress: progress)
-    } catch {
-      close(descriptor)
-      throw error
     }
-    try AtomicFile.syncAndClose(descriptor, path: path)
   }
 }

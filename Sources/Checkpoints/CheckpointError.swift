@@ -1,3 +1,5 @@
+internal import Wording
+
 /// What is wrong with a file of a checkpoint: where, and what to do about it. Its description is one line.
 package struct CheckpointError: Error, Sendable, CustomStringConvertible {
   package enum Code: Sendable {
@@ -26,10 +28,9 @@ package struct CheckpointError: Error, Sendable, CustomStringConvertible {
     return "\(place): \(oneLine(problem))"
   }
 
-  /// Names come from files: control characters must not reach a terminal, nor a long name fill it.
+  /// Names come from files: a long one must not fill the terminal.
   private func oneLine(_ text: String) -> String {
-    let printable = String(
-      String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
-    return printable.count > 600 ? printable.prefix(600) + "…" : printable
+    let line = printable(text)
+    return line.count > 600 ? line.prefix(600) + "…" : line
   }
 }

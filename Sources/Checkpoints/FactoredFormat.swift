@@ -1,16 +1,16 @@
-/// A folder in which some matrices are stored as two factors: instead of `P.weight` (m, n) there are `P.left.weight` (m, r)
-/// and `P.right.weight` (r, n), of one type, and the matrix is left · right.
+/// A folder in which some matrices are stored as two factors: instead of `P.weight` (m, n) there are `P.left.weight`
+/// (m, r) and `P.right.weight` (r, n), of one type, and the matrix is left · right.
 ///
-/// Programs that do not know this would take `P.weight` for missing, and some make up random numbers for what is missing. So
-/// config.json names a method of quantisation that they do not have, and the weights are in files of another name than
-/// they look for.
+/// Programs that do not know this would take `P.weight` for missing, and some make up random numbers for what is
+/// missing. So config.json names a method of quantisation that they do not have, and the weights are in files of
+/// another name than they look for.
 package enum FactoredFormat {
   static let method = "laser-factored"
   static let version = 1
   /// What the names of files with tensors begin with.
   static let fileStem = "factored"
 
-  /// The largest matrix, in numbers, that factors may stand for: the files say little about its size.
+  /// The largest matrix, in numbers, that factors may make: the files say little about its size.
   static let largestProduct = 1 << 31
 
   package static func leftName(of tensor: String) -> String? { name(of: tensor, ending: leftEnding) }

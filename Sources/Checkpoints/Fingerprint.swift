@@ -4,13 +4,13 @@ package struct Fingerprint: Sendable, Equatable, CustomStringConvertible {
 
   package init() {}
 
-  package mutating func take(_ bytes: some Sequence<UInt8>) {
+  package mutating func update(_ bytes: some Sequence<UInt8>) {
     for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
   }
 
-  package mutating func take(_ text: String) {
-    take(text.utf8)
-    take(CollectionOfOne(0))  // so that "ab" + "c" is not "a" + "bc"
+  package mutating func update(_ text: String) {
+    update(text.utf8)
+    update(CollectionOfOne(0))  // so that "ab" + "c" is not "a" + "bc"
   }
 
   package var description: String {

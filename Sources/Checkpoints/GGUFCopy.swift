@@ -1,5 +1,4 @@
 internal import FoundationEssentials
-internal import Glibc
 package import Tensors
 
 /// Writes a copy of a model in GGUF in which some matrices are replaced.
@@ -30,21 +29,21 @@ package struct GGUFCopy {
   ///   - target: The name of the file. A split model gives split files: of `x.gguf` (or its first part's name) become
   ///     `x-00001-of-00003.gguf` and so on.
   ///   - replacesExisting: Whether files of these names may be replaced; the original's never are.
-  ///   - precious: Other files that the targets must not be.
+  ///   - paths: Other files that the targets must not be.
   package init(
-    of model: GGUFParts, to target: String, replacesExisting: Bool, sparing precious: [String] = []
+    of model: GGUFParts, to target: String, replacesExisting: Bool, protecting paths: [String] = []
   ) throws(CheckpointError) {
     self.model = model
     targets = Self.names(target, count: model.files.count)
     for path in targets {
       try Self.refuseUnsafe(
-        path, sources: model.files.map(\.file.path), precious: precious, replacesExisting: replacesExisting)
+        path, sources: model.files.map(\.file.path), protecting: paths, replacesExisting: replacesExisting)
     }
   }
 
   /// - Throws: `CheckpointError` if a GGUF file may not be written there.
   package static func refuseUnsafe(
-    _ path: String, sources: [String], precious: [String], replacesExisting: Bool
+    _ path: String, sources: [String], protecting paths: [String], replacesExisting: Bool
   ) throws(CheckpointError) {
     guard path.hasSuffix(".gguf") else {
       throw CheckpointError(.unwritable, file: path, "the name of a GGUF file must end with .gguf")
@@ -52,7 +51,7 @@ package struct GGUFCopy {
     guard !sources.map(resolvedPath).contains(resolvedPath(path)) else {
       throw CheckpointError(.exists, file: path, "the original lies there; give another name")
     }
-    guard !precious.map(resolvedPath).contains(resolvedPath(path)) else {
+    guard !paths.map(resolvedPath).contains(resolvedPath(path)) else {
       throw CheckpointError(.exists, file: path, "this file is still needed; give another name")
     }
     var isFolder = false
@@ -86,19 +85,17 @@ package struct GGUFCopy {
         done += file.file.byteCount
       }
       for target in targets.reversed() {
-        guard rename(temporaryName(target), target) == 0 else {
-          throw CheckpointError(.unwritable, file: target, systemMessage())
-        }
+        try CheckpointError.naming(target) { try renameFile(temporaryName(target), to: target) }
       }
-      try AtomicFile.syncFolder(AtomicFile.parentFolder(of: targets[0]))
+      try AtomicFile.syncFolder(parentFolder(of: targets[0]))
     } catch {
-      for path in finished { unlink(path) }
+      for path in finished { removeFile(path) }
       throw error
     }
   }
 
   private func temporaryName(_ target: String) -> String {
-    "\(AtomicFile.parentFolder(of: target))/.\(fileName(target)).new"
+    "\(parentFolder(of: target))/.\(fileName(target)).new"
   }
 
   /// The number of the file that a replacement belongs to.

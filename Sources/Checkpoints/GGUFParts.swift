@@ -3,8 +3,8 @@ internal import Tensors
 
 /// A model in GGUF: one file, or all parts of a split one seen together.
 ///
-/// Parts are named `x-00001-of-00003.gguf` and so on; the first one has the metadata, each has its number (`split.no`) and
-/// how many there are (`split.count`), and all together have `split.tensors.count` tensors.
+/// Parts are named `x-00001-of-00003.gguf` and so on; the first one has the metadata, each has its number (`split.no`)
+/// and how many there are (`split.count`), and all together have `split.tensors.count` tensors.
 package struct GGUFParts: Sendable {
   package let files: [GGUFFile]
   private let places: [String: (part: Int, index: Int)]
@@ -41,17 +41,17 @@ package struct GGUFParts: Sendable {
     self.places = places
   }
 
-  /// Of the first part, which has the model's.
+  /// The model's metadata, which the first part has.
   package var metadata: [GGUFFile.Member] { files[0].metadata }
 
   package subscript(key: String) -> GGUFValue? { files[0][key] }
 
-  /// Of the metadata whose keys begin so.
+  /// Identifies the metadata whose keys begin with a prefix.
   package func fingerprint(ofKeys prefix: String) -> Fingerprint {
     var result = Fingerprint()
     for member in metadata where member.key.hasPrefix(prefix) {
-      result.take("\(member.key) \(member.value.type.rawValue) \(member.value.encoded.byteCount)")
-      member.value.encoded.withBytes { result.take($0) }
+      result.update("\(member.key) \(member.value.type.rawValue) \(member.value.encoded.byteCount)")
+      member.value.encoded.withBytes { result.update($0) }
     }
     return result
   }
@@ -86,7 +86,7 @@ package struct GGUFParts: Sendable {
   private static func refuseMissing(_ names: [String]) throws(CheckpointError) {
     let missing = names.filter { !FileManager.default.fileExists(atPath: $0) }
     guard let first = missing.first else { return }
-    let others = missing.dropFirst().map { $0.split(separator: "/").last.map(String.init) ?? $0 }
+    let others = missing.dropFirst().map(fileName)
     throw CheckpointError(
       .notFound, file: first,
       "this part of the model is missing"

@@ -1,7 +1,7 @@
 package import Tensors
 
-/// How GGUF stores a tensor's numbers. All of ggml's types have a name and a size here, so that a file holding them can be
-/// checked and copied; only some can be computed with (`elementType`).
+/// How GGUF stores a tensor's numbers. All of ggml's types have a name and a size here, so that a file holding them can
+/// be checked and copied; only some can be computed with (`elementType`).
 package struct GGUFTensorType: Sendable, Equatable {
   package let name: String
   let number: UInt32
@@ -31,7 +31,8 @@ package struct GGUFTensorType: Sendable, Equatable {
     self.blockByteCount = blockByteCount
   }
 
-  /// Without the types that only exist while ggml computes. Source: ggml.h (`enum ggml_type`) and the sizes of ggml-common.h.
+  /// Without the types that only exist while ggml computes. Source: ggml.h (`enum ggml_type`) and the sizes of
+  /// ggml-common.h.
   private static let all = [
     GGUFTensorType(0, "F32", 1, 4), GGUFTensorType(1, "F16", 1, 2), GGUFTensorType(2, "Q4_0", 32, 18),
     GGUFTensorType(3, "Q4_1", 32, 20), GGUFTensorType(6, "Q5_0", 32, 22), GGUFTensorType(7, "Q5_1", 32, 24),

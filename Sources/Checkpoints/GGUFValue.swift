@@ -3,7 +3,7 @@ internal import Tensors
 package enum GGUFValueType: UInt32, Sendable {
   case uint8, int8, uint16, int16, uint32, int32, float32, boolean, string, array, uint64, int64, float64
 
-  /// For the types of one size.
+  /// The bytes of a value; nil for texts and arrays, which have no fixed size.
   var byteCount: Int? {
     switch self {
     case .uint8, .int8, .boolean: 1
@@ -15,8 +15,8 @@ package enum GGUFValueType: UInt32, Sendable {
   }
 }
 
-/// A value of GGUF metadata: its type, and its bytes as a file has them. It is decoded when it is asked for, so that opening
-/// a file makes no copy of a vocabulary, and written again byte for byte.
+/// A value of GGUF metadata: its type, and its bytes as a file has them. It is decoded when it is asked for, so that
+/// opening a file makes no copy of a vocabulary, and written again byte for byte.
 package struct GGUFValue: Sendable {
   package let type: GGUFValueType
   let encoded: any ByteRegion
@@ -48,7 +48,7 @@ extension GGUFValue {
 
   package var strings: [String]? { elements(Self.string) }
 
-  /// Of an array.
+  /// The number of elements of an array; nil for what is none.
   package var count: Int? {
     guard type == .array else { return nil }
     return decoded { _, cursor in

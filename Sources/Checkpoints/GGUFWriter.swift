@@ -1,7 +1,8 @@
+internal import SystemPackage
 package import Tensors
 
-/// Writes a GGUF file, little-endian: metadata and descriptions first, then one tensor after another, each at a multiple
-/// of the alignment. A file read and written again with nothing changed has the same bytes.
+/// Writes a GGUF file, little-endian: metadata and descriptions first, then one tensor after another, each at a
+/// multiple of the alignment. A file read and written again with nothing changed has the same bytes.
 package struct GGUFWriter {
   package struct Tensor: Sendable {
     package let name: String
@@ -72,8 +73,8 @@ package struct GGUFWriter {
     }
   }
 
-  func write(
-    to descriptor: Int32, path: String, progress: (Int, Int) -> Void,
+  private func write(
+    to descriptor: FileDescriptor, path: String, progress: (Int, Int) -> Void,
     contents: (Tensor) throws(CheckpointError) -> any ByteRegion
   ) throws(CheckpointError) {
     try AtomicFile.write(OwnedBytes(header), to: descriptor, at: 0, path: path)

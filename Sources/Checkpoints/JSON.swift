@@ -1,7 +1,7 @@
 /// A JSON value (RFC 8259) as checkpoints use it: headers, configurations, indices and tokenizers.
 ///
 /// Members keep their order and their exact bytes. Swift compares strings by canonical equivalence, so a dictionary
-/// would merge two vocabulary entries that differ only in Unicode composition: hence a reader of our own. Nesting
+/// would merge two vocabulary entries that differ only in Unicode composition: so the reader is our own. Nesting
 /// deeper than `maximumDepth`, repeated keys and anything outside the grammar are errors with a byte offset.
 package enum JSON: Sendable {
   case null
@@ -37,10 +37,9 @@ package enum JSON: Sendable {
   }
 
   package init(parsing bytes: [UInt8]) throws(SyntaxError) {
-    let result = bytes.withUnsafeBytes { buffer -> Result<JSON, SyntaxError> in
-      do throws(SyntaxError) { return .success(try JSON(parsing: buffer)) } catch { return .failure(error) }
+    self = try bytes.withUnsafeBufferPointer { bytes throws(SyntaxError) in
+      try JSON(parsing: UnsafeRawBufferPointer(bytes))
     }
-    self = try result.get()
   }
 }
 

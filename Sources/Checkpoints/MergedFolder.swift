@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 
-/// A new checkpoint folder beside those it is made from, with the tokenizer of one of them. What it replaces, if it may, is
-/// an earlier one of the kind: weights, configuration, card and tokenizer, and no other file.
+/// A new checkpoint folder beside those it is made from, with the tokenizer of one of them. What it replaces, if it
+/// may, is an earlier one of the kind: weights, configuration, card and tokenizer, and no other file.
 package struct MergedFolder {
   private let place: FolderReplacement
   private let source: String?
@@ -16,12 +16,13 @@ package struct MergedFolder {
   ///
   /// - Parameter source: The folder of a tokenizer, if there is to be one.
   package init(
-    _ target: String, replacesExisting: Bool, parents: [String], precious: [String], tokenizerFrom source: String?
+    _ target: String, replacesExisting: Bool, parents: [String], protecting paths: [String],
+    tokenizerFrom source: String?
   ) throws(CheckpointError) {
     self.source = source
     let known = Set(Self.copied + ["config.json", "README.md"])
     place = try FolderReplacement(
-      of: target, replacesExisting: replacesExisting, sources: parents, precious: precious,
+      of: target, replacesExisting: replacesExisting, sources: parents, protecting: paths,
       mayReplace: { known.contains($0) || SafetensorsWriter.isOwn($0) })
   }
 

@@ -3,9 +3,9 @@ internal import Tensors
 
 /// How a copy's matrices are stored.
 package enum MatrixForm: Sendable {
-  /// Each as it is.
+  /// Each as a whole.
   case dense
-  /// Those that are made of two factors as these.
+  /// Two tensors, left and right factor, for each matrix that is made of these.
   case factored
 }
 
@@ -67,7 +67,7 @@ struct RewrittenTensors {
     return patches.isEmpty ? [rest] : (result + [rest]).filter { $0.byteCount > 0 }
   }
 
-  /// A matrix in place of what stands for it in the original.
+  /// Puts a matrix in the place of the original's tensor, or of its two factors.
   private mutating func put(_ matrix: StoredMatrix, at reference: TensorReference) {
     let name = reference.tensor
     let factorNames = [FactoredFormat.leftName(of: name), FactoredFormat.rightName(of: name)].compactMap(\.self)
@@ -104,7 +104,7 @@ struct RewrittenTensors {
     try AtomicFile.write(configuration.indented + "\n", to: folder + "/config.json")
   }
 
-  /// Of the original, what this writes itself.
+  /// Files of the original that the copy has its own of.
   var replacedFiles: Set<String> {
     Set(checkpoint.shards.map { fileName($0.path) }).union([
       "config.json", SafetensorsWriter.indexName(), SafetensorsWriter.indexName(stem: FactoredFormat.fileStem),

@@ -1,8 +1,8 @@
 /// One safetensors file: eight bytes of header length, a JSON header, and the tensors' bytes back to back.
 ///
 /// Everything the header says is checked before any of it is used, by the rules of the format's own library: lengths
-/// within the file, shapes that multiply without overflow to the number of bytes, tensors that neither overlap nor leave
-/// gaps. Source: github.com/huggingface/safetensors, "Format".
+/// within the file, shapes that multiply without overflow to the number of bytes, tensors that neither overlap nor
+/// leave gaps. Source: github.com/huggingface/safetensors, "Format".
 package struct SafetensorsFile: Sendable {
   package struct Entry: Sendable {
     package let name: String
@@ -117,12 +117,7 @@ package struct SafetensorsFile: Sendable {
 }
 
 func parsedJSON(_ file: MappedFile, _ range: Range<Int>) throws(JSON.SyntaxError) -> JSON {
-  let result = file.withBytes { bytes -> Result<JSON, JSON.SyntaxError> in
-    do throws(JSON.SyntaxError) {
-      return .success(try JSON(parsing: UnsafeRawBufferPointer(rebasing: bytes[range])))
-    } catch {
-      return .failure(error)
-    }
+  try file.withBytes { bytes throws(JSON.SyntaxError) in
+    try JSON(parsing: UnsafeRawBufferPointer(rebasing: bytes[range]))
   }
-  return try result.get()
 }

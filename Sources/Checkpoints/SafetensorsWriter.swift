@@ -1,13 +1,13 @@
 internal import FoundationEssentials
-internal import Glibc
+internal import SystemPackage
 package import Tensors
 
 /// Writes the weights of a checkpoint tensor by tensor, into one file or shards with an index.
 ///
-/// All headers are known before the first byte of a tensor: names, types and shapes come first, then the bytes, appended
-/// in the same order in pieces of any size, so that no tensor need be in memory as a whole. The files are laid out as the
-/// format's own library does: tensors sorted by name, `"format": "pt"` in the metadata, the header padded to 8 bytes.
-/// Source: github.com/huggingface/safetensors, "Format".
+/// All headers are known before the first byte of a tensor: names, types and shapes come first, then the bytes,
+/// appended in the same order in pieces of any size, so that no tensor need be in memory as a whole. The files are laid
+/// out as the format's own library does: tensors sorted by name, `"format": "pt"` in the metadata, the header padded to
+/// 8 bytes. Source: github.com/huggingface/safetensors, "Format".
 package final class SafetensorsWriter {
   package struct Tensor: Sendable {
     package let name: String
@@ -35,7 +35,7 @@ package final class SafetensorsWriter {
   private let shards: [Range<Int>]
   private let folder: String
   private let stem: String
-  private var descriptor: Int32 = -1
+  private var descriptor: FileDescriptor?
   private var shard = -1
   private var position = 0
   /// Index of the tensor whose bytes come next, and how many of them are there.
@@ -69,7 +69,7 @@ package final class SafetensorsWriter {
   }
 
   deinit {
-    if descriptor >= 0 { close(descriptor) }
+    try? descriptor?.close()
   }
 
   package static let fileStem = "model"
@@ -100,8 +100,9 @@ package final class SafetensorsWriter {
   package func append(_ bytes: UnsafeRawBufferPointer, of name: String) throws(CheckpointError) {
     precondition(current < tensors.count && tensors[current].name == name, "\(name) out of turn")
     precondition(appended + bytes.count <= tensors[current].byteCount, "\(name) has fewer bytes")
-    if shard < 0 || current >= shards[shard].upperBound { try openNextShard() }
-    try AtomicFile.write(bytes, to: descriptor, at: position, path: path)
+    let file: FileDescriptor
+    if let descriptor, current < shards[shard].upperBound { file = descriptor } else { file = try openNextShard() }
+    try AtomicFile.write(bytes, to: file, at: position, path: path)
     position += bytes.count
     appended += bytes.count
     if appended == tensors[current].byteCount {
@@ -117,11 +118,7 @@ package final class SafetensorsWriter {
   }
 
   func append(_ region: any ByteRegion, of name: String) throws(CheckpointError) {
-    var problem: CheckpointError?
-    region.withBytes { bytes in
-      do throws(CheckpointError) { try append(bytes, of: name) } catch { problem = error }
-    }
-    if let problem { throw problem }
+    try region.withBytes { bytes throws(CheckpointError) in try append(bytes, of: name) }
   }
 
   /// Numbers that are expanded at once.
@@ -166,28 +163,19 @@ package final class SafetensorsWriter {
 
   private var path: String { folder + "/" + fileNames[max(shard, 0)] }
 
-  private func openNextShard() throws(CheckpointError) {
+  private func openNextShard() throws(CheckpointError) -> FileDescriptor {
     try closeShard()
     shard += 1
-    descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw CheckpointError(.unwritable, file: path, systemMessage()) }
-    let header = Self.header(tensors[shards[shard]])
-    var problem: CheckpointError?
-    header.withUnsafeBytes { bytes in
-      do throws(CheckpointError) {
-        try AtomicFile.write(bytes, to: descriptor, at: 0, path: path)
-      } catch {
-        problem = error
-      }
-    }
-    if let problem { throw problem }
-    position = header.count
+    let next = try AtomicFile.open(path, options: .exclusiveCreate)
+    descriptor = next
+    let header = OwnedBytes(Self.header(tensors[shards[shard]]))
+    try AtomicFile.write(header, to: next, at: 0, path: path)
+    position = header.byteCount
+    return next
   }
 
   private func closeShard() throws(CheckpointError) {
-    guard descriptor >= 0 else { return }
-    let finished = descriptor
-    descriptor = -1
+    guard let finished = descriptor.take() else { return }
     try AtomicFile.syncAndClose(finished, path: path)
   }
 

@@ -9,7 +9,7 @@ package struct Corpus: Sendable {
   package let fingerprint: Fingerprint
 
   /// The last part of the path: what tables show.
-  package var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+  package var name: String { fileName(path) }
 
   package init(path: String, tokens: [Int32], fingerprint: Fingerprint = Fingerprint()) {
     self.path = path
@@ -22,7 +22,7 @@ package struct Corpus: Sendable {
     let file = try MappedFile(path: path)
     var fingerprint = Fingerprint()
     let text = file.withBytes { bytes in
-      fingerprint.take(bytes)
+      fingerprint.update(bytes)
       return String(validating: bytes, as: UTF8.self)
     }
     guard let text else {

@@ -162,7 +162,7 @@ struct Attention {
     let dimension = configuration.rotary.dimension
     func rotate(_ heads: Matrix) {
       Tensors.rotate(
-        heads, dimension: dimension, neighbours: configuration.rotary.isInterleaved, cosines: cosines, sines: sines,
+        heads, dimension: dimension, interleaved: configuration.rotary.isInterleaved, cosines: cosines, sines: sines,
         inverse: inverse)
     }
     guard dimension < configuration.headDimension else { return rotate(heads) }

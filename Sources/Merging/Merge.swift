@@ -142,15 +142,15 @@ package struct Merge {
   ///
   /// - Parameters:
   ///   - shardSize: Bytes of tensors that a file may hold.
-  ///   - precious: What the folder must neither be nor hold, beside the parents.
+  ///   - paths: What the folder must neither be nor hold, beside the parents.
   ///   - program: As the model card names it.
   ///   - progress: Called with what is done and the share of it.
   package func write(
-    to target: String, shardSize: Int, replacesExisting: Bool, sparing precious: [String], program: String,
+    to target: String, shardSize: Int, replacesExisting: Bool, protecting paths: [String], program: String,
     progress: (String, Double) throws -> Void = { _, _ in }
   ) throws -> Outcome {
     let folder = try MergedFolder(
-      target, replacesExisting: replacesExisting, parents: folders, precious: precious,
+      target, replacesExisting: replacesExisting, parents: folders, protecting: paths,
       tokenizerFrom: base.checkpoint.folder)
     let gates = try Gates(configuration, base: base, tokenizer: tokenizer).layers { try progress("Routers", $0) }
     let conditions = try gates.map { layer in

@@ -1,4 +1,5 @@
 internal import Models
+internal import Wording
 
 /// README.md of a merged model: what it is made of, in the form that Hugging Face reads.
 enum ModelCard {
@@ -11,7 +12,7 @@ enum ModelCard {
       if !names.contains(name) { names.append(name) }
     }
     var lines = ["---", "base_model:"]
-    lines += names.map { "- \(quoted($0))" }
+    lines += names.map { "- \(yamlScalar($0))" }
     lines += ["library_name: transformers", "tags:", "- moe", "- merge", "- frankenmoe", "- laser", "---", ""]
     lines += [
       "A mixture of \(configuration.experts.count) experts (\(family.title)), "
@@ -25,12 +26,12 @@ enum ModelCard {
         "| \(number < configuration.experts.count ? "\(number)" : "shared") | \(shownName(expert.parent.name)) | \(expert.positivePrompts.count) "
           + "| \(expert.negativePrompts.count) |")
     }
-    lines += ["", routers(configuration), "", "## Configuration", ""]
-    let fence = fence(for: configuration.text)
+    let text = configuration.text
     lines += [
-      fence + "yaml", configuration.text.hasSuffix("\n") ? String(configuration.text.dropLast()) : configuration.text,
+      "", routers(configuration), "", "## Configuration", "",
+      fenced(text.hasSuffix("\n") ? String(text.dropLast()) : text, language: "yaml"), "",
     ]
-    return (lines + [fence, ""]).joined(separator: "\n")
+    return lines.joined(separator: "\n")
   }
 
   private static func routers(_ configuration: MergeConfiguration) -> String {
@@ -51,30 +52,5 @@ enum ModelCard {
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
     if parts.count == 2, parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) { return name }
     return parts.last { !$0.isEmpty }.map(String.init) ?? name
-  }
-
-  private static func quoted(_ text: String) -> String {
-    let isPlain = text.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "_"), UInt8(ascii: "-"),
-        UInt8(ascii: "."):
-        true
-      default: false
-      }
-    }
-    let hasLetter = text.contains(where: \.isLetter) && text.first != "-"
-    return isPlain && hasLetter
-      ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
-  }
-
-  /// Longer than any run of backticks in the text.
-  private static func fence(for text: String) -> String {
-    var (longest, current) = (0, 0)
-    for character in text {
-      current = character == "`" ? current + 1 : 0
-      longest = max(longest, current)
-    }
-    return String(repeating: "`", count: max(3, longest + 1))
   }
 }

@@ -80,9 +80,9 @@ extension RotaryConfiguration {
       throw file.error(.unsupported, "rotary scaling \"\(kind)\" (\(key)) is not supported for this architecture")
     }
     let known = Self.commonKeys + (Self.keys[kind] ?? [])
-    if let stranger = parameters.json.members?.first(where: { !$0.value.isNull && !known.contains($0.key) }) {
+    if let unknownKey = parameters.json.members?.first(where: { !$0.value.isNull && !known.contains($0.key) }) {
       throw file.error(
-        .unsupported, "\"\(stranger.key)\" (\(key)) is not supported with rotary scaling \"\(kind)\"")
+        .unsupported, "\"\(unknownKey.key)\" (\(key)) is not supported with rotary scaling \"\(kind)\"")
     }
 
     let base = try parameters.number("rope_theta", default: file.number("rope_theta", default: defaultBase))

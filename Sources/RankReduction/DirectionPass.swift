@@ -1,5 +1,6 @@
 internal import Checkpoints
 package import Inference
+package import Models
 package import Tensors
 
 /// Goes through a model's layers backwards and makes the statistics of their sites' directions: see

@@ -1,5 +1,6 @@
 internal import Checkpoints
 package import Models
+internal import Wording
 internal import Yams
 
 /// An ordered list of reductions: with the original checkpoint (and the base), all that a lasered one is made from.
@@ -106,22 +107,5 @@ package struct Plan: Sendable, Equatable, Codable {
       guard seen.insert(entry.site).inserted else { throw ReductionError("the plan reduces \(entry.site) twice") }
     }
     return reductions.map(\.reduction)
-  }
-}
-
-/// One line for what Yams or a decoder has to say.
-package func yamlProblem(_ error: any Error) -> String {
-  func place(_ context: DecodingError.Context) -> String {
-    let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
-    return path.isEmpty ? "" : " at \(path)"
-  }
-  return switch error {
-  case DecodingError.keyNotFound(let key, let context): "\"\(key.stringValue)\" is missing\(place(context))"
-  case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
-    DecodingError.dataCorrupted(let context):
-    "a value of another kind than expected\(place(context))"
-  default:
-    // What Yams quotes may be as long as the file.
-    String(String(describing: error).split(whereSeparator: \.isNewline).joined(separator: " ").prefix(200))
   }
 }

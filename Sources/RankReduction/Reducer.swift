@@ -146,7 +146,7 @@ package struct Reducer: Sendable {
   /// - Parameters:
   ///   - type: What the matrices are rounded to; nil for the types that the checkpoint stores.
   ///   - factored: Whether matrices are made of two factors where these hold fewer numbers.
-  ///   - scratchFolder: Where the matrices are put aside on disk until they are used; nil to have them in memory.
+  ///   - scratchFolder: Where the matrices lie on disk until they are used; nil to have them in memory.
   package func reduced(
     _ reductions: [Reduction], type: ElementType? = nil, factored: Bool = false, scratchFolder: String? = nil,
     progress: (Int) -> Void = { _ in }
@@ -165,7 +165,7 @@ package struct Reducer: Sendable {
     }
     for reduction in reductions {
       let matrix = try matrix(of: reduction)
-      result.append((reduction.site, try scratchFolder.map { try matrix.aside(in: $0) } ?? matrix))
+      result.append((reduction.site, try scratchFolder.map { try matrix.spilled(to: $0) } ?? matrix))
       progress(result.count)
     }
     return result

@@ -1,4 +1,4 @@
-package import Inference
+package import Models
 package import Tensors
 
 /// One site's decomposition, from which the matrix of every filter is made.

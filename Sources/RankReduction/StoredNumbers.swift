@@ -1,5 +1,5 @@
 internal import Checkpoints
-internal import Inference
+internal import Models
 package import Tensors
 
 /// A tensor of a model, decoded where it is needed.
@@ -80,26 +80,12 @@ struct ReducedNumbers: Sendable {
   }
 }
 
-extension LowRankFactors {
-  /// The same bytes on disk instead of in memory.
-  package func aside(in folder: String) throws -> LowRankFactors {
-    LowRankFactors(left: try left.aside(in: folder), right: try right.aside(in: folder))
-  }
-}
-
 extension StoredMatrix {
-  /// The same bytes on disk instead of in memory; of a matrix made of factors, theirs.
-  package func aside(in folder: String) throws -> StoredMatrix {
-    if let factors { return StoredMatrix(try factors.aside(in: folder)) }
-    let file = try region.withBytes { try MappedFile(bytes: $0, asideIn: folder) }
-    return StoredMatrix(type: type, rows: rows, columns: columns, region: file.region(0..<file.byteCount))
-  }
-
   /// Names the numbers and how they are stored: equal ones have equal names. One hexadecimal word.
   package var fingerprint: String {
     var fingerprint = Fingerprint()
-    fingerprint.take("\(type.rawValue) \(rows) \(columns)")
-    region.withBytes { fingerprint.take($0) }
+    fingerprint.update("\(type.rawValue) \(rows) \(columns)")
+    region.withBytes { fingerprint.update($0) }
     return fingerprint.description
   }
 }

@@ -1,3 +1,4 @@
+internal import Wording
 internal import Yams
 
 /// The YAML between two lines `---` at the top of a model card, in which Hugging Face reads what a model is.
@@ -33,7 +34,7 @@ struct FrontMatter {
   mutating func merge(values: [(key: String, value: String)], lists: [(key: String, value: String)]) {
     guard let before = Self.mapping(lines) else { return }  // not YAML: left to its author
     var result = self
-    for (key, value) in values where before[key] == nil { result.lines.append("\(key): \(Self.scalar(value))") }
+    for (key, value) in values where before[key] == nil { result.lines.append("\(key): \(yamlScalar(value))") }
     for (key, value) in lists { result.add(value, to: key, now: before[key]) }
     guard let after = Self.mapping(result.lines), Self.keepsEverything(before, in: after) else { return }
     self = result
@@ -41,19 +42,19 @@ struct FrontMatter {
 
   private mutating func add(_ value: String, to key: String, now: Node?) {
     switch now {
-    case nil: lines += ["\(key):", "- " + Self.scalar(value)]
+    case nil: lines += ["\(key):", "- " + yamlScalar(value)]
     case .scalar(let scalar)?:
       guard scalar.string != value, let range = range(of: key) else { return }
       let isNull = scalar.string.isEmpty || scalar.string == "null" || scalar.string == "~"
       let items = isNull ? [value] : [scalar.string, value]
-      lines.replaceSubrange(range, with: ["\(key):"] + items.map { "- " + Self.scalar($0) })
+      lines.replaceSubrange(range, with: ["\(key):"] + items.map { "- " + yamlScalar($0) })
     case .sequence(let sequence)?:
       let items = sequence.compactMap(\.string)
       guard items.count == sequence.count, !items.contains(value), let range = range(of: key) else { return }
       if let last = range.last(where: { $0 > range.lowerBound && Self.isItem(lines[$0]) }) {
-        lines.insert(lines[last].prefix(while: \.isWhitespace) + "- " + Self.scalar(value), at: last + 1)
+        lines.insert(lines[last].prefix(while: \.isWhitespace) + "- " + yamlScalar(value), at: last + 1)
       } else {
-        lines.replaceSubrange(range, with: ["\(key):"] + (items + [value]).map { "- " + Self.scalar($0) })
+        lines.replaceSubrange(range, with: ["\(key):"] + (items + [value]).map { "- " + yamlScalar($0) })
       }
     default: return
     }
@@ -94,12 +95,5 @@ struct FrontMatter {
       }
         ?? false
     }
-  }
-
-  /// One line, quoted where YAML needs it.
-  private static func scalar(_ text: String) -> String {
-    let line = String(text.map { $0.isNewline || $0.isASCII && ($0.asciiValue ?? 32) < 32 ? " " : $0 })
-    let dumped = (try? Yams.dump(object: [line], width: -1, allowUnicode: true)) ?? ""
-    return String(dumped.dropFirst(2).prefix { !$0.isNewline })
   }
 }

@@ -1,8 +1,10 @@
+internal import Checkpoints
 internal import Evaluation
 internal import Inference
 internal import Models
 internal import RankReduction
 package import Search
+internal import Wording
 
 /// report.md: what was lasered, what it gained and how to do it again, as a section of a model card.
 package enum MarkdownReport {
@@ -63,16 +65,5 @@ package enum MarkdownReport {
     table.append(["time", Numbers.duration(outcome.seconds)])
     table.append(["program", outcome.header.program])
     return table
-  }
-
-  /// A block of code whose fence is longer than any in it.
-  private static func fenced(_ code: String) -> String {
-    var (longest, run) = (2, 0)
-    for character in code {
-      run = character == "`" ? run + 1 : 0
-      longest = max(longest, run)
-    }
-    let fence = String(repeating: "`", count: longest + 1)
-    return "\(fence)\n\(code)\n\(fence)"
   }
 }

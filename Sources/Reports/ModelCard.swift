@@ -27,7 +27,7 @@ package struct ModelCard {
     modelFolder: String, fingerprint: String, planFile: String, baseFolder: String? = nil, form: Form = .checkpoint
   ) throws {
     let plan = try Plan(file: planFile)
-    let folder = planFile.lastIndex(of: "/").map { String(planFile[..<$0]) } ?? "."
+    let folder = parentFolder(of: planFile)
     let report = FileManager.default.contents(atPath: folder + "/report.json")
       .flatMap { try? JSONDecoder().decode(JSONReport.self, from: $0) }
     self.init(
@@ -49,9 +49,8 @@ package struct ModelCard {
   /// The name that others know a model by: of a folder in Hugging Face's cache, its repository.
   static func name(ofFolder path: String) -> String {
     var parts = path.split(separator: "/").filter { $0 != "." }
-    if parts.isEmpty || parts.last == "..", let resolved = realpath(path, nil) {
-      defer { free(resolved) }
-      parts = String(cString: resolved).split(separator: "/").map { $0[...] }
+    if parts.isEmpty || parts.last == "..", let resolved = realPath(path) {
+      parts = resolved.split(separator: "/").map { $0[...] }
       return name(ofFolder: parts.joined(separator: "/"))
     }
     if let cached = parts.last(where: { $0.hasPrefix("models--") }) {

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Models
 package import RankReduction
 

@@ -75,5 +75,3 @@ package enum SummaryText {
       + (settings.convention.stride.map { ", stride \($0)" } ?? "")
   }
 }
-
-func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }

@@ -1,3 +1,5 @@
+internal import Wording
+
 /// Rows of text in columns, for a terminal or for Markdown. The first column is flush left, the others flush right.
 package struct Table: Sendable {
   package var header: [String]
@@ -19,28 +21,22 @@ package struct Table: Sendable {
   /// As wide as its text, and no wider than so many columns if shortening the first one can bring that about: the others
   /// hold numbers, which lose their meaning with any digit.
   package func plain(columns limit: Int) -> String {
-    let printable = ([header] + rows).map { $0.map(Self.printable) }
-    var widths = header.indices.map { column in printable.map { terminalWidth($0[column]) }.max() ?? 0 }
+    let cells = ([header] + rows).map { $0.map { printable($0) } }
+    var widths = header.indices.map { column in cells.map { terminalWidth($0[column]) }.max() ?? 0 }
     let excess = widths.reduce(0, +) + 2 * widths.count - limit
     if excess > 0, let first = widths.first { widths[0] = min(first, max(Self.narrowestName, first - excess)) }
-    let lines = printable.map { row in
-      let cells = row.enumerated().map { column, text in
+    let lines = cells.map { row in
+      let padded = row.enumerated().map { column, text in
         let text = column == 0 ? shortened(text, to: widths[0]) : text
         let padding = String(repeating: " ", count: max(0, widths[column] - terminalWidth(text)))
         return column == 0 ? text + padding : padding + text
       }
-      return trimmed("  " + cells.joined(separator: "  "))
+      return trimmed("  " + padded.joined(separator: "  "))
     }
     return lines.joined(separator: "\n")
   }
 
   private static let narrowestName = 12
-
-  /// Names come from files: control characters must not reach a terminal.
-  private static func printable(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
-  }
 
   private func trimmed(_ line: String) -> String {
     var line = Substring(line)

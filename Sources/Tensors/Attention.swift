@@ -1,14 +1,14 @@
 internal import CKernels
 
-/// Causal attention of grouped queries within one text: context = softmax(queries · keysᵀ / √dimension) · values, head by
-/// head, each query seeing the last `sight` keys up to its own.
+/// Causal attention of grouped queries within one text: context = softmax(queries · keysᵀ / √dimension) · values, head
+/// by head, each query seeing the last `sight` keys up to its own.
 ///
 /// Keys and values of a head are packed once; scores exist for one head and 48 queries, against no keys beyond the last
 /// that one of them sees.
 ///
 /// - Parameters:
 ///   - queries, context: (the last tokens or all of them, heads · dimension)
-///   - keys, values: (tokens, fewer heads · dimension); neighbouring query heads share them
+///   - keys, values: (tokens, fewer heads · dimension); consecutive query heads share them
 package func attend(
   queries: Matrix, keys: Matrix, values: Matrix, dimension: Int, sight: Int, into context: Matrix
 ) {

@@ -1,13 +1,14 @@
 internal import CKernels
 
-/// The gradients of `attend` with respect to queries, keys and values, `gradient` being that with respect to its context.
+/// The gradients of `attend` with respect to queries, keys and values, `gradient` being that with respect to its
+/// context.
 ///
 /// Head by head, with Q, K, V, G the head's columns of queries, keys, values and gradient:
 /// P = softmax(Q · Kᵀ / √dimension), dP = G · Vᵀ, dS = P ⊙ (dP − rowsum(P ⊙ dP)) / √dimension;
 /// the gradients are dS · K, dSᵀ · Q and Pᵀ · G, the latter two summed over the query heads that share keys.
 ///
 /// P is computed again, for one head and a block of queries at a time, against no keys but those that one of them sees.
-/// Sums are taken in one order: of blocks within a head, of heads within those that share keys.
+/// Sums have one order: of blocks within a head, of heads within those that share keys.
 ///
 /// - Parameters:
 ///   - queries, gradient, queryGradient: (tokens, heads · dimension)

@@ -2,13 +2,13 @@
 package protocol ByteRegion: Sendable {
   var byteCount: Int { get }
   /// Lends the bytes for the duration of the call.
-  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result
+  func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R
   /// Gives back the memory of some bytes, if they can be had again from a file.
   func release(_ range: Range<Int>)
   /// Asks for all bytes to be read, if they are in a file; returns at once.
   func readAhead()
-  /// Makes the bytes on all workers, where they are made only when they are asked for. To be called before workers ask for
-  /// them, each of which would wait for the one that comes first.
+  /// Makes the bytes on all workers, where they are made only when they are asked for. To be called before workers ask
+  /// for them, each of which would wait for the one that comes first.
   func prepare()
 }
 
@@ -26,7 +26,7 @@ package struct OwnedBytes: ByteRegion {
 
   package var byteCount: Int { bytes.count }
 
-  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-    try bytes.withUnsafeBytes(body)
+  package func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+    try bytes.withUnsafeBufferPointer { bytes throws(E) in try body(UnsafeRawBufferPointer(bytes)) }
   }
 }

@@ -10,8 +10,8 @@ package func normalize(_ source: Matrix, weight: Matrix, epsilon: Float, into ta
     source.base, source.stride, weight.base, epsilon, target.base, target.stride, source.rows, source.columns)
 }
 
-/// result += the gradient of `normalize` with respect to its source x, `gradient` g being that with respect to its target:
-/// s · (w ⊙ g) − x · s³/n · Σ(w ⊙ g ⊙ x), s = 1/√(mean(x²) + ε), row by row of n columns.
+/// result += the gradient of `normalize` with respect to its source x, `gradient` g being that with respect to its
+/// target: s · (w ⊙ g) − x · s³/n · Σ(w ⊙ g ⊙ x), s = 1/√(mean(x²) + ε), row by row of n columns.
 ///
 /// All are (rows, n) but the weight w, which is one row. The result shares no memory with the others.
 package func normalizeGradient(
@@ -42,24 +42,26 @@ package func swigluGradient(gate: Matrix, up: Matrix, gradient: Matrix) {
     gate.base, gate.stride, up.base, up.stride, gradient.base, gradient.stride, gate.rows, gate.columns)
 }
 
-/// Rotates each head's pairs (i, i + dimension / 2), or (2i, 2i + 1) for `neighbours`, by the angles of the row's position.
+/// Rotates the pairs of each head by the angles of the row's position (rotary embedding, arXiv 2104.09864): half-split
+/// pairs (i, i + dimension / 2), or `interleaved` ones (2i, 2i + 1).
 ///
 /// - Parameters:
 ///   - heads: (rows, heads · dimension)
 ///   - cosines, sines: (rows, dimension / 2)
-///   - inverse: By the angles negated, which turns gradients back.
+///   - inverse: Whether the angles are negated: the way back, and the gradient.
 package func rotate(
-  _ heads: Matrix, dimension: Int, neighbours: Bool = false, cosines: Matrix, sines: Matrix, inverse: Bool = false
+  _ heads: Matrix, dimension: Int, interleaved: Bool = false, cosines: Matrix, sines: Matrix, inverse: Bool = false
 ) {
   precondition(dimension > 0 && heads.columns % dimension == 0, "columns are not whole heads")
   precondition(cosines.rows == heads.rows && sines.rows == heads.rows, "a row without angles")
   precondition(cosines.columns == dimension / 2 && sines.columns == dimension / 2)
   precondition(cosines.isContiguous && sines.isContiguous)
-  (neighbours ? laser_rotate_neighbours : laser_rotate)(
+  (interleaved ? laser_rotate_interleaved : laser_rotate)(
     heads.base, heads.stride, heads.rows, heads.columns / dimension, dimension, cosines.base, sines.base, inverse)
 }
 
-/// Takes a block of logits (rows, part of the vocabulary) into each row's running log-sum-exp: log Σ exp = maximum + log sum.
+/// Adds a block of logits (rows, part of the vocabulary) to each row's running log-sum-exp: log Σ exp = maximum + log
+/// sum.
 package func accumulateExponentials(_ logits: Matrix, maximum: inout [Float], sum: inout [Double]) {
   precondition(maximum.count == logits.rows && sum.count == logits.rows, "one running sum for each row")
   laser_accumulate_exponentials(logits.base, logits.stride, logits.rows, logits.columns, &maximum, &sum)
@@ -132,8 +134,8 @@ package func scatterRows(_ source: Matrix, _ indices: ArraySlice<Int32>, weights
   }
 }
 
-/// target row indices[i] += weights[i] · source row i; no index twice. The product is rounded before it is added, so that the sum
-/// is that of the rows that `scatterRows` leaves.
+/// target row indices[i] += weights[i] · source row i; no index twice. The product is rounded before it is added, so
+/// that the sum is that of the rows that `scatterRows` leaves.
 package func addRows(_ source: Matrix, _ indices: ArraySlice<Int32>, weights: [Float], to target: Matrix) {
   precondition(source.rows == indices.count && weights.count == indices.count && target.columns == source.columns)
   precondition(source.isContiguous && target.isContiguous)
@@ -157,8 +159,8 @@ package func addGroupedRows(_ source: Matrix, group: Int, into target: Matrix) {
   laser_add_grouped_rows(source.base, group, target.rows, target.columns, target.base, target.stride)
 }
 
-/// For each row of two models' logits: the Kullback–Leibler divergence from the first's distribution to the second's, in
-/// nats, and whether both have the same most likely column.
+/// The Kullback–Leibler divergence from the first model's distribution to the second's, for each row of their logits,
+/// in nats, and whether both have the same most likely column.
 package func divergence(_ a: Matrix, _ b: Matrix) -> (nats: [Double], sameTop: [Bool]) {
   precondition(a.rows == b.rows && a.columns == b.columns && a.columns > 0, "shapes differ")
   precondition(a.isContiguous && b.isContiguous)

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// A matrix (m, n) of rank r as two thin ones of one type: left (m, r) · right (r, n).
 ///
-/// The matrix that they stand for is that product, summed in float32 and rounded to their type.
+/// The matrix that they make is that product, summed in float32 and rounded to their type.
 package struct LowRankFactors: Sendable {
   package let left: StoredMatrix
   package let right: StoredMatrix
@@ -45,8 +45,8 @@ extension StoredMatrix {
   package var factors: LowRankFactors? { (region as? FactorProduct)?.factors }
 }
 
-/// The bytes of left · right. They exist from their first use until they are released, or nobody holds the matrix any more:
-/// a model of such matrices is never dense in memory as a whole.
+/// The bytes of left · right. They exist from their first use until they are released, or nobody holds the matrix any
+/// more: a model of such matrices is never dense in memory as a whole.
 final class FactorProduct: ByteRegion {
   let factors: LowRankFactors
   /// Numbers that a worker makes at once.
@@ -58,7 +58,7 @@ final class FactorProduct: ByteRegion {
 
   var byteCount: Int { factors.left.type.byteCount(of: factors.rows * factors.columns) }
 
-  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+  func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
     try bytes().withBytes(body)
   }
 

@@ -1,10 +1,10 @@
-internal import Glibc
+internal import SystemPackage
 
-/// Matrices put aside on disk: a file without a name, gone when its last holder is.
+/// Matrices kept on disk: a file without a name, gone when its last holder is.
 ///
-/// For what is too much for memory and is read again as a whole. Not for sharing between threads.
+/// Made for what is too large for memory and is read again as a whole. Threads must not share it.
 package final class MatrixScratch {
-  private let descriptor: Int32
+  private let descriptor: FileDescriptor
   private let folder: String
   private var end = 0
 
@@ -20,14 +20,15 @@ package final class MatrixScratch {
     package let description: String
   }
 
-  /// - Parameter folder: Must be on a disk with room for all that is put aside.
+  /// - Parameter folder: Must be on a disk with room for all that is written.
   package init(in folder: String) throws(Failure) {
     self.folder = folder
-    descriptor = openNamelessFile(in: folder)
-    guard descriptor >= 0 else { throw Failure(description: "\(folder): \(String(cString: strerror(errno)))") }
+    do throws(Errno) { descriptor = try openNamelessFile(in: folder) } catch {
+      throw Failure(description: "\(folder): \(error)")
+    }
   }
 
-  deinit { close(descriptor) }
+  deinit { try? descriptor.close() }
 
   package func write(_ matrix: Matrix) throws(Failure) -> Place {
     let place = Place(offset: end, rows: matrix.rows, columns: matrix.columns)
@@ -44,7 +45,7 @@ package final class MatrixScratch {
     for row in stride(from: 0, to: matrix.rows, by: rowsAtOnce) {
       let start = matrix.base + row * matrix.stride
       try transfer(rowsAtOnce * rowBytes, at: place.offset + row * rowBytes, "written") {
-        pwrite(descriptor, start + $0 / 4, $1, $2)
+        try descriptor.write(toAbsoluteOffset: $2, UnsafeRawBufferPointer(start: start + $0 / 4, count: $1))
       }
     }
   }
@@ -52,24 +53,27 @@ package final class MatrixScratch {
   package func read(_ place: Place) throws(Failure) -> Matrix {
     let matrix = Matrix(unfilled: place.rows, columns: place.columns)
     let bytes = place.rows * place.columns * MemoryLayout<Float>.stride
-    try transfer(bytes, at: place.offset, "read") { pread(descriptor, matrix.base + $0 / 4, $1, $2) }
+    try transfer(bytes, at: place.offset, "read") {
+      try descriptor.read(
+        fromAbsoluteOffset: $2, into: UnsafeMutableRawBufferPointer(start: matrix.base + $0 / 4, count: $1))
+    }
     return matrix
   }
 
-  /// Calls `operation` with how many bytes are done, how many are left and where they stand in the file, until none are left.
+  /// Calls `operation` with how many bytes are done, how many are left and where they are in the file, until none are
+  /// left.
   private func transfer(
-    _ count: Int, at offset: Int, _ what: String, _ operation: (Int, Int, off_t) -> Int
+    _ count: Int, at offset: Int, _ what: String, _ operation: (Int, Int, Int64) throws -> Int
   ) throws(Failure) {
     var done = 0
     while done < count {
       // The kernel moves at most 2 GB at once, and whole numbers unless the disk is full.
-      let moved = operation(done, min(count - done, 1 << 30), off_t(offset + done))
-      if moved < 0 && errno == EINTR { continue }
-      guard moved > 0, moved % 4 == 0 else {
-        let reason = moved < 0 ? String(cString: strerror(errno)) : "the disk is full"
+      let moved = Result { try operation(done, min(count - done, 1 << 30), Int64(offset + done)) }
+      guard case .success(let bytes) = moved, bytes > 0, bytes % 4 == 0 else {
+        let reason = if case .failure(let error) = moved { "\(error)" } else { "the disk is full" }
         throw Failure(description: "\(folder): scratch file of \(end) bytes could not be \(what): \(reason)")
       }
-      done += moved
+      done += bytes
     }
   }
 }

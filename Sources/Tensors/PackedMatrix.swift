@@ -1,8 +1,8 @@
 internal import CKernels
 internal import Glibc
 
-/// A matrix (outputs, inputs) in the layout in which weights enter products: panels of 32 rows, the first number of each
-/// row, then the second of each.
+/// A matrix (outputs, inputs) in the layout in which weights enter products: panels of 32 rows, the first number of
+/// each row, then the second of each.
 ///
 /// Packed once, it serves any number of products, on any thread. In bfloat16 it takes half the memory of float32.
 package struct PackedMatrix: @unchecked Sendable {
@@ -38,7 +38,8 @@ package struct PackedMatrix: @unchecked Sendable {
     }
   }
 
-  /// Packs the transpose of float32 numbers, on all workers: dY · W is `multiply(dY, transposed: PackedMatrix(transposing: W))`.
+  /// Packs the transpose of float32 numbers, on all workers: dY · W is
+  /// `multiply(dY, transposed: PackedMatrix(transposing: W))`.
   ///
   /// - Parameter matrix: (rows, columns); the packed matrix has `columns` rows and `rows` columns.
   package init(transposing matrix: Matrix) {
@@ -173,7 +174,7 @@ package struct PackedMatrix: @unchecked Sendable {
   }
 }
 
-/// Neighbouring rows of a stored matrix.
+/// Consecutive rows of a stored matrix.
 package struct StoredRows: Sendable {
   package let matrix: StoredMatrix
   package let rows: Range<Int>

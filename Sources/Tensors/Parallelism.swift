@@ -5,8 +5,9 @@ internal import Synchronization
 
 /// The one place that says how many threads work, ours or BLAS's.
 ///
-/// Work is divided outside BLAS: each worker takes a block of tokens (or a matrix) and calls BLAS with one thread. No result
-/// depends on the number of workers: blocks do not, or what is computed in them does not depend on where they end. BLAS has all threads only inside `wholeMachine`.
+/// Work is divided outside BLAS: each worker takes a block of tokens (or a matrix) and calls BLAS with one thread. No
+/// result depends on the number of workers: blocks do not, or what is computed in them does not depend on where they
+/// end. BLAS has all threads only inside `wholeMachine`.
 package enum Parallelism {
   private static let configured = Atomic<Int>(0)
   private static let blasPrepared: Void = openblas_set_num_threads(1)
@@ -20,8 +21,8 @@ package enum Parallelism {
     set { configured.store(max(0, newValue), ordering: .relaxed) }
   }
 
-  /// Has the memory of scratch matrices used again instead of given back to the system, which would fill every page with zeros
-  /// each time. For a program to call at its start.
+  /// Has the memory of scratch matrices used again instead of given back to the system, which would fill every page
+  /// with zeros each time. For a program to call at its start.
   package static func keepFreedMemory() { laser_keep_freed_memory() }
 
   /// Every call of BLAS passes here first.
@@ -64,8 +65,8 @@ package enum Parallelism {
 
   /// 0..<count in blocks of nearly one size, at most `size`, as many for one worker as for another.
   ///
-  /// For work whose results do not depend on where a block ends: it may depend on the number of workers. Blocks are whole
-  /// tiles of products as far as that goes.
+  /// Its use is work whose results do not depend on where a block ends: that may depend on the number of workers.
+  /// Blocks are whole tiles of products as far as that goes.
   package static func shares(of count: Int, atMost size: Int) -> [Range<Int>] {
     guard count > 0 else { return [] }
     let share = (count - 1) / shareCount(of: count, atMost: size) + 1

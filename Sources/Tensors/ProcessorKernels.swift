@@ -3,8 +3,9 @@ internal import COpenBLAS
 
 /// Which of OpenBLAS's kernels this process runs with.
 ///
-/// OpenBLAS picks them once, when it loads, from a list of processors that ends at its own release: Debian's 0.3.21 takes
-/// its Haswell kernels on newer AMD cores, at half the speed of its SkylakeX ones, which every AVX-512 processor runs.
+/// OpenBLAS picks them once, when it loads, from a list of processors that ends at its own release: Debian's 0.3.21
+/// takes its Haswell kernels on newer AMD cores, at half the speed of its SkylakeX ones, which every AVX-512 processor
+/// runs.
 package enum ProcessorKernels {
   package static var coreName: String { String(cString: openblas_get_corename()) }
 

@@ -2,10 +2,10 @@ internal import CKernels
 
 /// A matrix (outputs, inputs) on its way into products.
 package enum ProductWeights: Sendable {
-  /// For many rows at once.
+  /// Packed once, to be multiplied by many rows.
   case packed(PackedMatrix)
-  /// For one row or a few, as when a text is continued token by token: each number is read once, and expanded where it is
-  /// used. One that is not finite makes the result so.
+  /// As they are stored, for one row or a few, as when a text is continued token by token: each number is read once,
+  /// and expanded where it is used. One that is not finite makes the result so.
   case stored(StoredMatrix)
 
   package var rows: Int {

@@ -2,8 +2,8 @@ internal import CKernels
 internal import Glibc
 internal import Synchronization
 
-/// Where the processors' time goes: seconds of all threads and operations of products, by stage. Nothing is measured until
-/// it is started.
+/// Where the processors' time goes: seconds of all threads and operations of products, by stage. Nothing is measured
+/// until it is started.
 package enum Profile {
   package enum Stage: String, Sendable, CaseIterable {
     /// Decoding weights and laying them out for products.
@@ -19,7 +19,7 @@ package enum Profile {
 
   package struct Line: Sendable {
     package let stage: Stage
-    /// Of processor time, all threads together.
+    /// Seconds of processor time, all threads together.
     package let seconds: Double
     /// Multiplications and additions in products.
     package let operations: Double

@@ -1,11 +1,11 @@
 internal import COpenBLAS
 
 extension SingularValueDecomposition {
-  /// The same with other directions: as many orthonormal vectors, drawn at random. Truncation then drops random directions
-  /// instead of the weakest.
+  /// This decomposition with other directions: as many orthonormal vectors, drawn at random. Truncation then drops
+  /// random directions instead of the weakest.
   ///
-  /// Q of the QR decomposition of a Gaussian matrix, with the signs that make it uniform over all rotations (Mezzadri 2007);
-  /// the same for a seed on every machine, up to rounding.
+  /// Q of the QR decomposition of a Gaussian matrix, with the signs that make it uniform over all rotations (Mezzadri
+  /// 2007); the same for a seed on every machine, up to rounding.
   package func withRandomDirections(seed: UInt64) throws(Failure) -> SingularValueDecomposition {
     let side = fullRank
     guard side > 0 else { return self }

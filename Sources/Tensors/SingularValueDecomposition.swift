@@ -1,6 +1,7 @@
 internal import COpenBLAS
 
-/// The singular values of a matrix, and the singular vectors of its shorter side: all that truncation to any rank needs.
+/// The singular values of a matrix, and the singular vectors of its shorter side: all that truncation to any rank
+/// needs.
 ///
 /// For A (m, n) with m ≥ n, AᵀA = V diag(σ²) Vᵀ is solved in float64 (dsyrk and dsyevd), and the best approximation of
 /// rank r (Eckart & Young 1936) is A V_r V_rᵀ; for m < n the same holds on the left with AAᵀ. Against a direct
@@ -36,8 +37,8 @@ package struct SingularValueDecomposition: Sendable {
     }
   }
 
-  /// Decomposes a matrix that is made part by part, so that it never exists whole in float64: each part some of its rows,
-  /// or some of its columns where there are more of those (`parts` divides the longer side).
+  /// Decomposes a matrix that is made part by part, so that it never exists whole in float64: each part some of its
+  /// rows, or some of its columns where there are more of those (`parts` divides the longer side).
   package init(
     rows: Int, columns: Int, parts: [Range<Int>], _ matrix: (Range<Int>) throws -> DoubleMatrix
   ) throws {
@@ -83,8 +84,8 @@ package struct SingularValueDecomposition: Sendable {
     singularValues[rank...].reduce(0) { $0 + $1 * $1 }.squareRoot()
   }
 
-  /// The longer side in parts that bound the memory of what is made in float64, for decomposing and truncating; whole blocks
-  /// of every stored type.
+  /// The longer side in parts that bound the memory of what is made in float64, for decomposing and truncating; whole
+  /// blocks of every stored type.
   package static func parts(rows: Int, columns: Int) -> [Range<Int>] {
     Parallelism.blocks(of: max(rows, columns), size: max(256, (1 << 22) / max(1, min(rows, columns)) & ~255))
   }

@@ -23,8 +23,8 @@ package struct StoredMatrix: Sendable {
     self.region = region
   }
 
-  /// Rounds to the nearest numbers of `type`, ties to even; types in blocks are quantised from float32 as ggml's reference
-  /// code does.
+  /// Rounds to the nearest numbers of `type`, ties to even; types in blocks are quantised from float32 as ggml's
+  /// reference code does.
   package init(rounding values: DoubleMatrix, to type: ElementType) {
     let bytes = [UInt8](unsafeUninitializedCapacity: type.byteCount(of: values.elements.count)) { buffer, count in
       if let target = buffer.baseAddress {
@@ -35,8 +35,8 @@ package struct StoredMatrix: Sendable {
     self.init(type: type, rows: values.rows, columns: values.columns, region: OwnedBytes(bytes))
   }
 
-  /// Rounds numbers that are made part by part, on all workers: each part some of the rows, or some of the columns where
-  /// there are more of those; of a type in blocks, whole blocks of columns.
+  /// Rounds numbers that are made part by part, on all workers: each part some of the rows, or some of the columns
+  /// where there are more of those; of a type in blocks, whole blocks of columns.
   package init(
     type: ElementType, rows: Int, columns: Int, parts: [Range<Int>],
     _ values: @Sendable (Range<Int>) throws -> DoubleMatrix
@@ -63,7 +63,7 @@ package struct StoredMatrix: Sendable {
     self.init(type: type, rows: rows, columns: columns, region: OwnedBytes(bytes))
   }
 
-  /// Rows are `stride` bytes apart in the target.
+  /// Rounds rows of numbers; a row begins `stride` bytes after the one before it.
   private static func round(
     _ values: DoubleMatrix, to type: ElementType, at target: UnsafeMutablePointer<UInt8>, stride: Int
   ) {
@@ -198,7 +198,7 @@ extension ElementType {
     }
   }
 
-  /// For the types that store numbers in blocks.
+  /// How numbers become blocks; nil for the types that store them one by one.
   fileprivate var quantization: Quantization? {
     switch self {
     case .bfloat16, .float16, .float32: nil

@@ -1,10 +1,11 @@
 internal import CKernels
 
-/// A bfloat16 matrix of independent noise plus a few strong directions, which is made part by part: what a trained matrix
-/// looks like to a rank rule, at the cost of writing it.
+/// A bfloat16 matrix of independent noise plus a few strong directions, which is made part by part: what a trained
+/// matrix looks like to a rank rule, at the cost of writing it.
 ///
-/// Noise of standard deviation s ends at the singular value s (√rows + √columns); the directions stand between 1.5 and 3
-/// times above it, so that the noise edge finds how many there are. The same seed gives the same bytes on every machine.
+/// Noise of standard deviation s ends at the singular value s (√rows + √columns); the directions stand between 1.5 and
+/// 3 times above it, so that the noise edge finds how many there are. The same seed gives the same bytes on every
+/// machine.
 package struct SyntheticMatrix: Sendable {
   package let rows: Int
   package let columns: Int

@@ -1,6 +1,7 @@
 internal import Checkpoints
 
-/// Byte-pair encoding, the `BPE` model of tokenizer.json: vocabulary, merges, and what becomes of characters outside the vocabulary.
+/// Byte-pair encoding, the `BPE` model of tokenizer.json: vocabulary, merges, and what becomes of characters outside
+/// the vocabulary.
 struct BytePairModel: Sendable {
   let vocabulary: Vocabulary
   let merges: MergeTable

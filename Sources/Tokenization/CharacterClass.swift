@@ -1,4 +1,4 @@
-/// The classes by which GPT-2's pattern tells characters apart.
+/// The classes that GPT-2's pattern distinguishes.
 ///
 /// As of Unicode 16, which the regular expressions of Hugging Face tokenizers 0.23 know: characters assigned later are
 /// `other`, whatever the Unicode version of Swift's library.
@@ -32,7 +32,8 @@ enum CharacterClass: Sendable {
 
   private static let ascii = (UInt32(0)..<0x80).map(consulting)
 
-  /// Of the Basic Multilingual Plane: to consult Swift's properties costs more than all else about a character.
+  /// The classes of the Basic Multilingual Plane, looked up once: to consult Swift's properties costs more than all
+  /// else about a character.
   private static let basicPlane = (UInt32(0)..<0x10000).map(consulting)
 
   private static func consulting(_ code: UInt32) -> CharacterClass {

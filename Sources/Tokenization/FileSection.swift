@@ -68,7 +68,7 @@ struct FileSection {
     return id
   }
 
-  /// The value of `type`, by which the format tells its variants apart.
+  /// The value of `type`, by which the format distinguishes its variants.
   func type() throws(TokenizerError) -> String { try required("type").string() }
 
   /// `key` as a truth value, or `absent` when the file leaves it out.

@@ -3,8 +3,8 @@ internal import Checkpoints
 extension GGUFVocabulary {
   /// The tokenizer.json that gives the ids of this vocabulary.
   ///
-  /// Pieces with scores become merges as transformers makes them (convert_slow_tokenizer.py, `generate_merges`): every way to
-  /// make a piece of two others, highest score first.
+  /// Pieces with scores become merges as transformers makes them (convert_slow_tokenizer.py, `generate_merges`): every
+  /// way to make a piece of two others, highest score first.
   func tokenizerFile() throws(TokenizerError) -> JSON {
     let tokenizer = try Tokenizer(self)
     let isByteLevel = tokenizer.preTokenizer.isByteLevel
@@ -32,8 +32,8 @@ extension GGUFVocabulary {
 
   // MARK: Tokens
 
-  /// Ids of the tokens that the file lists: not those that fill up the embedding, and of equal ones the last, which is the
-  /// one that is found.
+  /// Ids of the tokens that the file lists: not those that fill up the embedding, and of equal ones the last, which is
+  /// the one that is found.
   private func listedIDs(_ tokenizer: Tokenizer) -> [Int] {
     let unused = PieceVocabulary.Kind.unused.rawValue
     let filled = (tokenTypes?.lastIndex { $0 != unused } ?? tokens.count - 1) + 1

@@ -5,7 +5,7 @@ extension GGUFVocabulary {
   ///
   /// - Parameters:
   ///   - configuration: config.json, which names the tokens that end a text.
-  ///   - rows: Of the embedding. Ids beyond the tokenizer's become unused tokens.
+  ///   - rows: How many rows the embedding has. Ids beyond the tokenizer's become unused tokens.
   /// - Throws: `CheckpointError` for a tokenizer that llama.cpp has no name for.
   package init(folder: String, configuration: Configuration, rows: Int) throws(CheckpointError) {
     let file = try Configuration(path: folder + "/tokenizer.json")
@@ -58,8 +58,8 @@ extension GGUFVocabulary {
     endToken = processor.after.first.map { Int($0) }
     addsBeginning = !processor.before.isEmpty
     addsEnd = !processor.after.isEmpty
-    try take(tokenizer, file, rows: rows)
-    if model == "llama" { takeScores(merges) }
+    try add(tokenizer, file, rows: rows)
+    if model == "llama" { addScores(merges) }
   }
 
   private static func merge(_ entry: FileSection) -> (left: String, right: String)? {
@@ -79,7 +79,7 @@ extension GGUFVocabulary {
     }
   }
 
-  private mutating func take(_ tokenizer: Tokenizer, _ file: FileSection, rows: Int) throws(TokenizerError) {
+  private mutating func add(_ tokenizer: Tokenizer, _ file: FileSection, rows: Int) throws(TokenizerError) {
     var added: [Int: (content: String, isSpecial: Bool)] = [:]
     for entry in try file.member("added_tokens")?.elements() ?? [] {
       let isSpecial = try entry.boolean("special", absent: false)
@@ -114,7 +114,7 @@ extension GGUFVocabulary {
   }
 
   /// A piece that merging makes scores the higher the earlier its merge; what no merge makes comes last.
-  private mutating func takeScores(_ merges: [(left: String, right: String)]) {
+  private mutating func addScores(_ merges: [(left: String, right: String)]) {
     var ranks: [[UInt8]: Int] = [:]
     for (rank, merge) in merges.enumerated() {
       let piece = Array(merge.left.utf8) + Array(merge.right.utf8)

@@ -1,6 +1,6 @@
 internal import Checkpoints
 
-/// The merges of byte-pair encoding: which neighbours join, in which order of preference, into what.
+/// The merges of byte-pair encoding: which adjacent symbols join, in which order of preference, into what.
 struct MergeTable: Sendable {
   struct Merge: Sendable {
     /// Position in the file: lower ranks merge first.
@@ -12,7 +12,7 @@ struct MergeTable: Sendable {
 
   /// Whether no merge joins a token that ends in anything else with one that starts with U+2581 (▁).
   ///
-  /// Then the text before a ▁ and the text from it on can be encoded apart.
+  /// Then the text before a ▁ and the text from it on can be encoded separately.
   private(set) var respectsWordStarts = true
 
   private static func key(_ left: Int32, _ right: Int32) -> UInt64 {
@@ -37,10 +37,10 @@ struct MergeTable: Sendable {
     }
   }
 
-  /// SentencePiece's merges: any two neighbours that make a piece, of the highest score first.
+  /// SentencePiece's merges: any two adjacent symbols that make a piece, of the highest score first.
   ///
-  /// Pieces of equal score share a rank, so that of these the leftmost merges first. `pieces` are the ids that merging may
-  /// arrive at.
+  /// Pieces of equal score share a rank, so that of these the leftmost merges first. `pieces` are the ids that merging
+  /// may arrive at.
   init(pieces: [Int32], scores: [Float], vocabulary: Vocabulary) throws(TokenizerError) {
     let descending = Set(pieces.map { scores[Int($0)] }).sorted(by: >)
     let ranks = Dictionary(uniqueKeysWithValues: zip(descending, UInt32(0)...))

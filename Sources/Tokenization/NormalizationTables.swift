@@ -1,9 +1,9 @@
 // Made by Tests/TokenizationTests/Fixtures/make_normalization_tables.py.
 
-/// Full decompositions as Hugging Face tokenizers knows them, in hexadecimal: `C0:41.300` decomposes U+00C0, `!` forbids
-/// to compose it again, `FF21-FF3A:41` maps a run onto another.
+/// Full decompositions as Hugging Face tokenizers knows them, in hexadecimal: `C0:41.300` decomposes U+00C0, `!`
+/// forbids to compose it again, `FF21-FF3A:41` maps a run onto another.
 enum NormalizationTables {
-  /// Of NFD.
+  /// The decompositions of NFD.
   static let canonical = """
     C0:41.300 C1:41.301 C2:41.302 C3:41.303 C4:41.308 C5:41.30A C7:43.327 C8:45.300 C9:45.301 CA:45.302 CB:45.308 \
     CC:49.300 CD:49.301 CE:49.302 CF:49.308 D1:4E.303 D2:4F.300 D3:4F.301 D4:4F.302 D5:4F.303 D6:4F.308 D9:55.300 \
@@ -239,7 +239,7 @@ enum NormalizationTables {
     2FA1B:9F16 2FA1C:9F3B 2FA1D:2A600
     """
 
-  /// Of NFKD, where NFD differs.
+  /// The decompositions of NFKD, where NFD has others.
   static let compatibility = """
     A0:20 A8:20.308 AA:61 AF:20.304 B2-B3:32 B4:20.301 B5:3BC B8:20.327 B9:31 BA:6F BC:31.2044.34 BD:31.2044.32 \
     BE:33.2044.34 132:49.4A 133:69.6A 13F:4C.B7 140:6C.B7 149:2BC.6E 17F:73 1C4:44.5A.30C 1C5:44.7A.30C \

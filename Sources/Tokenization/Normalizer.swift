@@ -1,5 +1,5 @@
-/// The changes made to a text before it is split: `Prepend`, `Replace` with a plain string, Unicode's normalization forms,
-/// and sequences of these.
+/// The changes made to a text before it is split: `Prepend`, `Replace` with a plain string, Unicode's normalization
+/// forms, and sequences of these.
 struct Normalizer: Sendable {
   private enum Step: Sendable {
     case prepend([UInt8])

@@ -2,14 +2,14 @@
 enum PartialPattern: String, CaseIterable, Sendable {
   /// All punctuation but the backtick: the first cut of llama.cpp's pre-tokenizer "default".
   case punctuation = #"[\p{P}$+<=>^~|]+"#
-  /// Its last.
+  /// The last cut of that pre-tokenizer.
   case threeDigits = "[0-9][0-9][0-9]"
   /// The cuts of DeepSeek Coder.
   case newline = "[\r\n]"
   case spacedLetters = #"\s?\p{L}+"#
   case spacedPunctuation = #"\s?\p{P}+"#
   case ideographs = "[一-龥ࠀ-一가-퟿]+"
-  /// The same in llama.cpp, which takes white spaces for ASCII ones before it looks.
+  /// `ideographs` as llama.cpp has it, which treats every white space as an ASCII one.
   case ideographsWithoutSpaces = #"(?:(?!\s)[一-龥ࠀ-一가-퟿])+"#
 
   /// The end of the match that starts at `start`, or of what lies before the next match.

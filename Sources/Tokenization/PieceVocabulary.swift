@@ -19,8 +19,8 @@ struct PieceVocabulary {
   let fallsBackToBytes: Bool
   /// A space is put before the text, and before what follows a special token.
   let addsPrefix: Bool
-  /// User-defined pieces are looked for in the text with its spaces marked, as SentencePiece does; llama.cpp cuts them out
-  /// like special tokens.
+  /// User-defined pieces are looked for in the text with its spaces marked, as SentencePiece does; llama.cpp cuts them
+  /// out like special tokens.
   let findsUserDefinedInMarkedText: Bool
 
   /// `more` are added tokens that the vocabulary itself lacks.

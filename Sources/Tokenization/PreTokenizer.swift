@@ -102,8 +102,8 @@ struct PreTokenizer: Sendable {
     }
   }
 
-  /// The pattern of a `Split`. Where it matches all of a text, to isolate the matches and to remove what is between them are
-  /// the same.
+  /// The pattern of a `Split`. Where it matches all of a text, to isolate the matches and to remove what is between
+  /// them are the same.
   private static func pattern(_ section: FileSection) throws(TokenizerError) -> WordPattern {
     try section.allowOnly("type", "pattern", "behavior", "invert")
     let parts = try section.required("pattern")

@@ -1,7 +1,7 @@
 /// The fields of a Protocol Buffers message, one after another (protobuf.dev, "Encoding").
 ///
-/// Nothing is copied, and no length is believed that the message does not hold. Groups, which nobody writes any more, are
-/// refused.
+/// Nothing is copied, and every length is checked against the message. Groups, which nobody writes any more,
+/// are refused.
 struct ProtobufReader {
   enum Value {
     case varint(UInt64)

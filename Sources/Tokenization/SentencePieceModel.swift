@@ -1,4 +1,5 @@
-/// A tokenizer.model of SentencePiece (google/sentencepiece, src/sentencepiece_model.proto), as far as encoding needs it.
+/// A tokenizer.model of SentencePiece (google/sentencepiece, src/sentencepiece_model.proto), as far as encoding needs
+/// it.
 ///
 /// Byte-pair models without a map of characters are read: those of Llama and Mistral. Others are refused.
 struct SentencePieceModel {

@@ -1,3 +1,5 @@
+internal import HeapModule
+
 /// Applies merges to a row of symbols: the lowest rank first, the leftmost of equal ones first.
 ///
 /// A doubly linked list of symbols and a heap of the merges open to them.
@@ -5,10 +7,10 @@
 /// - Complexity: O(n log n) for n symbols.
 struct SymbolMerger {
   var symbols: [Int32] = []
-  /// Positions of the neighbours; -1 where there is none.
+  /// The positions of the next and the previous symbol; -1 where there is none.
   private var next: [Int32] = []
   private var previous: [Int32] = []
-  private var queue = MergeQueue()
+  private var queue = Heap<Candidate>()
   /// In place of a symbol that was merged into the one before it.
   private static let removed: Int32 = -1
 
@@ -26,7 +28,7 @@ struct SymbolMerger {
     previous.append(contentsOf: -1..<last)
     for position in 0..<last { offer(position, merges) }
 
-    while let candidate = queue.popFirst() {
+    while let candidate = queue.popMin() {
       let position = Int(candidate.position)
       let right = Int(next[position])
       // A candidate is out of date when either symbol has been merged since.
@@ -46,47 +48,19 @@ struct SymbolMerger {
   private mutating func offer(_ position: Int32, _ merges: MergeTable) {
     let right = next[Int(position)]
     guard right >= 0, let merge = merges[symbols[Int(position)], symbols[Int(right)]] else { return }
-    queue.insert(MergeQueue.Candidate(rank: merge.rank, position: position))
+    queue.insert(Candidate(rank: merge.rank, position: position))
   }
 }
 
-/// A binary heap of merges that may be due.
-private struct MergeQueue {
+/// A merge that may be due.
+private struct Candidate: Comparable {
   /// Rank and position in one number, so that the lowest number is the next merge.
-  struct Candidate {
-    let order: UInt64
+  private let order: UInt64
 
-    init(rank: UInt32, position: Int32) { order = UInt64(rank) << 32 | UInt64(UInt32(bitPattern: position)) }
+  init(rank: UInt32, position: Int32) { order = UInt64(rank) << 32 | UInt64(UInt32(bitPattern: position)) }
 
-    var rank: UInt32 { UInt32(truncatingIfNeeded: order >> 32) }
-    var position: Int32 { Int32(truncatingIfNeeded: order) }
-  }
+  var rank: UInt32 { UInt32(truncatingIfNeeded: order >> 32) }
+  var position: Int32 { Int32(truncatingIfNeeded: order) }
 
-  private var heap: [Candidate] = []
-
-  mutating func insert(_ candidate: Candidate) {
-    var index = heap.count
-    heap.append(candidate)
-    while index > 0, candidate.order < heap[(index - 1) / 2].order {
-      heap[index] = heap[(index - 1) / 2]
-      index = (index - 1) / 2
-    }
-    heap[index] = candidate
-  }
-
-  mutating func popFirst() -> Candidate? {
-    guard let first = heap.first, let last = heap.popLast() else { return nil }
-    guard !heap.isEmpty else { return first }
-    var index = 0
-    while true {
-      var child = 2 * index + 1
-      guard child < heap.count else { break }
-      if child + 1 < heap.count, heap[child + 1].order < heap[child].order { child += 1 }
-      guard heap[child].order < last.order else { break }
-      heap[index] = heap[child]
-      index = child
-    }
-    heap[index] = last
-    return first
-  }
+  static func < (a: Candidate, b: Candidate) -> Bool { a.order < b.order }
 }

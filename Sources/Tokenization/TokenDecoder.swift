@@ -1,6 +1,7 @@
 internal import Checkpoints
 
-/// From tokens back to text: `Replace`, `ByteFallback`, `Fuse`, `Strip`, `ByteLevel`, `Metaspace` and sequences of these.
+/// From tokens back to text: `Replace`, `ByteFallback`, `Fuse`, `Strip`, `ByteLevel`, `Metaspace` and sequences of
+/// these.
 struct TokenDecoder: Sendable {
   private enum Step: Sendable {
     case replace([UInt8], with: [UInt8])
@@ -16,10 +17,10 @@ struct TokenDecoder: Sendable {
   /// Without a decoder, tokens are shown with spaces between.
   private let separator: [UInt8]
 
-  /// Of byte-level vocabularies.
+  /// What decodes byte-level vocabularies.
   static let byteLevel = TokenDecoder(steps: [.byteLevel])
 
-  /// Of SentencePiece's; `dropsFirstSpace` where encoding puts one before the text.
+  /// What decodes SentencePiece's vocabularies; `dropsFirstSpace` where encoding puts one before the text.
   static func sentencePiece(dropsFirstSpace: Bool) -> TokenDecoder {
     let space = [UInt8(ascii: " ")]
     return TokenDecoder(

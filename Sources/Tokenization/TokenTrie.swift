@@ -7,7 +7,7 @@ struct TokenTrie: Sendable {
   private var edges: [UInt64: Int] = [:]
   private var tokenAtNode: [Int?] = [nil]
 
-  /// Of equal patterns the first one inserted stays. An empty pattern is never found.
+  /// Adds a pattern. If it is there already, the first one stays. An empty pattern is never found.
   mutating func insert(_ pattern: [UInt8], _ token: Int) {
     guard let first = pattern.first else { return }
     startsPattern[Int(first)] = true

@@ -15,11 +15,11 @@ extension Tokenizer {
     }
   }
 
-  /// Of the files, or the metadata, that `init(folder:)` reads.
+  /// Identifies a tokenizer by the files, or the metadata, that `init(folder:)` reads.
   package static func fingerprint(folder: String) throws -> Fingerprint {
     if let parts = try ggufModel(folder) { return parts.fingerprint(ofKeys: "tokenizer.ggml.") }
     var fingerprint = Fingerprint()
-    for file in try TokenizerFolder(folder).files { file.withBytes { fingerprint.take($0) } }
+    for file in try TokenizerFolder(folder).files { file.withBytes { fingerprint.update($0) } }
     return fingerprint
   }
 }
@@ -101,11 +101,8 @@ private struct TokenizerFolder {
   }
 
   private func json(of file: MappedFile) throws(TokenizerError) -> JSON {
-    let result = file.withBytes { bytes -> Result<JSON, JSON.SyntaxError> in
-      do throws(JSON.SyntaxError) { return .success(try JSON(parsing: bytes)) } catch { return .failure(error) }
-    }
     do throws(JSON.SyntaxError) {
-      return try result.get()
+      return try file.withBytes { bytes throws(JSON.SyntaxError) in try JSON(parsing: bytes) }
     } catch {
       throw .malformed(error.description, at: file.path)
     }

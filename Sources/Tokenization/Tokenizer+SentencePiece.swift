@@ -33,7 +33,7 @@ extension Tokenizer {
       more: more)
   }
 
-  /// Those that put nothing but the begin and end tokens around what SentencePiece makes of a text.
+  /// The classes that put nothing but the begin and end tokens around what SentencePiece makes of a text.
   private static let sentencePieceClasses = [
     "LlamaTokenizer", "LlamaTokenizerFast", "CodeLlamaTokenizer", "CodeLlamaTokenizerFast", "GemmaTokenizer",
     "GemmaTokenizerFast",

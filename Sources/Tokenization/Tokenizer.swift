@@ -3,8 +3,9 @@ package import Checkpoints
 /// Text to token ids and back, as described by a tokenizer.json of Hugging Face tokenizers, a tokenizer.model of
 /// SentencePiece, or the vocabulary of a GGUF file.
 ///
-/// The ids are those of the programs that these formats come from, exactly; a file that asks for anything this module does
-/// not compute is refused. Truncation and padding, which files may carry, are not applied: `transformers` switches them off as well.
+/// The ids are those of the programs that these formats come from, exactly; a file that asks for anything this module
+/// does not compute is refused. Truncation and padding, which files may carry, are not applied: `transformers` switches
+/// them off as well.
 ///
 /// The way of a text: added tokens are cut out, the rest is normalized, cut into words and encoded by byte-pair merges,
 /// and special tokens are put around the whole.

@@ -1,3 +1,5 @@
+internal import Wording
+
 /// Why a tokenizer's file cannot be used, or a text cannot be encoded with it.
 ///
 /// `location` is a path inside the file, such as `model.merges[17]`; the caller knows the file's name and adds it.
@@ -14,15 +16,13 @@ package struct TokenizerError: Error, Sendable, CustomStringConvertible {
 
   private static func oneLine(_ text: String) -> String {
     let longest = 200
-    let line = text.unicodeScalars.prefix(longest).map { scalar in
-      scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
-    }
-    return line.joined() + (text.unicodeScalars.count > longest ? "…" : "")
+    let start = String(text.unicodeScalars.prefix(longest))
+    return printable(start) { $0.escaped(asASCII: true) } + (text.unicodeScalars.count > longest ? "…" : "")
   }
 }
 
 extension TokenizerError {
-  /// For a part of the file that has a meaning, but not one this module computes.
+  /// What is said of a part of the file that has a meaning, but not one this module computes.
   static func unsupported(_ what: String, at location: String) -> TokenizerError {
     TokenizerError(
       location: location,
@@ -31,7 +31,7 @@ extension TokenizerError {
     )
   }
 
-  /// For a part of the file that contradicts the format or another part.
+  /// What is said of a part of the file that contradicts the format or another part.
   static func malformed(_ problem: String, at location: String) -> TokenizerError {
     TokenizerError(location: location, problem: problem, remedy: "fetch or export the file again")
   }

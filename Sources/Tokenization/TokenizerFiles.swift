@@ -5,7 +5,7 @@ package struct TokenizerFiles {
   /// By name.
   package let files: [(name: String, text: String)]
 
-  /// - Parameter maximumLength: Of a text, in tokens, as tokenizer_config.json says it.
+  /// - Parameter maximumLength: How long a text may be, in tokens, as tokenizer_config.json says it.
   /// - Throws: `CheckpointError` for a vocabulary that is not read.
   package init(_ parts: GGUFParts, maximumLength: Int) throws(CheckpointError) {
     do throws(TokenizerError) {

@@ -26,8 +26,8 @@ struct Vocabulary: Sendable {
     }
   }
 
-  /// Tokens in the order of their ids. An empty one has an id but is never found; of equal ones the last is found, as in
-  /// llama.cpp.
+  /// Tokens in the order of their ids. An empty one has an id but is never found; of equal ones the last is found, as
+  /// in llama.cpp.
   init(tokens texts: [String]) {
     tokens = texts.map { Array($0.utf8) }
     ids.reserveCapacity(tokens.count)

@@ -1,7 +1,7 @@
 /// The regular expressions by which byte-level vocabularies cut a text into words, matched by hand.
 ///
-/// Each is recognised by its exact spelling. The matches of most leave no gap, so a text is cut into words by taking one match
-/// after another.
+/// Each is recognised by its exact spelling. The matches of most leave no gap, so a text is cut into words by taking
+/// one match after another.
 enum WordPattern: Equatable, Sendable {
   /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+` (openai/gpt-2, src/encoder.py)
   case gpt2
@@ -11,7 +11,7 @@ enum WordPattern: Equatable, Sendable {
 
   static let llama3 = WordPattern.modern(ModernPattern(longestNumber: 3))
   static let qwen2 = WordPattern.modern(ModernPattern(longestNumber: 1))
-  /// Mistral Nemo's, as llama.cpp has it: upper and lower case are told apart in ASCII only.
+  /// Mistral Nemo's, as llama.cpp has it: upper and lower case are distinguished in ASCII only.
   static let tekken = WordPattern.modern(ModernPattern(longestNumber: 1, foldsLongS: false, cutsAtCase: true))
 
   /// Nil for a regular expression that is not known.
@@ -87,7 +87,8 @@ enum WordPattern: Equatable, Sendable {
 
 /// The pattern of Llama 3 (`longestNumber` 3) and Qwen2 (1).
 ///
-/// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+/// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}`
+/// or, continued, `| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 struct ModernPattern: Equatable, Sendable {
   let longestNumber: Int
   /// Whether ſ (U+017F), which folds to s, makes a contraction: so in Hugging Face tokenizers, not in llama.cpp.

@@ -108,7 +108,7 @@ struct AdapterOutput {
       guard let name = AdapterFolder.module(ofTensor: reducer.model.reference(of: reduction.site).tensor) else {
         continue
       }
-      modules.append(.init(name: name, factors: try factors.aside(in: scratchFolder)))
+      modules.append(.init(name: name, factors: try factors.spilled(to: scratchFolder)))
       console.progress("Factoring", Double(modules.count) / Double(reductions.count))
     }
     try folder.write(modules, base: card.adapted, texts: ["README.md": card.readme(existing: nil)])

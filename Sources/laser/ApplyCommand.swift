@@ -127,19 +127,19 @@ struct ApplyCommand: ParsableCommand {
   }
 
   private func destination(of model: Model, base: String?) throws -> Destination {
-    let precious = [plan] + (base.map { [$0] } ?? [])
+    let paths = [plan] + (base.map { [$0] } ?? [])
     if to != nil {
-      return .gguf(try GGUFOutput(model, type: gguf.type, to: out, force: force, sparing: precious))
+      return .gguf(try GGUFOutput(model, type: gguf.type, to: out, force: force, protecting: paths))
     }
     if lora {
       return .adapter(
         try AdapterFolder(
-          out, replacesExisting: force, models: [model.checkpoint.folder], sparing: precious,
+          out, replacesExisting: force, models: [model.checkpoint.folder], protecting: paths,
           recognizing: ModelCard.isOwn))
     }
     return .copy(
       try CheckpointCopy(
-        of: model.checkpoint, to: out, as: factored ? .factored : .dense, replacesExisting: force, sparing: precious,
+        of: model.checkpoint, to: out, as: factored ? .factored : .dense, replacesExisting: force, protecting: paths,
         recognizing: ModelCard.isOwn))
   }
 
@@ -177,8 +177,8 @@ struct ApplyCommand: ParsableCommand {
   }
 }
 
-/// Makes a plan's reductions and writes the copy that has them, with a README.md that says so. Between the two they lie on
-/// disk in the scratch folder.
+/// Makes a plan's reductions and writes the copy that has them, with a README.md that says so. Between the two they lie
+/// on disk in the scratch folder.
 func writeLasered(
   _ copy: CheckpointCopy, _ reducer: Reducer, _ reductions: [Reduction], _ card: ModelCard,
   factored: Bool = false, as type: ElementType? = nil, scratchFolder: String, _ console: Console

@@ -1,8 +1,8 @@
 internal import Glibc
 internal import Tensors
 
-/// OpenBLAS reads OPENBLAS_CORETYPE once, when it loads. A process that finds itself with slower kernels than its processor
-/// can run sets it and executes itself again. A value that the user set is left alone.
+/// OpenBLAS reads OPENBLAS_CORETYPE once, when it loads. A process that finds itself with slower kernels than its
+/// processor can run sets it and executes itself again. A value that the user set is left alone.
 enum BLASKernelChoice {
   private static let variable = "OPENBLAS_CORETYPE"
 

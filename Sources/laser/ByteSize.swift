@@ -17,6 +17,6 @@ struct ByteSize: ExpressibleByArgument {
     self.bytes = Int(bytes)
   }
 
-  /// Of the machine.
+  /// The bytes of the machine's memory.
   static var physicalMemory: Int { sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) }
 }

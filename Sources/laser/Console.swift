@@ -2,8 +2,8 @@ internal import Glibc
 internal import Reports
 internal import Synchronization
 
-/// The channel for progress and notes: standard error. On a terminal the progress is one line that is rewritten, elsewhere
-/// a plain line now and then.
+/// The channel for progress and notes: standard error. On a terminal the progress is one line that is rewritten,
+/// elsewhere a plain line now and then.
 final class Console: Sendable {
   let isQuiet: Bool
   private let isTerminal: Bool

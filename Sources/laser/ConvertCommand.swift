@@ -128,17 +128,17 @@ struct GGUFOutput {
   private let path: String
   private let type: ElementType?
   private let force: Bool
-  private let precious: [String]
+  private let protectedPaths: [String]
   private let vocabulary: [GGUFFile.Member]
 
-  init(_ model: Model, type: GGUFTypeName?, to path: String, force: Bool, sparing precious: [String] = []) throws {
+  init(_ model: Model, type: GGUFTypeName?, to path: String, force: Bool, protecting paths: [String] = []) throws {
     self.path = path
     self.type = type?.elementType
     self.force = force
-    self.precious = precious
+    protectedPaths = paths
     let checkpoint = model.checkpoint
     _ = try GGUFExport(model, type: self.type)
-    try GGUFExport.refuseUnsafe(path, model: model, precious: precious, replacesExisting: force)
+    try GGUFExport.refuseUnsafe(path, model: model, protecting: paths, replacesExisting: force)
     vocabulary =
       checkpoint.gguf == nil
       ? try GGUFVocabulary(
@@ -151,7 +151,7 @@ struct GGUFOutput {
   func write(_ model: Model, _ console: Console) throws -> Int {
     var size = 0
     try GGUFExport(model, type: type).write(
-      to: path, tokenizer: vocabulary, replacesExisting: force, sparing: precious
+      to: path, tokenizer: vocabulary, replacesExisting: force, protecting: protectedPaths
     ) { done, total in
       size = total
       console.progress("Writing", Double(done) / Double(max(total, 1)))

@@ -6,13 +6,13 @@ internal import Tensors
 
 /// What becomes of a plan's matrices where they are written as two thin factors each.
 struct FactoredOutput: Encodable {
-  /// How many are written so.
+  /// How many matrices are written as two factors.
   private(set) var factored = 0
-  /// Of the others, which are written whole, how many have a rank at which factors would be larger.
+  /// How many are written whole because factors of their rank would be larger.
   private(set) var tooHigh = 0
-  /// And how many are rows of a larger tensor.
+  /// How many are written whole because they are rows of a larger tensor.
   private(set) var partsOfTensors = 0
-  /// Against the same plan without factors.
+  /// Bytes less than the same plan takes without factors.
   private(set) var bytesSaved = 0
 
   /// - Throws: `ReductionError` if no matrix would be smaller.

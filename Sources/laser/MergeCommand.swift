@@ -46,7 +46,7 @@ struct MergeCommand: ParsableCommand {
     let clock = ContinuousClock()
     let start = clock.now
     let outcome = try merge.write(
-      to: out, shardSize: shardSize?.bytes ?? 5 << 30, replacesExisting: force, sparing: [file],
+      to: out, shardSize: shardSize?.bytes ?? 5 << 30, replacesExisting: force, protecting: [file],
       program: Version.program
     ) { console.progress($0, $1) }
     let result = Result(
@@ -62,7 +62,7 @@ struct MergeCommand: ParsableCommand {
     let parameters: Int
     let bytes: Int
     let files: [String]
-    /// Of each layer's router; null where two of its rows say the same.
+    /// The condition number of each layer's router; null where two of its rows say the same.
     let gateConditions: [Double?]
     let seconds: Double
 

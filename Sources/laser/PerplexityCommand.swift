@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Checkpoints
 internal import Evaluation
 internal import Models
 internal import Reports
@@ -80,7 +81,7 @@ struct PerplexityCommand: ParsableCommand {
 
   /// Seconds are of processor time, all threads together; rates are of one thread.
   private struct Profiled: Encodable {
-    /// Of a product in the caches, in 10⁹ operations a second.
+    /// The speed of a product in the caches, in 10⁹ operations a second.
     let peakGFLOPs: Double
     let stages: [Row]
 
@@ -137,7 +138,7 @@ struct PerplexityCommand: ParsableCommand {
       let scoredTokens: Int
       let nll: Double
       let perplexity: Double
-      /// Of the nll; absent where one window gives no idea of it.
+      /// The standard error of the nll; absent where one window gives no idea of it.
       let standardError: Double?
 
       enum CodingKeys: String, CodingKey {
@@ -178,7 +179,7 @@ struct PerplexityCommand: ParsableCommand {
       var table = Table(["text", "tokens", "scored", "nll", "perplexity"])
       for row in corpora {
         table.append([
-          row.text.split(separator: "/").last.map(String.init) ?? row.text, Numbers.grouped(row.tokens),
+          fileName(row.text), Numbers.grouped(row.tokens),
           Numbers.grouped(row.scoredTokens),
           Numbers.fixed(row.nll, 4) + (row.standardError.map { " ± \(Numbers.fixed($0, 4))" } ?? ""),
           Numbers.fixed(row.perplexity, 4),
@@ -198,7 +199,7 @@ struct PerplexityCommand: ParsableCommand {
     }
   }
 
-  /// The same texts with other numbers of experts.
+  /// The scores of the same texts with other numbers of experts.
   private struct Sweep: Encodable {
     let model: String
     let configured: Int
@@ -217,7 +218,7 @@ struct PerplexityCommand: ParsableCommand {
 
     /// Perplexities, a row for each number.
     var table: String {
-      let texts = results[0].corpora.map { $0.text.split(separator: "/").last.map(String.init) ?? $0.text }
+      let texts = results[0].corpora.map { fileName($0.text) }
       var table = Table(["experts per token"] + texts + (texts.count > 1 ? ["all text"] : []) + ["tokens/s"])
       for result in results {
         let perplexities = result.corpora.map(\.perplexity) + (texts.count > 1 ? [result.perplexity] : [])

@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import Inference
+internal import Models
 internal import RankReduction
 internal import Reports
 internal import Search
@@ -15,7 +16,7 @@ struct RecipeOutputs {
   init(_ recipe: Recipe, of search: Search, recipePath: String, replacesExisting: Bool) throws {
     self.recipe = recipe
     self.search = search
-    let precious = [recipePath, recipe.out] + recipe.settings.files
+    let protected = [recipePath, recipe.out] + recipe.settings.files
     let products = Self.products(recipe)
     if products.isFactored, recipe.settings.base != nil {
       throw SearchError(
@@ -25,11 +26,11 @@ struct RecipeOutputs {
     copy = try products.checkpoint.map {
       try CheckpointCopy(
         of: search.model.checkpoint, to: $0, as: products.isFactored ? .factored : .dense,
-        replacesExisting: replacesExisting, sparing: precious, recognizing: ModelCard.isOwn)
+        replacesExisting: replacesExisting, protecting: protected, recognizing: ModelCard.isOwn)
     }
     adapter = try products.adapter.map {
       try AdapterFolder(
-        $0, replacesExisting: replacesExisting, models: [search.model.checkpoint.folder], sparing: precious,
+        $0, replacesExisting: replacesExisting, models: [search.model.checkpoint.folder], protecting: protected,
         recognizing: ModelCard.isOwn)
     }
   }

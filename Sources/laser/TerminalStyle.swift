@@ -1,7 +1,7 @@
 internal import Glibc
 
-/// Colours on the terminal: only for people, never in a file or a pipe, and not where NO_COLOR (no-color.org) or --no-color
-/// says so.
+/// Colours on the terminal: only for people, never in a file or a pipe, and not where NO_COLOR (no-color.org) or
+/// --no-color says so.
 struct TerminalStyle {
   private let isOn: Bool
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Checkpoints
 internal import Evaluation
 internal import Reports
 internal import Tokenization
@@ -41,7 +42,7 @@ struct TokenizeCommand: ParsableCommand {
     } else {
       var table = Table(["text", "tokens"])
       for text in texts {
-        table.append([text.text.split(separator: "/").last.map(String.init) ?? text.text, Numbers.grouped(text.tokens)])
+        table.append([fileName(text.text), Numbers.grouped(text.tokens)])
       }
       print(table.plain)
     }
@@ -50,7 +51,7 @@ struct TokenizeCommand: ParsableCommand {
   private struct Result: Encodable {
     let text: String
     let tokens: Int
-    /// Of reading and tokenizing the text, on one core.
+    /// The time of reading and tokenizing the text, on one core.
     let seconds: Double
     let ids: [Int32]?
   }

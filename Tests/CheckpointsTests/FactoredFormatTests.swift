@@ -261,7 +261,7 @@ struct FactoredFormatTests {
     #expect(try bytes("counts") == [UInt8](0..<16))
   }
 
-  @Test func aStrangersFileIsNotReplaced() throws {
+  @Test func aForeignFileIsNotReplaced() throws {
     let checkpoint = try checkpoint(tiny())
     try copy(checkpoint, as: .dense)
     try Data("mine".utf8).write(to: target.appending(path: "mine.txt"))

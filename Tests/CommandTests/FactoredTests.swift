@@ -56,13 +56,13 @@ struct FactoredTests {
     _ = try await apply("a")
     let names = try FileManager.default.contentsOfDirectory(atPath: path("a"))
     #expect(names.contains("notes.txt") && !names.contains("pytorch_model.bin"))
-    let stranger = URL(filePath: path("a")).appending(path: "factored-ema.safetensors")
-    try Data("mine".utf8).write(to: stranger)
+    let foreignFile = URL(filePath: path("a")).appending(path: "factored-ema.safetensors")
+    try Data("mine".utf8).write(to: foreignFile)
     let plan = try workshop.writePlan("plan.yaml", entries: Self.entries)
     try await expectFailure(
       ["apply", workshop.model, "--plan", plan, "--out", path("a"), "--factored", "--force"],
       naming: ["factored-ema.safetensors"])
-    #expect(try Data(contentsOf: stranger) == Data("mine".utf8))
+    #expect(try Data(contentsOf: foreignFile) == Data("mine".utf8))
   }
 
   @Test func theSameBytesEveryTime() async throws {

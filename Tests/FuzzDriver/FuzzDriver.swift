@@ -1,9 +1,9 @@
 import Foundation
 import Fuzzing
 
-/// `fuzz TARGET SECONDS [SEED]`: feeds one of the project's parsers with damaged files. A crash leaves the file to blame in the
-/// temporary folder; a file that takes longer than ten seconds ends the run by SIGALRM, as a crash does. Memory is limited by
-/// the shell (`ulimit -v`).
+/// `fuzz TARGET SECONDS [SEED]`: feeds one of the project's parsers with damaged files. A crash leaves the file to
+/// blame in the temporary folder; a file that takes longer than ten seconds ends the run by SIGALRM, as a crash does.
+/// Memory is limited by the shell (`ulimit -v`).
 @main
 enum FuzzDriver {
   static func main() throws {

@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
 
-/// Feeds a parser with damaged files. A file that ends in a new way (taken, or refused with words not seen yet) joins the
-/// corpus, so that later damage builds on it.
+/// Feeds a parser with damaged files. A file that ends in a new way (taken, or refused with words not seen yet) joins
+/// the corpus, so that later damage builds on it.
 package struct Fuzzer {
   package let target: FuzzTarget
   /// Where the file of the moment lies: after a crash, the one to blame.

@@ -1,7 +1,7 @@
 package import Checkpoints
 
-/// Changes of a JSON value that leave it JSON: other values in the same places, members and elements taken out, doubled,
-/// exchanged and brought from elsewhere.
+/// Changes of a JSON value that leave it JSON: other values in the same places, members and elements taken out,
+/// doubled, exchanged and brought from elsewhere.
 extension Mutator {
   /// One of the corpus, changed in one to three places.
   package mutating func mutated(_ corpus: [JSON]) -> JSON {

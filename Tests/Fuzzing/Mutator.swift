@@ -1,7 +1,7 @@
 import CheckpointFixtures
 
-/// Damages files: bits, bytes, whole numbers of every width set to values at the edges, pieces put in, cut out, repeated, and
-/// the ends of two files exchanged. Driven by a seed, so that a run can be repeated.
+/// Damages files: bits, bytes, whole numbers of every width set to values at the edges, pieces put in, cut out,
+/// repeated, and the ends of two files exchanged. Driven by a seed, so that a run can be repeated.
 package struct Mutator {
   private var generator: SeededGenerator
   private let pieces: [[UInt8]]

@@ -52,7 +52,7 @@ struct Bench {
     to out: String? = nil
   ) throws -> Merge.Outcome {
     try Merge(configuration, anyVocabulary: anyVocabulary).write(
-      to: out ?? self.out, shardSize: shardSize, replacesExisting: force, sparing: [], program: "laser test")
+      to: out ?? self.out, shardSize: shardSize, replacesExisting: force, protecting: [], program: "laser test")
   }
 
   /// A tensor's numbers. A vector is one row.

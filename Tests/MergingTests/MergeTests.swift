@@ -16,7 +16,8 @@ struct MergeTests {
     let folder = try TemporaryFolder()
     let configuration = try MergeConfiguration(file: Posy.folder.appending(path: "merge.yaml").path)
     let outcome = try Merge(configuration).write(
-      to: folder.path("merged"), shardSize: 5_000_000_000, replacesExisting: false, sparing: [], program: "laser test")
+      to: folder.path("merged"), shardSize: 5_000_000_000, replacesExisting: false, protecting: [],
+      program: "laser test")
     #expect(outcome.files == ["model.safetensors"] && outcome.parameterCount == 4_067_968)
     let merged = try SafetensorsFile(path: folder.path("merged/model.safetensors"))
     let expected = try SafetensorsFile(path: Posy.folder.appending(path: "model/model.safetensors").path)
@@ -224,6 +225,19 @@ struct MergeTests {
     #expect(card.hasPrefix("---\nbase_model:\n- base\n- a\n- b\nlibrary_name: transformers\ntags:\n- moe\n- merge\n"))
     #expect(card.contains("- frankenmoe\n- laser\n---\n") && card.contains("Once upon a time"))
     #expect(!card.contains(bench.folder.url.path))
+  }
+
+  /// YAML reads an unquoted null as no name at all.
+  @Test func theCardQuotesNamesThatYAMLReadsOtherwise() throws {
+    let bench = try Bench()
+    try bench.add(Bench.dense(2), named: "null")
+    let experts = ["'null'", "b"].map { "- source_model: \($0)\n  positive_prompts: [Once]\n" }
+    try bench.merge(
+      MergeConfiguration(
+        yaml: "base_model: base\ngate_mode: random\nexperts:\n" + experts.joined(), folder: bench.folder.url.path + "/")
+    )
+    let card = try String(contentsOf: bench.folder["out/README.md"], encoding: .utf8)
+    #expect(card.hasPrefix("---\nbase_model:\n- base\n- 'null'\n- b\n"))
   }
 
   @Test func foldersAreMadeWhereTheyCanBe() throws {

@@ -105,23 +105,4 @@ import Testing
       #expect(IndexList(text) == nil, "\(text)")
     }
   }
-
-  @Test func relativePaths() {
-    #expect(relativePath(to: "/a/b/c", from: "/a/d") == "../b/c")
-    #expect(relativePath(to: "/a/./b/../c", from: "/a") == "c")
-    #expect(relativePath(to: "/a", from: "/a") == ".")
-  }
-}
-
-@Suite struct SuggestionTests {
-  @Test(arguments: [
-    ("w11", "w1"), ("q_porj", "q_proj"), ("dwon_proj", "down_proj"), ("W2", "w2"), ("output_projection", nil),
-    ("x", nil),
-    ("", nil),
-  ]) func whatMayBeMeant(word: String, meant: String?) {
-    let text = unknownWord(word, what: "a role", known: ["w1", "w2", "q_proj", "down_proj"])
-    #expect(text.contains("did you mean") == (meant != nil))
-    if let meant { #expect(text.contains("did you mean \(meant)?")) }
-    #expect(text.hasSuffix("known are w1, w2, q_proj, down_proj"))
-  }
 }

@@ -116,7 +116,7 @@ private struct ShiftedBytes: ByteRegion {
   let bytes: [UInt8]
   var byteCount: Int { bytes.count - 1 }
 
-  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+  func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
     try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0.dropFirst())) }
   }
 }

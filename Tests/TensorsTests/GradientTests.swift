@@ -65,7 +65,7 @@ import Testing
   }
 
   /// A rotation's transpose is its inverse: turned back, numbers are what they were, and ⟨R x, g⟩ = ⟨x, R⁻¹ g⟩.
-  @Test(arguments: [false, true]) func rotationsTurnBack(neighbours: Bool) {
+  @Test(arguments: [false, true]) func rotationsTurnBack(interleaved: Bool) {
     let (rows, heads, dimension) = (5, 3, 20)
     let angles = Matrix.uniform(rows: rows, columns: dimension / 2, seed: 7)
     let (cosines, sines) = (angles.copy(), angles.copy())
@@ -78,10 +78,10 @@ import Testing
     let x = Matrix.part(rows: rows, columns: heads * dimension, seed: 8)
     let gradient = Matrix.part(rows: rows, columns: heads * dimension, seed: 9)
     let (turned, back) = (x.copy(), gradient.copy())
-    rotate(turned, dimension: dimension, neighbours: neighbours, cosines: cosines, sines: sines)
-    rotate(back, dimension: dimension, neighbours: neighbours, cosines: cosines, sines: sines, inverse: true)
+    rotate(turned, dimension: dimension, interleaved: interleaved, cosines: cosines, sines: sines)
+    rotate(back, dimension: dimension, interleaved: interleaved, cosines: cosines, sines: sines, inverse: true)
     for (a, b) in zip(rowDots(turned, gradient), rowDots(x, back)) { #expect(abs(a - b) < 1e-5) }
-    rotate(turned, dimension: dimension, neighbours: neighbours, cosines: cosines, sines: sines, inverse: true)
+    rotate(turned, dimension: dimension, interleaved: interleaved, cosines: cosines, sines: sines, inverse: true)
     for row in 0..<rows { #expect(zip(turned.row(row), x.row(row)).allSatisfy { abs($0 - $1) < 1e-6 }) }
   }
 

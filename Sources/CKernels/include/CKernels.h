@@ -24,7 +24,8 @@ void laser_add_column_dots(const float *a, size_t a_stride, const float *b, size
                            size_t columns, double *sums);
 
 // MARK: blocks.c, blocks_k.c — ggml's formats in which a block of 32 or 256 numbers shares its scale. `count` is a multiple
-// of the block. Expanding returns false if a scale is not finite; quantising numbers that are not finite gives such a one.
+// of the block. Expanding returns false if a scale is not finite; quantising numbers that are not finite gives such a
+// one.
 bool laser_expand_q8_0(const void *source, float *target, size_t count);
 bool laser_expand_q4_0(const void *source, float *target, size_t count);
 bool laser_expand_q4_1(const void *source, float *target, size_t count);
@@ -64,9 +65,9 @@ void laser_swiglu_gradient(float *gate, size_t gate_stride, float *up, size_t up
 // cosines and sines: (rows, dimension/2).
 void laser_rotate(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
                   const float *cosines, const float *sines, bool inverse);
-// The same for the pairs (x[2i], x[2i + 1]).
-void laser_rotate_neighbours(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
-                             const float *cosines, const float *sines, bool inverse);
+// Interleaved: as laser_rotate, for the pairs (x[2i], x[2i + 1]).
+void laser_rotate_interleaved(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
+                              const float *cosines, const float *sines, bool inverse);
 
 // MARK: softmax.c
 // Row r of scores becomes softmax(scale * scores) over the keys [first, last) that its query may see, the rest 0:
@@ -76,15 +77,16 @@ void laser_causal_softmax(float *scores, size_t stride, size_t rows, size_t colu
 // Running log-sum-exp of each row over blocks of columns: maximum and sum are updated, sum relative to maximum.
 void laser_accumulate_exponentials(const float *logits, size_t stride, size_t rows, size_t columns,
                                    float *maximum, double *sum);
-// gradient becomes scale * weights * (gradient - sum of the row's weights * gradient): that with respect to scores whose
-// softmax(scale * scores) are the weights.
+// gradient becomes scale * weights * (gradient - sum of the row's weights * gradient): that with respect to scores
+// whose softmax(scale * scores) are the weights.
 void laser_softmax_gradient(const float *weights, size_t weights_stride, float *gradient, size_t gradient_stride,
                             size_t rows, size_t columns, float scale);
 // Row r of logits becomes exp(logits - log_sums[r]).
 void laser_exponentials(float *logits, size_t stride, size_t rows, size_t columns, const double *log_sums);
 
 // MARK: divergence.c
-// For rows of logits of two models: KL(softmax(a) || softmax(b)) in nats, and whether the largest logit is the same one.
+// Compares rows of logits of two models: KL(softmax(a) || softmax(b)) in nats, and whether the largest logit is the
+// same one.
 void laser_divergence(const float *a, const float *b, size_t rows, size_t columns, double *divergence, bool *same_top);
 
 // MARK: processor.c
@@ -95,8 +97,8 @@ bool laser_processor_has_avx512_bf16(void);
 
 // MARK: synthetic.c — weights for measuring machines.
 
-// target = noise + sum over k of left[k] * right[k], a row of rank products; in bfloat16. The noise at a position is the same
-// on every machine. right is (rank, columns).
+// target = noise + sum over k of left[k] * right[k], a row of rank products; in bfloat16. The noise at a position is
+// the same on every machine. right is (rank, columns).
 void laser_synthetic_row(uint64_t position, float deviation, const float *left, const float *right, size_t rank,
                          size_t columns, uint16_t *target);
 
@@ -104,8 +106,8 @@ void laser_synthetic_row(uint64_t position, float deviation, const float *left, 
 void laser_keep_freed_memory(void);
 
 // MARK: pack.c — the layout in which a matrix enters products.
-// A panel holds LASER_PANEL rows of a matrix, the first number of each, then the second of each, and so on; rows that the
-// matrix does not have are zero. A unit is 32 bits: one float32, or two neighbouring bfloat16 of a row.
+// A panel holds LASER_PANEL rows of a matrix, the first number of each, then the second of each, and so on; rows that
+// the matrix does not have are zero. A unit is 32 bits: one float32, or two consecutive bfloat16 of a row.
 enum { LASER_PANEL = 32 };
 // Rows that the largest tile of a product has; blocks of whole tiles waste nothing.
 enum { LASER_TILE_ROWS = 12 };
@@ -123,7 +125,8 @@ void laser_transpose(const float *source, size_t stride, size_t rows, size_t col
 // bytes.
 void laser_product_f32(const float *a, size_t a_stride, size_t rows, const float *panels, size_t panel_stride,
                        size_t depth, float *c, size_t c_stride, size_t columns, bool adding, void *scratch);
-// The same with a rounded to bfloat16, pairs of products added in float32; needs laser_processor_has_avx512_bf16.
+// As laser_product, with a rounded to bfloat16, pairs of products added in float32; needs
+// laser_processor_has_avx512_bf16.
 void laser_product_bf16(const float *a, size_t a_stride, size_t rows, const uint16_t *panels, size_t panel_stride,
                         size_t depth, float *c, size_t c_stride, size_t columns, bool adding, void *scratch);
 size_t laser_product_scratch_bytes(size_t rows, size_t depth);

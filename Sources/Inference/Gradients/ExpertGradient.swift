@@ -47,7 +47,8 @@ struct ExpertGradient {
     let matrices = (
       gate: try model.weight(expert.gate), up: try model.weight(expert.up), down: try model.weight(expert.down)
     )
-    let channelBlocks = model.plan.blocks(ofChannels: channels, hidden: width)
+    let channelBlocks = MemoryPlan.blocks(
+      ofChannels: channels, hidden: width, limit: model.execution.channelLimit)
     let blocks = Parallelism.shares(of: count, atMost: FeedForward.block)
     let (inputs, outputs, inputGradients) = (inputs, outputGradients, inputGradients)
     Parallelism.forEach(blocks.count) { index in

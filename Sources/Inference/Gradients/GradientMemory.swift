@@ -22,8 +22,8 @@ extension Model {
     let float = MemoryLayout<Float>.stride
     let hidden = configuration.hiddenSize
     let width = 2 * configuration.queryWidth + 2 * configuration.keyValueWidth
-    let blocks = everyExpert.map { expert in
-      plan.blocks(ofChannels: expert.gate.rows, hidden: hidden).first?.count ?? 0
+    let blocks = everyExpert.map { expert -> Int in
+      MemoryPlan.blocks(ofChannels: expert.gate.rows, hidden: hidden, limit: execution.channelLimit).first?.count ?? 0
     }
     let expert =
       zip(everyExpert, blocks).map { expert, block in

@@ -81,7 +81,7 @@ package struct FolderExport {
   ) throws -> Outcome {
     let folder = try MergedFolder(
       target, replacesExisting: replacesExisting, parents: model.checkpoint.gguf?.files.map(\.file.path) ?? [],
-      precious: [], tokenizerFrom: nil)
+      protecting: [], tokenizerFrom: nil)
     let common = try commonType
     var types: [String: ElementType] = [:]
     for tensor in tensors { types[tensor.name] = try storedType(tensor, common: common) }

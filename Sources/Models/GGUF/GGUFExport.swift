@@ -66,21 +66,21 @@ package struct GGUFExport {
 
   /// - Throws: `CheckpointError` if a GGUF file of the model may not be written there.
   package static func refuseUnsafe(
-    _ target: String, model: Model, precious: [String], replacesExisting: Bool
+    _ target: String, model: Model, protecting paths: [String], replacesExisting: Bool
   ) throws(CheckpointError) {
     try GGUFCopy.refuseUnsafe(
       target, sources: [model.checkpoint.folder] + (model.checkpoint.gguf?.files.map(\.file.path) ?? []),
-      precious: precious, replacesExisting: replacesExisting)
+      protecting: paths, replacesExisting: replacesExisting)
   }
 
   /// - Parameters:
   ///   - tokenizer: Metadata of the vocabulary; a model in GGUF has its own.
   ///   - progress: Called with the bytes written and the bytes to write.
   package func write(
-    to target: String, tokenizer: [GGUFFile.Member], replacesExisting: Bool, sparing precious: [String] = [],
+    to target: String, tokenizer: [GGUFFile.Member], replacesExisting: Bool, protecting paths: [String] = [],
     progress: (Int, Int) -> Void = { _, _ in }
   ) throws(CheckpointError) {
-    try Self.refuseUnsafe(target, model: model, precious: precious, replacesExisting: replacesExisting)
+    try Self.refuseUnsafe(target, model: model, protecting: paths, replacesExisting: replacesExisting)
     let tensors = self.tensors
     var types: [String: ElementType] = [:]
     for tensor in tensors { types[tensor.name] = try storedType(tensor) }

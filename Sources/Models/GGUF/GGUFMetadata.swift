@@ -207,8 +207,8 @@ struct GGUFMetadata {
   /// Tensors that no layer has and that change what is computed: none may be left over.
   private func refuseUnused(_ layout: TensorLayout) throws(CheckpointError) {
     let used = Set(layout.all.map(\.tensor) + [GGUFTensor.rotaryFactors])
-    guard let stranger = checkpoint.tensorNames.first(where: { !used.contains($0) }) else { return }
+    guard let unknownTensor = checkpoint.tensorNames.first(where: { !used.contains($0) }) else { return }
     throw checkpoint.error(
-      .unsupported, tensor: stranger, "the architecture \"\(gguf.name)\" is not computed with such a tensor")
+      .unsupported, tensor: unknownTensor, "the architecture \"\(gguf.name)\" is not computed with such a tensor")
   }
 }

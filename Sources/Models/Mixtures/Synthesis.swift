@@ -28,7 +28,7 @@ package struct Synthesis: Sendable {
     to target: String, shardSize: Int, replacesExisting: Bool, tokenizer: String?, progress: (Double) -> Void = { _ in }
   ) throws -> Outcome {
     let folder = try MergedFolder(
-      target, replacesExisting: replacesExisting, parents: tokenizer.map { [$0] } ?? [], precious: [],
+      target, replacesExisting: replacesExisting, parents: tokenizer.map { [$0] } ?? [], protecting: [],
       tokenizerFrom: tokenizer)
     let described = try mixture.tensors
     let kinds = Dictionary(uniqueKeysWithValues: described.map { ($0.name, $0.kind) })

@@ -1,3 +1,5 @@
+internal import Checkpoints
+
 /// The append-only record of a search: one JSON object a line, each on disk before the next trial starts.
 package struct Journal: ~Copyable {
   private let file: LineFile

@@ -1,4 +1,4 @@
-internal import Inference
+internal import Models
 internal import RankReduction
 
 /// What a journal says of a search that is continued, read in the order in which it was written.

@@ -1,5 +1,5 @@
 package import Evaluation
-package import Inference
+package import Models
 package import RankReduction
 
 extension SearchRecord {

@@ -1,4 +1,5 @@
 package import Inference
+package import Models
 internal import Tensors
 
 /// A pass backwards through the model that a scorer began with, nothing having been kept: from the vocabulary down, with the

@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Evaluation
 internal import Inference
+internal import Models
 internal import Tensors
 
 /// The first windows of trials, which are run in another precision than float32. A trial that they do not stop is run in float32

@@ -1,5 +1,5 @@
 internal import Evaluation
-internal import Inference
+internal import Models
 internal import Tensors
 
 /// Scores that later ranks of a site got while an earlier one was tried.

@@ -1,4 +1,4 @@
-package import Inference
+package import Models
 package import Tensors
 
 /// Matrices that take the places of a model's: what a trial changes, at one site or many.

@@ -1,5 +1,6 @@
 internal import Evaluation
 internal import Inference
+internal import Models
 
 /// How a scorer divides the memory that it may take: half for what is run at once, if it needs that much, the rest for
 /// activations that are kept, those of the entered layer first.

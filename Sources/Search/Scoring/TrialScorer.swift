@@ -1,6 +1,7 @@
 internal import Checkpoints
 package import Evaluation
 package import Inference
+package import Models
 internal import RankReduction
 package import Tensors
 
@@ -113,7 +114,7 @@ package struct TrialScorer: ~Copyable {
 
   private mutating func replace(_ replacements: Replacements) throws {
     for (site, matrix) in replacements.matrices {
-      model = model.replacing(site, by: try spillFolder.map { try matrix.aside(in: $0) } ?? matrix)
+      model = model.replacing(site, by: try spillFolder.map { try matrix.spilled(to: $0) } ?? matrix)
       currentInputs = min(currentInputs, site.layer + 1)
     }
     for shard in shards { shard.use(model) }

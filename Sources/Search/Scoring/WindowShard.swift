@@ -1,5 +1,6 @@
 internal import Evaluation
 internal import Inference
+internal import Models
 internal import Tensors
 
 /// Some windows of the search text under the current model, with the activations that trials start from: all that is needed

@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import RankReduction
+internal import Wording
 internal import Yams
 
 /// A recipe in YAML: one search, or a batch of them where keys have alternatives. Paths are relative to the file.

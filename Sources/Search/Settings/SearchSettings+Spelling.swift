@@ -1,3 +1,4 @@
+internal import Wording
 // Settings as values by key: what recipes, the command line and journals hold.
 
 extension SearchSettings {

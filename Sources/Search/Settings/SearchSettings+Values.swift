@@ -1,7 +1,8 @@
 package import Evaluation
-package import Inference
+package import Models
 package import RankReduction
 internal import Tensors
+internal import Wording
 
 // What settings mean together, what single values look like, and which no search can have.
 

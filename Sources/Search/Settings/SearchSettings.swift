@@ -1,5 +1,5 @@
 internal import Evaluation
-package import Inference
+package import Models
 package import RankReduction
 package import Tensors
 

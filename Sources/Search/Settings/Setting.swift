@@ -1,4 +1,5 @@
 internal import RankReduction
+internal import Wording
 
 /// One key of a search: how it is named, read and written wherever people or files spell it: the command line, recipes,
 /// journals and reports.

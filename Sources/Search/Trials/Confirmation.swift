@@ -1,5 +1,6 @@
 internal import Evaluation
 internal import Inference
+internal import Models
 internal import RankReduction
 
 /// The end of a search: the original and the lasered model measured on both texts, as `laser perplexity` measures them.

@@ -1,4 +1,4 @@
-internal import Inference
+internal import Models
 internal import RankReduction
 internal import Tensors
 

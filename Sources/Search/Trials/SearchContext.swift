@@ -1,6 +1,6 @@
 internal import Checkpoints
 package import Evaluation
-package import Inference
+package import Models
 package import RankReduction
 package import Tensors
 

@@ -1,4 +1,4 @@
-internal import Inference
+internal import Models
 internal import RankReduction
 
 /// The trials of a search in their order: first those that its journal has, then those that are made and written down. A

@@ -1,5 +1,6 @@
 internal import Evaluation
 internal import Inference
+internal import Models
 internal import RankReduction
 internal import Tensors
 

@@ -1,3 +1,4 @@
+internal import Checkpoints
 package import Evaluation
 package import Models
 

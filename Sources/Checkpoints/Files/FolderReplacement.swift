@@ -1,5 +1,5 @@
 internal import FoundationEssentials
-internal import Glibc
+internal import SystemPackage
 
 /// Puts a new checkpoint folder in its place, whole or not at all: it is made under a temporary name beside the target,
 /// synced, and renamed.
@@ -22,21 +22,21 @@ struct FolderReplacement {
   /// Folders that the new one is made from: the target is none of them, nor inside one, nor around one.
   private let sources: [String]
   /// What the target must neither be nor hold.
-  private let precious: [String]
+  private let protectedPaths: [String]
   /// Whether a file of an existing target, by its path in the folder, may be replaced.
   private let mayReplace: (String) -> Bool
 
   /// Checks, before any work, that the target may be written.
   init(
-    of target: String, kind: Kind = .checkpoint, replacesExisting: Bool, sources: [String], precious: [String],
-    mayReplace: @escaping (String) -> Bool
+    of target: String, kind: Kind = .checkpoint, replacesExisting: Bool, sources: [String],
+    protecting paths: [String], mayReplace: @escaping (String) -> Bool
   ) throws(CheckpointError) {
     guard !target.isEmpty else { throw CheckpointError(.unwritable, file: "\"\"", "the name of a folder is needed") }
     self.target = absolutePath(target)
     self.kind = kind
     self.replacesExisting = replacesExisting
     self.sources = sources
-    self.precious = precious
+    protectedPaths = paths
     self.mayReplace = mayReplace
     try restoreInterruptedReplacement()
     try refuseUnsafeTarget()
@@ -49,7 +49,7 @@ struct FolderReplacement {
         throw CheckpointError(.exists, file: target, "the original checkpoint lies there; give another folder")
       }
     }
-    for path in precious.map(resolvedPath) where path == resolved || path.hasPrefix(resolved + "/") {
+    for path in protectedPaths.map(resolvedPath) where path == resolved || path.hasPrefix(resolved + "/") {
       throw CheckpointError(.exists, file: target, "\(path) lies there and is still needed; give another folder")
     }
     guard FileManager.default.fileExists(atPath: target) else { return }
@@ -59,23 +59,23 @@ struct FolderReplacement {
     guard kind.isFolder(target) else {
       throw CheckpointError(.exists, file: target, "exists and is not \(kind.words), so it is not replaced")
     }
-    if let stranger = firstStranger(in: "") {
+    if let foreignFile = firstForeignFile(in: "") {
       throw CheckpointError(
-        .exists, file: target, "holds \(target)/\(stranger), which the new one does not have, so it is not replaced")
+        .exists, file: target, "holds \(target)/\(foreignFile), which the new one does not have, so it is not replaced")
     }
   }
 
   /// The first file or folder of the target that may not be replaced, by its path in it.
-  private func firstStranger(in folder: String) -> String? {
+  private func firstForeignFile(in folder: String) -> String? {
     let manager = FileManager.default
     for name in ((try? manager.contentsOfDirectory(atPath: target + "/" + folder)) ?? []).sorted() {
       let path = folder + name
       guard mayReplace(path) else { return path }
       var isFolder = false
       if manager.fileExists(atPath: target + "/" + path, isDirectory: &isFolder), isFolder,
-        let stranger = firstStranger(in: path + "/")
+        let foreignFile = firstForeignFile(in: path + "/")
       {
-        return stranger
+        return foreignFile
       }
     }
     return nil
@@ -85,7 +85,7 @@ struct FolderReplacement {
   ///
   /// - Parameter fill: Writes the files, each synced, into the folder it is given.
   func perform(_ fill: (_ folder: String) throws -> Void) throws {
-    let temporary = "\(AtomicFile.parentFolder(of: target))/.\(fileName(target)).partial"
+    let temporary = "\(parentFolder(of: target))/.\(fileName(target)).partial"
     let manager = FileManager.default
     try removeIfThere(temporary)
     do {
@@ -99,24 +99,24 @@ struct FolderReplacement {
     }
   }
 
-  /// An existing checkpoint steps aside under another name, and is removed once the new one stands in its place.
+  /// An existing checkpoint is renamed out of the way, and removed once the new one is in its place.
   private func putInPlace(_ temporary: String) throws {
     try refuseUnsafeTarget()
-    let aside = asidePath
+    let earlier = earlierPath
     let manager = FileManager.default
     let replaces = replacesExisting && manager.fileExists(atPath: target)
     if replaces {
-      try removeIfThere(aside)
-      try rename(target, to: aside)
+      try removeIfThere(earlier)
+      try rename(target, to: earlier)
     }
     do {
       try rename(temporary, to: target)
     } catch {
-      if replaces { try rename(aside, to: target) }
+      if replaces { try rename(earlier, to: target) }
       throw error
     }
-    try AtomicFile.syncFolder(AtomicFile.parentFolder(of: target))
-    if replaces { try removeIfThere(aside) }
+    try AtomicFile.syncFolder(parentFolder(of: target))
+    if replaces { try removeIfThere(earlier) }
   }
 
   private func removeIfThere(_ path: String) throws(CheckpointError) {
@@ -126,41 +126,18 @@ struct FolderReplacement {
     }
   }
 
-  private var asidePath: String { "\(AtomicFile.parentFolder(of: target))/.\(fileName(target)).replaced" }
+  private var earlierPath: String { "\(parentFolder(of: target))/.\(fileName(target)).replaced" }
 
-  /// A replacement that was cut off between its two renames left the old checkpoint aside and nothing in its place.
+  /// A replacement that was cut off between its two renames left the old checkpoint under its other name and nothing in
+  /// its place.
   private func restoreInterruptedReplacement() throws(CheckpointError) {
     let manager = FileManager.default
-    if manager.fileExists(atPath: asidePath), !manager.fileExists(atPath: target) {
-      try rename(asidePath, to: target)
+    if manager.fileExists(atPath: earlierPath), !manager.fileExists(atPath: target) {
+      try rename(earlierPath, to: target)
     }
   }
 
   private func rename(_ old: String, to new: String) throws(CheckpointError) {
-    guard Glibc.rename(old, new) == 0 else { throw CheckpointError(.unwritable, file: new, systemMessage()) }
+    try CheckpointError.naming(new) { try renameFile(old, to: new) }
   }
-}
-
-func fileName(_ path: String) -> String {
-  String(path.split(separator: "/").last ?? "")
-}
-
-func absolutePath(_ path: String) -> String {
-  let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
-  return "/" + absolute.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
-}
-
-/// The path with links resolved, as far as it exists. Beyond that, ".." takes back the part before it: that part may be
-/// made before the path is used.
-func resolvedPath(_ path: String) -> String {
-  let absolute = absolutePath(path)
-  guard let resolved = realpath(absolute, nil) else {
-    let parent = AtomicFile.parentFolder(of: absolute)
-    guard parent != absolute else { return absolute }
-    let resolvedParent = resolvedPath(parent)
-    if fileName(absolute) == ".." { return AtomicFile.parentFolder(of: resolvedParent) }
-    return (resolvedParent == "/" ? "" : resolvedParent) + "/" + fileName(absolute)
-  }
-  defer { free(resolved) }
-  return String(cString: resolved)
 }

@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import Glibc
+internal import SystemPackage
 internal import Tensors
 
 /// A file mapped into memory, read-only: its pages are read when they are touched and dropped when memory is short.
@@ -10,39 +11,40 @@ package final class MappedFile: Sendable {
 
   package init(path: String) throws(CheckpointError) {
     // Not waiting for a writer, should it be a pipe.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else {
-      throw CheckpointError(errno == ENOENT ? .notFound : .unreadable, file: path, systemMessage())
+    let descriptor: FileDescriptor
+    do {
+      descriptor = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking])
+    } catch {
+      let isMissing = error as? Errno == .noSuchFileOrDirectory
+      throw CheckpointError(isMissing ? .notFound : .unreadable, file: path, "\(error)")
     }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw CheckpointError(.unreadable, file: path, systemMessage()) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
+    defer { try? descriptor.close() }
+    let status = try CheckpointError.naming(path, as: .unreadable) { try Stat(descriptor) }
+    guard status.type == .regular else {
       throw CheckpointError(.unreadable, file: path, "not a regular file; give a file on disk")
     }
     self.path = path
-    byteCount = Int(status.st_size)
+    byteCount = Int(status.size)
     base = try Self.map(descriptor, byteCount: byteCount, path: path)
   }
 
-  /// Bytes put aside on disk, in a file without a name that is gone with the last holder.
-  package init(bytes: UnsafeRawBufferPointer, asideIn folder: String) throws(CheckpointError) {
+  /// Bytes moved to disk, to a file without a name that is gone with its last holder.
+  package init(spilling bytes: UnsafeRawBufferPointer, to folder: String) throws(CheckpointError) {
     path = folder
     byteCount = bytes.count
-    let descriptor = openNamelessFile(in: folder)
-    guard descriptor >= 0 else { throw CheckpointError(.unwritable, file: path, systemMessage()) }
-    defer { close(descriptor) }
+    let descriptor = try CheckpointError.naming(folder) { try openNamelessFile(in: folder) }
+    defer { try? descriptor.close() }
     try AtomicFile.write(bytes, to: descriptor, at: 0, path: path)
     base = try Self.map(descriptor, byteCount: byteCount, path: path)
   }
 
   /// Nil for a file without a byte.
   private static func map(
-    _ descriptor: Int32, byteCount: Int, path: String
+    _ descriptor: FileDescriptor, byteCount: Int, path: String
   ) throws(CheckpointError) -> UnsafeRawPointer? {
     guard byteCount > 0 else { return nil }
-    guard let mapped = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
-      throw CheckpointError(.unreadable, file: path, "cannot map it into memory: \(systemMessage())")
+    guard let mapped = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor.rawValue, 0), mapped != MAP_FAILED else {
+      throw CheckpointError(.unreadable, file: path, "cannot map it into memory: \(Errno(rawValue: errno))")
     }
     return UnsafeRawPointer(mapped)
   }
@@ -51,7 +53,7 @@ package final class MappedFile: Sendable {
     if let base { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
   }
 
-  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+  package func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
     try body(UnsafeRawBufferPointer(start: base, count: byteCount))
   }
 
@@ -93,8 +95,8 @@ package struct MappedRegion: ByteRegion {
 
   package var byteCount: Int { range.count }
 
-  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-    try file.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+  package func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+    try file.withBytes { bytes throws(E) in try body(UnsafeRawBufferPointer(rebasing: bytes[range])) }
   }
 
   package func release(_ part: Range<Int>) {
@@ -104,6 +106,3 @@ package struct MappedRegion: ByteRegion {
 
   package func readAhead() { file.readAhead(range) }
 }
-
-/// What the last system call that failed says.
-func systemMessage() -> String { String(cString: strerror(errno)) }

@@ -1,0 +1,36 @@
+internal import Glibc
+internal import SystemPackage
+
+// What swift-system does not have, a wrapper for each call. Only here and where memory is mapped is `errno` read.
+
+extension FileDescriptor {
+  /// Returns when all that was written is on disk; for a folder, the names in it. `fsync`
+  func sync() throws(Errno) { try check(fsync(rawValue)) }
+
+  /// Locks the file for this process, or throws `Errno.wouldBlock` where another has locked it. `flock`
+  func lock() throws(Errno) { try check(flock(rawValue, LOCK_EX | LOCK_NB)) }
+}
+
+/// Gives a file or folder another name, in place of what has that name. `rename`
+func renameFile(_ old: String, to new: String) throws(Errno) { try check(rename(old, new)) }
+
+/// Makes a folder in one that is there. `mkdir`
+func makeSingleFolder(_ path: String) throws(Errno) { try check(mkdir(path, 0o777)) }
+
+/// Removes a file that is no longer of use, if it is there. `unlink`
+func removeFile(_ path: String) { unlink(path) }
+
+private func check(_ result: Int32) throws(Errno) {
+  guard result == 0 else { throw Errno(rawValue: errno) }
+}
+
+extension CheckpointError {
+  /// Runs system calls on a file. What they fail with is thrown with the file's path.
+  static func naming<R>(
+    _ path: String, as code: Code = .unwritable, offset: Int? = nil, _ calls: () throws -> R
+  ) throws(CheckpointError) -> R {
+    do { return try calls() } catch {
+      throw error as? CheckpointError ?? CheckpointError(code, file: path, offset: offset, "\(error)")
+    }
+  }
+}
