@@ -13,7 +13,7 @@ extension Checkpoint {
     guard let left, let right else {
       if left == nil, right == nil { return nil }
       let missing = left == nil ? leftName : rightName
-      throw CheckpointError(.missingTensor, file: folder, tensor: missing, "the checkpoint has the other factor only")
+      throw CheckpointError(.missingTensor, file: path, tensor: missing, "the checkpoint has the other factor only")
     }
     func shape(_ place: Place, _ name: String, _ expected: String) -> CheckpointError {
       error(.wrongShape, tensor: name, "its shape is \(place.shape) but the factors need \(expected)")

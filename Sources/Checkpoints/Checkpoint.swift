@@ -6,7 +6,7 @@ package import Tensors
 /// one file or the parts of a split one.
 package struct Checkpoint: Sendable {
   /// The folder, or the GGUF file or first part.
-  package let folder: String
+  package let path: String
   package let configuration: Configuration
   /// The files, where the model is in GGUF.
   package let gguf: GGUFParts?
@@ -37,25 +37,25 @@ package struct Checkpoint: Sendable {
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder
   }
 
-  /// - Parameter folder: A folder, or a GGUF file. A folder without config.json may hold one model in GGUF.
-  package init(folder: String) throws(CheckpointError) {
+  /// - Parameter path: A folder, or a GGUF file. A folder without config.json may hold one model in GGUF.
+  package init(path: String) throws(CheckpointError) {
     var isFolder = false
-    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
-      throw CheckpointError(.notFound, file: folder, "no such folder or file")
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw CheckpointError(.notFound, file: path, "no such folder or file")
     }
     guard isFolder else {
-      try self.init(gguf: folder)
+      try self.init(gguf: path)
       return
     }
-    if FileManager.default.fileExists(atPath: folder + "/config.json") {
-      try self.init(huggingFace: folder)
+    if FileManager.default.fileExists(atPath: path + "/config.json") {
+      try self.init(huggingFace: path)
     } else {
-      try self.init(gguf: try Self.ggufFile(in: folder))
+      try self.init(gguf: try Self.ggufFile(in: path))
     }
   }
 
   private init(huggingFace folder: String) throws(CheckpointError) {
-    self.folder = folder
+    path = folder
     gguf = nil
     configuration = try Configuration(path: folder + "/config.json")
     isFactored = try FactoredFormat.isUsed(by: configuration)
@@ -76,7 +76,7 @@ package struct Checkpoint: Sendable {
   /// - Parameter path: The file, or the first part.
   private init(gguf path: String) throws(CheckpointError) {
     let parts = try GGUFParts(path: path)
-    folder = path
+    self.path = path
     gguf = parts
     isFactored = false
     // Empty until an architecture translates the metadata.
@@ -105,7 +105,7 @@ package struct Checkpoint: Sendable {
 
   /// A checkpoint with another configuration: that of a GGUF file, as an architecture understands its metadata.
   package init(_ checkpoint: Checkpoint, configuration: Configuration) {
-    (folder, gguf, shards, places) = (checkpoint.folder, checkpoint.gguf, checkpoint.shards, checkpoint.places)
+    (path, gguf, shards, places) = (checkpoint.path, checkpoint.gguf, checkpoint.shards, checkpoint.places)
     isFactored = checkpoint.isFactored
     self.configuration = configuration
   }
@@ -187,7 +187,7 @@ package struct Checkpoint: Sendable {
   ) throws(CheckpointError) -> (shard: Int, bytes: Range<Int>, type: ElementType) {
     let name = reference.tensor
     guard let place = places[name] else {
-      throw CheckpointError(.missingTensor, file: folder, tensor: name, "the checkpoint does not have it")
+      throw CheckpointError(.missingTensor, file: path, tensor: name, "the checkpoint does not have it")
     }
     let expected = reference.shape.count == 2 && reference.shape[0] == 1 ? [reference.columns] : reference.shape
     guard place.shape == reference.shape || place.shape == expected else {
@@ -221,7 +221,7 @@ package struct Checkpoint: Sendable {
   /// Says where a tensor is, for messages about its contents.
   package func error(_ code: CheckpointError.Code, tensor name: String, _ problem: String) -> CheckpointError {
     let stored = places[name] == nil && isFactored ? FactoredFormat.leftName(of: name) ?? name : name
-    guard let place = places[stored] else { return CheckpointError(code, file: folder, tensor: name, problem) }
+    guard let place = places[stored] else { return CheckpointError(code, file: path, tensor: name, problem) }
     return CheckpointError(
       code, file: shards[place.shard].path, tensor: name, offset: place.bytes.lowerBound, problem)
   }

@@ -37,7 +37,7 @@ package struct CheckpointCopy {
       place = .gguf(try GGUFCopy(of: parts, to: target, replacesExisting: replacesExisting, protecting: paths))
       return
     }
-    let folder = checkpoint.folder
+    let folder = checkpoint.path
     let rewrites = Self.rewrites(checkpoint, as: form)
     place = .folder(
       try FolderReplacement(
@@ -79,7 +79,7 @@ package struct CheckpointCopy {
       let replacedFiles = rewritten?.replacedFiles ?? Set(checkpoint.shards.map { fileName($0.path) })
       try replacement.perform { folder in
         try copyFolder(
-          checkpoint.folder, to: folder, skipping: replacedFiles.union(texts.keys).union(omittedWeightFiles))
+          checkpoint.path, to: folder, skipping: replacedFiles.union(texts.keys).union(omittedWeightFiles))
         for (name, text) in texts.sorted(by: { $0.key < $1.key }) {
           try AtomicFile.write(text, to: folder + "/" + name)
         }
@@ -107,7 +107,7 @@ package struct CheckpointCopy {
     guard checkpoint.gguf == nil else { return [] }
     let shardNames = Set(checkpoint.shards.map { fileName($0.path) })
     let endings = [".safetensors", ".bin", ".pt", ".pth", ".gguf"]
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoint.folder)) ?? []
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoint.path)) ?? []
     return names.filter { name in !shardNames.contains(name) && endings.contains { name.hasSuffix($0) } }.sorted()
   }
 

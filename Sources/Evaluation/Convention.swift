@@ -1,4 +1,5 @@
 package import Inference
+package import Wording
 
 /// How a text is cut into windows and which of their tokens are scored. Perplexities of different conventions do not
 /// compare.
@@ -38,7 +39,7 @@ package enum Convention: Sendable, Equatable {
   /// - Parameter beginning: The token that the tokenizer puts before every text, if any.
   package func windows(
     of corpus: Corpus, context: Int, beginning: Int32?
-  ) throws(EvaluationError) -> [WindowBatch.Window] {
+  ) throws(InputError) -> [WindowBatch.Window] {
     let result =
       switch self {
       case .windows:
@@ -52,7 +53,7 @@ package enum Convention: Sendable, Equatable {
         }
       }
     guard result.contains(where: { $0.scoredCount > 0 }) else {
-      throw EvaluationError(
+      throw InputError(
         "\(corpus.path): \(corpus.tokens.count) tokens are too few for one window of \(context); "
           + "give more text or a smaller --context")
     }

@@ -1,5 +1,6 @@
 package import Checkpoints
 package import Tokenization
+internal import Wording
 
 /// A text as a model reads it: its name and its tokens.
 package struct Corpus: Sendable {
@@ -26,15 +27,8 @@ package struct Corpus: Sendable {
       return String(validating: bytes, as: UTF8.self)
     }
     guard let text else {
-      throw EvaluationError("\(path): not UTF-8 text; convert it, for example with iconv -t UTF-8")
+      throw InputError("\(path): not UTF-8 text; convert it, for example with iconv -t UTF-8")
     }
     self.init(path: path, tokens: try tokenizer.encode(text), fingerprint: fingerprint)
   }
-}
-
-/// What cannot be evaluated, and why. Its description is one line.
-package struct EvaluationError: Error, CustomStringConvertible {
-  package let description: String
-
-  package init(_ description: String) { self.description = description }
 }

@@ -1,6 +1,7 @@
 package import Inference
 package import Models
 package import Tokenization
+package import Wording
 
 /// The windows of one or more corpora under one convention, ready to be scored by any model.
 package struct Evaluation: Sendable {
@@ -47,10 +48,10 @@ package struct Evaluation: Sendable {
   /// The first half of every corpus's windows, and the rest. Halves, not every other window: windows that follow each
   /// other share a passage.
   ///
-  /// - Throws: `EvaluationError` for a corpus of one window.
-  package func halves() throws(EvaluationError) -> (first: Evaluation, second: Evaluation) {
+  /// - Throws: `InputError` for a corpus of one window.
+  package func halves() throws(InputError) -> (first: Evaluation, second: Evaluation) {
     for (corpus, range) in zip(corpora, ranges) where range.count < 2 {
-      throw EvaluationError(
+      throw InputError(
         "\(corpus.path): one window cannot be divided into search and held-out text; give more text")
     }
     func middle(_ range: Range<Int>) -> Int { range.lowerBound + range.count / 2 }
@@ -80,7 +81,7 @@ package struct Evaluation: Sendable {
 
   /// The same score, and where the model's router sent the tokens of each corpus.
   ///
-  /// - Throws: `EvaluationError` for a dense model.
+  /// - Throws: `InputError` for a dense model.
   package func scoreAndRouting(
     _ model: Model, memory: Int = .max, progress: (Double) throws -> Void = { _ in }
   ) throws -> (score: Score, routing: [RoutingStatistics]) {
@@ -172,13 +173,13 @@ package struct Evaluation: Sendable {
 
 extension WindowBatch {
   /// Sums the nll of scored tokens, in their order, window by window.
-  package func scores(_ nlls: [Double]) throws(EvaluationError) -> [WindowScore] {
+  package func scores(_ nlls: [Double]) throws(InputError) -> [WindowScore] {
     var result: [WindowScore] = []
     var position = 0
     for window in windows {
       let sum = nlls[position..<position + window.scoredCount].reduce(0, +)
       guard sum.isFinite else {
-        throw EvaluationError("the model's output is not a number in window \(result.count); its weights are damaged")
+        throw InputError("the model's output is not a number in window \(result.count); its weights are damaged")
       }
       result.append(WindowScore(nll: sum, tokens: window.scoredCount))
       position += window.scoredCount

@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Inference
 package import Models
+internal import Wording
 
 /// Two models on the same windows: their scores, and how far the second's predictions are from the first's.
 package struct ModelComparison: Sendable {
@@ -24,13 +25,13 @@ package struct ModelComparison: Sendable {
 extension Evaluation {
   /// Runs both models over every window, in groups whose states fit the memory.
   ///
-  /// - Throws: `EvaluationError` if they do not have the same vocabulary size, `MemoryPlan.TooSmall`.
+  /// - Throws: `InputError` if they do not have the same vocabulary size, `MemoryPlan.TooSmall`.
   package func compare(
     _ first: Model, _ second: Model, memory: Int = .max, progress: (Double) throws -> Void = { _ in }
   ) throws -> ModelComparison {
     guard first.configuration.vocabularySize == second.configuration.vocabularySize else {
-      throw EvaluationError(
-        "\(second.checkpoint.folder): its vocabulary has \(second.configuration.vocabularySize) tokens, the other model's "
+      throw InputError(
+        "\(second.checkpoint.path): its vocabulary has \(second.configuration.vocabularySize) tokens, the other model's "
           + "\(first.configuration.vocabularySize); only models of one tokenizer compare")
     }
     let (groups, plan) = try groups(for: [first, second], memory: memory, others: first.bytesOfDivergences)

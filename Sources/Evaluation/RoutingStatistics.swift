@@ -3,6 +3,7 @@ internal import Glibc
 internal import Inference
 internal import Models
 internal import Tensors
+internal import Wording
 
 /// Where a mixture of experts sends the tokens of one corpus, layer by layer.
 ///
@@ -104,7 +105,7 @@ extension RoutingStatistics {
   /// Nothing counted yet.
   init(of model: Model) throws {
     guard model.configuration.mixture != nil else {
-      throw EvaluationError("\(model.checkpoint.folder): a dense model has no router to look at")
+      throw InputError("\(model.checkpoint.path): a dense model has no router to look at")
     }
     tokens = 0
     layers = try model.layout.layers.enumerated().map { number, layer in

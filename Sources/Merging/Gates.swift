@@ -3,6 +3,7 @@ internal import Inference
 internal import Models
 internal import Tensors
 internal import Tokenization
+internal import Wording
 
 /// The routers of a merge: for every layer a matrix (experts, hidden) whose rows are directions of the layer's states.
 ///
@@ -49,13 +50,13 @@ struct Gates {
   }
 
   private func prompts() throws -> [Prompt] {
-    guard let tokenizer else { throw MergeError("\(base.checkpoint.folder): prompts need its tokenizer.json") }
+    guard let tokenizer else { throw InputError("\(base.checkpoint.path): prompts need its tokenizer.json") }
     return try configuration.contributors.enumerated().flatMap { number, expert in
       try [(expert.positivePrompts, true), (expert.negativePrompts, false)].flatMap { texts, isPositive in
         try texts.map { text in
           let tokens = try tokenizer.encode(text)
           guard !tokens.isEmpty else {
-            throw MergeError("\(configuration.place(number)): the prompt \"\(text)\" has no tokens")
+            throw InputError("\(configuration.place(number)): the prompt \"\(text)\" has no tokens")
           }
           return Prompt(expert: number, isPositive: isPositive, tokens: tokens)
         }
@@ -118,7 +119,7 @@ struct Gates {
       }
       let row = normalized(zip(mean(positive: true), mean(positive: false)).map(-))
       guard row.contains(where: { $0 != 0 }) else {
-        throw MergeError("\(configuration.place(expert)): its positive and negative prompts cancel out; give others")
+        throw InputError("\(configuration.place(expert)): its positive and negative prompts cancel out; give others")
       }
       return row
     }

@@ -3,6 +3,7 @@ internal import FoundationEssentials
 package import Models
 internal import Tensors
 internal import Tokenization
+internal import Wording
 
 /// Dense models of one shape made into one mixture of experts, without any of them in memory as a whole.
 ///
@@ -40,10 +41,10 @@ package struct Merge {
       if let model = opened[parent.folder] { return model }
       var isFolder = false
       guard FileManager.default.fileExists(atPath: parent.folder, isDirectory: &isFolder), isFolder else {
-        throw MergeError(
+        throw InputError(
           "\(place): \(parent.folder): no such folder; give a checkpoint's folder, relative to the configuration file")
       }
-      let checkpoint = try Checkpoint(folder: parent.folder)
+      let checkpoint = try Checkpoint(path: parent.folder)
       _ = try MergedMixture.Family(of: checkpoint)
       let model = try Model(checkpoint)
       opened[parent.folder] = model
@@ -56,20 +57,20 @@ package struct Merge {
     for parent in parents {
       guard try MergedMixture.Family(of: parent.checkpoint) == family else {
         let types = try [parent, base].map { try $0.checkpoint.configuration.string("model_type") }
-        throw MergeError(
-          "\(parent.checkpoint.folder): \(types[0]) and \(types[1]) models do not merge, and the base is "
-            + base.checkpoint.folder)
+        throw InputError(
+          "\(parent.checkpoint.path): \(types[0]) and \(types[1]) models do not merge, and the base is "
+            + base.checkpoint.path)
       }
       try Self.refuseOtherShape(parent, base: base)
     }
     guard configuration.experts.count <= 100_000 / base.configuration.layerCount else {
-      throw MergeError("\(configuration.experts.count) experts in each layer are too many")
+      throw InputError("\(configuration.experts.count) experts in each layer are too many")
     }
-    let hasTokenizer = FileManager.default.fileExists(atPath: base.checkpoint.folder + "/tokenizer.json")
+    let hasTokenizer = FileManager.default.fileExists(atPath: base.checkpoint.path + "/tokenizer.json")
     tokenizer =
-      hasTokenizer || configuration.gateMode.needsPrompts ? try Tokenizer(folder: base.checkpoint.folder) : nil
+      hasTokenizer || configuration.gateMode.needsPrompts ? try Tokenizer(path: base.checkpoint.path) : nil
     if !anyVocabulary {
-      for parent in opened.values.sorted(by: { $0.checkpoint.folder < $1.checkpoint.folder }) {
+      for parent in opened.values.sorted(by: { $0.checkpoint.path < $1.checkpoint.path }) {
         try Self.refuseOtherVocabulary(parent, base: base, tokenizer)
       }
     }
@@ -83,26 +84,26 @@ package struct Merge {
   private static func refuseOtherFamily(
     _ configuration: MergeConfiguration, _ family: MergedMixture.Family, base: Model
   ) throws {
-    let folder = base.checkpoint.folder
+    let folder = base.checkpoint.path
     let modelType = try base.checkpoint.configuration.string("model_type")
     if let asked = configuration.family, asked != family {
-      throw MergeError(
+      throw InputError(
         "\(folder): \(modelType) models make a \(family.modelType), not a \(asked.modelType)"
           + (asked.limitation.map { ", which \($0)" } ?? "") + "; leave out \"architecture\"")
     }
     switch (family.hasSharedExpert, configuration.shared != nil) {
     case (true, false):
-      throw MergeError(
+      throw InputError(
         "\"shared_experts\" is missing: \(modelType) models (\(folder)) make a \(family.title), which has one expert that "
           + "every token goes to; list one, with a source_model, positive_prompts and a residual_scale of, say, 0.1")
     case (false, true):
-      throw MergeError(
+      throw InputError(
         "\"shared_experts\": \(folder) makes a \(family.title), which has no shared expert: leave it out")
     default: break
     }
   }
 
-  private static func refuseOtherShape(_ parent: Model, base: Model) throws(MergeError) {
+  private static func refuseOtherShape(_ parent: Model, base: Model) throws(InputError) {
     let (a, b) = (parent.configuration, base.configuration)
     let numbers = [
       ("hidden_size", a.hiddenSize, b.hiddenSize), ("intermediate_size", a.intermediateSize, b.intermediateSize),
@@ -111,32 +112,32 @@ package struct Merge {
       ("head_dim", a.headDimension, b.headDimension),
     ]
     for (key, its, bases) in numbers where its != bases {
-      throw MergeError(
-        "\(parent.checkpoint.folder): its \(key) is \(its) but the base's, \(base.checkpoint.folder), is \(bases); "
+      throw InputError(
+        "\(parent.checkpoint.path): its \(key) is \(its) but the base's, \(base.checkpoint.path), is \(bases); "
           + "only models of one shape merge")
     }
   }
 
   private static func refuseOtherVocabulary(_ parent: Model, base: Model, _ tokenizer: Tokenizer?) throws {
-    let (folder, baseFolder) = (parent.checkpoint.folder, base.checkpoint.folder)
+    let (folder, baseFolder) = (parent.checkpoint.path, base.checkpoint.path)
     let advice = "merge models of one vocabulary, or say --any-vocabulary"
     guard parent.configuration.vocabularySize == base.configuration.vocabularySize else {
-      throw MergeError(
+      throw InputError(
         "\(folder): its vocabulary has \(parent.configuration.vocabularySize) tokens, the base's, \(baseFolder), "
           + "\(base.configuration.vocabularySize); \(advice)")
     }
     guard let tokenizer, FileManager.default.fileExists(atPath: folder + "/tokenizer.json"),
-      try Tokenizer.fingerprint(folder: folder) != Tokenizer.fingerprint(folder: baseFolder)
+      try Tokenizer.fingerprint(path: folder) != Tokenizer.fingerprint(path: baseFolder)
     else { return }
-    if let id = try Tokenizer(folder: folder).firstDifference(from: tokenizer) {
-      throw MergeError("\(folder): its token \(id) is another than the base's, \(baseFolder); \(advice)")
+    if let id = try Tokenizer(path: folder).firstDifference(from: tokenizer) {
+      throw InputError("\(folder): its token \(id) is another than the base's, \(baseFolder); \(advice)")
     }
   }
 
   // MARK: Writing
 
   /// Everything that the merge reads, so that nothing of it is written over.
-  package var folders: [String] { Set(([base] + parents).map(\.checkpoint.folder)).sorted() }
+  package var folders: [String] { Set(([base] + parents).map(\.checkpoint.path)).sorted() }
 
   /// Makes the routers, and writes the mixture's folder.
   ///
@@ -151,7 +152,7 @@ package struct Merge {
   ) throws -> Outcome {
     let folder = try MergedFolder(
       target, replacesExisting: replacesExisting, parents: folders, protecting: paths,
-      tokenizerFrom: base.checkpoint.folder)
+      tokenizerFrom: base.checkpoint.path)
     let gates = try Gates(configuration, base: base, tokenizer: tokenizer).layers { try progress("Routers", $0) }
     let conditions = try gates.map { layer in
       let values = try SingularValueDecomposition(layer.router).singularValues
@@ -178,7 +179,7 @@ package struct Merge {
         files: writer.fileNames, byteCount: writer.byteCount,
         parameterCount: writer.byteCount / type.blockByteCount, gateConditions: conditions)
     }
-    guard let outcome else { throw MergeError("\(target): nothing was written") }
+    guard let outcome else { throw InputError("\(target): nothing was written") }
     return outcome
   }
 

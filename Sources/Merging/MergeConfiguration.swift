@@ -1,6 +1,7 @@
 internal import Checkpoints
 package import Models
 package import Tensors
+internal import Wording
 internal import Yams
 
 /// A merge as a YAML file describes it, with the keys of mergekit-moe. Paths are relative to the file.
@@ -47,12 +48,12 @@ package struct MergeConfiguration: Sendable {
 
   package init(file path: String, seed: UInt64? = nil) throws {
     let bytes = try MappedFile(path: path).withBytes { String(validating: $0, as: UTF8.self) }
-    guard let text = bytes else { throw MergeError("\(path): not UTF-8 text") }
+    guard let text = bytes else { throw InputError("\(path): not UTF-8 text") }
     let folder = path.contains("/") ? path[..<(path.lastIndex(of: "/") ?? path.startIndex)] + "/" : ""
     do {
       try self.init(yaml: text, folder: String(folder), seed: seed)
-    } catch let error as MergeError {
-      throw MergeError("\(path): \(error)")
+    } catch let error as InputError {
+      throw InputError("\(path): \(error)")
     }
   }
 
@@ -64,9 +65,9 @@ package struct MergeConfiguration: Sendable {
     do { root = try Yams.compose(yaml: text) } catch {
       // What Yams says ends with the text that it stumbled over, which may be the whole file.
       let problem = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
-      throw MergeError("not YAML: \(problem.count > 200 ? problem.prefix(200) + " …" : problem)")
+      throw InputError("not YAML: \(problem.count > 200 ? problem.prefix(200) + " …" : problem)")
     }
-    guard let root else { throw MergeError("the file is empty") }
+    guard let root else { throw InputError("the file is empty") }
     let section = try Section(root, place: "")
     try section.allowOnly(
       [
@@ -84,7 +85,7 @@ package struct MergeConfiguration: Sendable {
     self.seed = seed ?? fileSeed ?? 0
     self.text = text
 
-    func expert(_ entry: Section) throws(MergeError) -> Expert {
+    func expert(_ entry: Section) throws(InputError) -> Expert {
       try entry.allowOnly(["source_model", "positive_prompts", "negative_prompts", "noise_scale", "residual_scale"])
       return Expert(
         parent: parent(try entry.required("source_model", entry.string("source_model"))),
@@ -93,29 +94,29 @@ package struct MergeConfiguration: Sendable {
         residualScale: try entry.number("residual_scale", { Double($0) }, where: \.isFinite, "a number"))
     }
     let entries = try section.required("experts", section.sections("experts"))
-    guard !entries.isEmpty else { throw MergeError("\"experts\" is empty; list the models that become experts") }
+    guard !entries.isEmpty else { throw InputError("\"experts\" is empty; list the models that become experts") }
     experts = try entries.map(expert)
     let sharedEntries = try section.sections("shared_experts") ?? []
     guard sharedEntries.count <= 1 else {
-      throw MergeError("\"shared_experts\" lists \(sharedEntries.count); a mixture has at most one shared expert")
+      throw InputError("\"shared_experts\" lists \(sharedEntries.count); a mixture has at most one shared expert")
     }
     shared = try sharedEntries.first.map(expert)
     guard expertsPerToken <= experts.count else {
-      throw MergeError("\"experts_per_token\" is \(expertsPerToken) but there are \(experts.count) experts")
+      throw InputError("\"experts_per_token\" is \(expertsPerToken) but there are \(experts.count) experts")
     }
     try refusePromptsThatSayNothing()
   }
 
-  private func refusePromptsThatSayNothing() throws(MergeError) {
+  private func refusePromptsThatSayNothing() throws(InputError) {
     guard gateMode.needsPrompts else { return }
     for (number, expert) in experts.enumerated() where expert.positivePrompts.isEmpty {
-      throw MergeError("\(Self.place(number)) has no \"positive_prompts\", which gate_mode \(gateMode.rawValue) needs")
+      throw InputError("\(Self.place(number)) has no \"positive_prompts\", which gate_mode \(gateMode.rawValue) needs")
     }
     for (number, expert) in experts.enumerated() {
       if let other = experts[..<number].firstIndex(where: {
         $0.positivePrompts == expert.positivePrompts && $0.negativePrompts == expert.negativePrompts
       }) {
-        throw MergeError(
+        throw InputError(
           "\(Self.place(other)) and \(Self.place(number)) have the same prompts, so that no router can tell them apart")
       }
     }
@@ -143,9 +144,9 @@ private struct Section {
   private let mapping: Node.Mapping
   private let place: String
 
-  init(_ node: Node, place: String) throws(MergeError) {
+  init(_ node: Node, place: String) throws(InputError) {
     guard let mapping = node.mapping else {
-      throw MergeError(place.isEmpty ? "it should be a list of \"key: value\" lines" : "\(place) is not a mapping")
+      throw InputError(place.isEmpty ? "it should be a list of \"key: value\" lines" : "\(place) is not a mapping")
     }
     self.mapping = mapping
     self.place = place
@@ -153,15 +154,15 @@ private struct Section {
 
   private func named(_ key: String) -> String { place.isEmpty ? "\"\(key)\"" : "\(place): \"\(key)\"" }
 
-  func allowOnly(_ keys: [String], unsupported: [String: String] = [:]) throws(MergeError) {
+  func allowOnly(_ keys: [String], unsupported: [String: String] = [:]) throws(InputError) {
     for key in mapping.keys.map({ $0.string ?? "?" }) where !keys.contains(key) {
-      if let instead = unsupported[key] { throw MergeError("\(named(key)) is not supported: \(instead)") }
-      throw MergeError("unknown key \(named(key)); known are \(keys.joined(separator: ", "))")
+      if let instead = unsupported[key] { throw InputError("\(named(key)) is not supported: \(instead)") }
+      throw InputError("unknown key \(named(key)); known are \(keys.joined(separator: ", "))")
     }
   }
 
-  func required<Value>(_ key: String, _ value: Value?) throws(MergeError) -> Value {
-    guard let value else { throw MergeError("\(named(key)) is missing") }
+  func required<Value>(_ key: String, _ value: Value?) throws(InputError) -> Value {
+    guard let value else { throw InputError("\(named(key)) is missing") }
     return value
   }
 
@@ -172,45 +173,45 @@ private struct Section {
     return node
   }
 
-  func string(_ key: String) throws(MergeError) -> String? {
+  func string(_ key: String) throws(InputError) -> String? {
     guard let node = node(key) else { return nil }
-    guard let text = node.scalar?.string, !text.isEmpty else { throw MergeError("\(named(key)) takes one value") }
+    guard let text = node.scalar?.string, !text.isEmpty else { throw InputError("\(named(key)) takes one value") }
     return text
   }
 
-  func choice<Value>(_ key: String, _ make: (String) -> Value?, _ names: [String]) throws(MergeError) -> Value? {
+  func choice<Value>(_ key: String, _ make: (String) -> Value?, _ names: [String]) throws(InputError) -> Value? {
     guard let text = try string(key) else { return nil }
     guard let value = make(text) else {
-      throw MergeError("\(named(key)) is \(text); it can be \(names.joined(separator: ", "))")
+      throw InputError("\(named(key)) is \(text); it can be \(names.joined(separator: ", "))")
     }
     return value
   }
 
   func number<Value>(
     _ key: String, _ make: (String) -> Value?, where isPossible: (Value) -> Bool, _ range: String
-  ) throws(MergeError) -> Value? {
+  ) throws(InputError) -> Value? {
     guard let text = try string(key) else { return nil }
     guard let value = make(text), isPossible(value) else {
-      throw MergeError("\(named(key)) is \(text); it should be \(range)")
+      throw InputError("\(named(key)) is \(text); it should be \(range)")
     }
     return value
   }
 
-  func prompts(_ key: String) throws(MergeError) -> [String] {
+  func prompts(_ key: String) throws(InputError) -> [String] {
     guard let node = node(key) else { return [] }
-    guard let sequence = node.sequence else { throw MergeError("\(named(key)) is not a list of prompts") }
+    guard let sequence = node.sequence else { throw InputError("\(named(key)) is not a list of prompts") }
     var result: [String] = []
     for node in sequence {
-      guard let text = node.scalar?.string else { throw MergeError("\(named(key)) holds something that is no text") }
-      guard text.contains(where: { !$0.isWhitespace }) else { throw MergeError("\(named(key)) holds an empty prompt") }
+      guard let text = node.scalar?.string else { throw InputError("\(named(key)) holds something that is no text") }
+      guard text.contains(where: { !$0.isWhitespace }) else { throw InputError("\(named(key)) holds an empty prompt") }
       result.append(text)
     }
     return result
   }
 
-  func sections(_ key: String) throws(MergeError) -> [Section]? {
+  func sections(_ key: String) throws(InputError) -> [Section]? {
     guard let node = node(key) else { return nil }
-    guard let sequence = node.sequence else { throw MergeError("\(named(key)) is not a list") }
+    guard let sequence = node.sequence else { throw InputError("\(named(key)) is not a list") }
     var result: [Section] = []
     for (number, node) in sequence.enumerated() { result.append(try Section(node, place: "\(key)[\(number)]")) }
     return result

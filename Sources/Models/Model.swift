@@ -32,8 +32,8 @@ package struct Model: Sendable {
     for reference in layout.all { _ = try checkpoint.matrix(reference) }
   }
 
-  package init(folder: String) throws(CheckpointError) {
-    try self.init(Checkpoint(folder: folder))
+  package init(path: String) throws(CheckpointError) {
+    try self.init(Checkpoint(path: path))
   }
 
   // MARK: Experts per token
@@ -44,11 +44,11 @@ package struct Model: Sendable {
   package func withExpertsPerToken(_ count: Int) throws(CheckpointError) -> Model {
     guard let mixture = configuration.mixture else {
       throw CheckpointError(
-        .unsupported, file: checkpoint.folder, "a dense model has no experts, of which \(count) could work on a token")
+        .unsupported, file: checkpoint.path, "a dense model has no experts, of which \(count) could work on a token")
     }
     guard (1...mixture.expertCount).contains(count) else {
       throw CheckpointError(
-        .unsupported, file: checkpoint.folder,
+        .unsupported, file: checkpoint.path,
         "\(count) experts per token are not possible; the model has \(mixture.expertCount) experts")
     }
     var result = self

@@ -1,3 +1,5 @@
+package import Wording
+
 /// A factor fᵢ for each singular direction i of a site's matrix, by descending σ: the matrix becomes Σ fᵢ σᵢ uᵢ vᵢᵀ,
 /// or W_base + Σ fᵢ σᵢ uᵢ vᵢᵀ of the difference to a base ("filter factors", Hansen 1998, Rank-Deficient and Discrete
 /// Ill-Posed Problems).
@@ -42,21 +44,21 @@ package enum Filter: Sendable, Hashable, Codable {
   /// How many factors are not 1: the rank of what the filter changes.
   package func changedCount(fullRank: Int) -> Int { factors(fullRank: fullRank).count { $0 != 1 } }
 
-  /// - Throws: `ReductionError` where it is no filter for a matrix of that full rank: another number of directions, a
+  /// - Throws: `InputError` where it is no filter for a matrix of that full rank: another number of directions, a
   ///   factor outside `range` or not a number.
-  package func check(fullRank: Int) throws(ReductionError) {
-    func check(_ factor: Float, of direction: Int?) throws(ReductionError) {
+  package func check(fullRank: Int) throws(InputError) {
+    func check(_ factor: Float, of direction: Int?) throws(InputError) {
       guard !Self.range.contains(factor) else { return }
-      throw ReductionError("the factor \(factor)\(direction.map { " of direction \($0)" } ?? "") is not from 0 to 2")
+      throw InputError("the factor \(factor)\(direction.map { " of direction \($0)" } ?? "") is not from 0 to 2")
     }
-    func check(count: Int) throws(ReductionError) {
+    func check(count: Int) throws(InputError) {
       guard count != fullRank else { return }
-      throw ReductionError("it is for \(count) directions, but the matrix has \(fullRank)")
+      throw InputError("it is for \(count) directions, but the matrix has \(fullRank)")
     }
     switch self {
     case .truncation(let rank):
       guard !(0...fullRank).contains(rank) else { return }
-      throw ReductionError("rank \(rank) is not from 0 to the full rank \(fullRank) of the matrix")
+      throw InputError("rank \(rank) is not from 0 to the full rank \(fullRank) of the matrix")
     case .scale(let factor, let directions):
       try check(count: directions)
       try check(factor, of: nil)

@@ -1,6 +1,6 @@
 internal import Checkpoints
 package import Models
-internal import Wording
+package import Wording
 internal import Yams
 
 /// An ordered list of reductions: with the original checkpoint (and the base), all that a lasered one is made from.
@@ -74,14 +74,14 @@ package struct Plan: Sendable, Equatable, Codable {
 
   package init(file path: String) throws {
     let text = try MappedFile(path: path).withBytes { String(validating: $0, as: UTF8.self) }
-    guard let text else { throw ReductionError("\(path): not UTF-8 text") }
+    guard let text else { throw InputError("\(path): not UTF-8 text") }
     do {
       self = try YAMLDecoder().decode(Plan.self, from: text)
     } catch {
-      throw ReductionError("\(path): not a plan: \(yamlProblem(error))")
+      throw InputError("\(path): not a plan: \(yamlProblem(error))")
     }
     guard version == 1 else {
-      throw ReductionError("\(path): a plan of version \(version); this program reads version 1")
+      throw InputError("\(path): a plan of version \(version); this program reads version 1")
     }
   }
 
@@ -96,15 +96,15 @@ package struct Plan: Sendable, Equatable, Codable {
 
   /// The reductions as the model takes them.
   ///
-  /// - Throws: `ReductionError` for a site that the model does not have, or one that occurs twice.
-  package func reductions(for model: Model) throws(ReductionError) -> [Reduction] {
+  /// - Throws: `InputError` for a site that the model does not have, or one that occurs twice.
+  package func reductions(for model: Model) throws(InputError) -> [Reduction] {
     let sites = Set(model.sites)
     var seen: Set<Site> = []
     for entry in reductions {
       guard sites.contains(entry.site) else {
-        throw ReductionError("the plan reduces \(entry.site), which the model does not have")
+        throw InputError("the plan reduces \(entry.site), which the model does not have")
       }
-      guard seen.insert(entry.site).inserted else { throw ReductionError("the plan reduces \(entry.site) twice") }
+      guard seen.insert(entry.site).inserted else { throw InputError("the plan reduces \(entry.site) twice") }
     }
     return reductions.map(\.reduction)
   }

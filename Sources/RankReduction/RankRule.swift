@@ -1,3 +1,5 @@
+package import Wording
+
 /// How a rank is chosen for a site.
 package enum RankRule: Sendable, Equatable, CustomStringConvertible {
   /// ρ of the full rank, above 0 and at most 1; at least rank 1.
@@ -50,10 +52,10 @@ package enum RankRule: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
-  /// - Throws: `ReductionError` for a rank above the full one.
-  package func check(fullRank: Int) throws(ReductionError) {
+  /// - Throws: `InputError` for a rank above the full one.
+  package func check(fullRank: Int) throws(InputError) {
     if case .rank(let rank) = self, rank > fullRank {
-      throw ReductionError("rank \(rank) is above the full rank \(fullRank) of the matrix")
+      throw InputError("rank \(rank) is above the full rank \(fullRank) of the matrix")
     }
   }
 

@@ -1,6 +1,7 @@
 internal import Checkpoints
 package import Models
 package import Tensors
+package import Wording
 
 /// Decomposes a model's matrices, or their differences to a base model, and makes the matrices of filters.
 package struct Reducer: Sendable {
@@ -11,8 +12,8 @@ package struct Reducer: Sendable {
 
   package var kind: ReductionKind { base == nil ? .weights : .delta }
 
-  /// - Throws: `ReductionError` if the base has another shape than the model.
-  package init(_ model: Model, base: Model?, isControl: Bool = false) throws(ReductionError) {
+  /// - Throws: `InputError` if the base has another shape than the model.
+  package init(_ model: Model, base: Model?, isControl: Bool = false) throws(InputError) {
     self.model = model
     self.base = base
     self.isControl = isControl
@@ -20,48 +21,48 @@ package struct Reducer: Sendable {
     let (a, b) = (model.configuration, base.configuration)
     let comparisons = [("layers", a.layerCount, b.layerCount), ("hidden size", a.hiddenSize, b.hiddenSize)]
     for (what, own, other) in comparisons where own != other {
-      throw ReductionError("the base has another shape than the model: \(what) \(other) against \(own)")
+      throw InputError("the base has another shape than the model: \(what) \(other) against \(own)")
     }
     if let experts = b.mixture?.expertCount, experts != a.mixture?.expertCount {
-      throw ReductionError(
+      throw InputError(
         "the base has \(experts) experts but the model \(a.expertCount); give a dense base or its like")
     }
   }
 
   /// The matrix of the base that stands where a site's does. A dense layer has one for all experts.
   ///
-  /// - Throws: `ReductionError` if the base has none of that shape.
-  private func baseReference(_ site: Site, in base: Model) throws(ReductionError) -> TensorReference {
+  /// - Throws: `InputError` if the base has none of that shape.
+  private func baseReference(_ site: Site, in base: Model) throws(InputError) -> TensorReference {
     let isDense = base.layout.layers[site.layer].router == nil
     let counterpart = Site(layer: site.layer, expert: isDense ? nil : site.expert, role: site.role)
     guard let reference = base.referenceIfPresent(of: counterpart) else {
-      throw ReductionError("\(site): the base has no such matrix, so its difference to the base cannot be reduced")
+      throw InputError("\(site): the base has no such matrix, so its difference to the base cannot be reduced")
     }
     if site.role == .query || site.role == .key,
       base.configuration.rotary.isInterleaved != model.configuration.rotary.isInterleaved
     {
-      throw ReductionError(
+      throw InputError(
         "\(site): the base has these rows in another order (GGUF against Hugging Face); give both in one format")
     }
     let own = model.reference(of: site)
     guard reference.rows == own.rows, reference.columns == own.columns else {
-      throw ReductionError(
+      throw InputError(
         "\(site): the base has another shape than the model: \(reference.rows) × \(reference.columns) against "
           + "\(own.rows) × \(own.columns)")
     }
     return reference
   }
 
-  /// - Throws: `ReductionError` if a site cannot be reduced relative to the base.
-  package func check(_ site: Site) throws(ReductionError) {
+  /// - Throws: `InputError` if a site cannot be reduced relative to the base.
+  package func check(_ site: Site) throws(InputError) {
     if let base { _ = try baseReference(site, in: base) }
   }
 
-  /// - Throws: `ReductionError` for reductions of the other kind, and filters that their matrices cannot pass.
-  package func check(_ reductions: [Reduction]) throws(ReductionError) {
+  /// - Throws: `InputError` for reductions of the other kind, and filters that their matrices cannot pass.
+  package func check(_ reductions: [Reduction]) throws(InputError) {
     for reduction in reductions {
       guard reduction.kind == kind else {
-        throw ReductionError(
+        throw InputError(
           kind == .delta
             ? "\(reduction.site) is reduced by itself in the plan: apply it without a base"
             : "\(reduction.site) is reduced relative to a base in the plan: give it with --base")
@@ -69,7 +70,7 @@ package struct Reducer: Sendable {
       try check(reduction.site)
       do {
         try reduction.filter.check(fullRank: fullRank(of: reduction.site))
-      } catch { throw ReductionError("\(reduction.site): \(error)") }
+      } catch { throw InputError("\(reduction.site): \(error)") }
     }
   }
 

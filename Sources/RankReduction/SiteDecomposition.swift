@@ -1,5 +1,6 @@
 package import Models
 package import Tensors
+internal import Wording
 
 /// One site's decomposition, from which the matrix of every filter is made.
 ///
@@ -27,7 +28,7 @@ package struct SiteDecomposition: Sendable {
       }
       decomposition = try controlSeed.map { try ordered.withRandomDirections(seed: $0) } ?? ordered
     } catch let failure as SingularValueDecomposition.Failure {
-      throw ReductionError("\(site): \(failure)")
+      throw InputError("\(site): \(failure)")
     }
     spectrum = Spectrum(
       singularValues: decomposition.singularValues, rows: numbers.rows, columns: numbers.columns,

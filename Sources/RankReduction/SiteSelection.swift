@@ -1,4 +1,5 @@
 package import Models
+package import Wording
 
 /// Which sites of a model are considered: layers, experts, roles.
 package struct SiteSelection: Sendable, Equatable {
@@ -16,23 +17,23 @@ package struct SiteSelection: Sendable, Equatable {
   /// role in the order given. `all` experts are those of the mixture and the layers without one; numbers name experts
   /// alone. A shared expert has no number: its roles select it.
   ///
-  /// - Throws: `ReductionError` for a layer, an expert or a role that the model does not have, and when nothing is
+  /// - Throws: `InputError` for a layer, an expert or a role that the model does not have, and when nothing is
   ///   selected.
-  package func sites(of model: Model) throws(ReductionError) -> [Site] {
+  package func sites(of model: Model) throws(InputError) -> [Site] {
     let layers = try layers.indices(below: model.configuration.layerCount, what: "layer")
     let numbers = try experts.indices(below: model.configuration.expertCount, what: "expert")
     let isMixture = model.configuration.mixture != nil
     let experts = (isMixture && experts != .all ? [] : [nil]) + (isMixture ? numbers.map(Optional.some) : [])
     func roles(_ part: Role.Part) -> [Role] { self.roles.filter { $0.part == part } }
     if let role = roles(.sharedExpert).first, !model.layout.layers.contains(where: { $0.shared != nil }) {
-      throw ReductionError("the model has no shared expert, so no \(role.rawValue)")
+      throw InputError("the model has no shared expert, so no \(role.rawValue)")
     }
     let sites = layers.reversed().flatMap { layer -> [Site] in
       roles(.attention).map { Site(layer: layer, expert: nil, role: $0) }
         + experts.flatMap { expert in roles(.expert).map { Site(layer: layer, expert: expert, role: $0) } }
         + roles(.sharedExpert).map { Site(layer: layer, expert: nil, role: $0) }
     }.filter { model.referenceIfPresent(of: $0) != nil }
-    guard !sites.isEmpty else { throw ReductionError("the layers, experts and roles given select no matrix") }
+    guard !sites.isEmpty else { throw InputError("the layers, experts and roles given select no matrix") }
     return sites
   }
 }
@@ -70,10 +71,10 @@ package struct IndexList: Sendable, Equatable, CustomStringConvertible {
   }
 
   /// Ascending, each once.
-  func indices(below count: Int, what: String) throws(ReductionError) -> [Int] {
+  func indices(below count: Int, what: String) throws(InputError) -> [Int] {
     guard let ranges else { return Array(0..<count) }
     if let range = ranges.first(where: { $0.upperBound >= count }) {
-      throw ReductionError("\(what) \(range.upperBound) does not exist: the model has \(what)s 0 to \(count - 1)")
+      throw InputError("\(what) \(range.upperBound) does not exist: the model has \(what)s 0 to \(count - 1)")
     }
     return Set(ranges.flatMap { Array($0) }).sorted()
   }

@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Models
 package import Tensors
+internal import Wording
 
 /// A tensor of a model, decoded where it is needed.
 struct StoredNumbers: Sendable {
@@ -60,7 +61,7 @@ struct ReducedNumbers: Sendable {
     if isWhole, type == stored.matrix.type { return stored.matrix }
     defer { release() }
     guard columns.isMultiple(of: type.blockSize) else {
-      throw ReductionError("\(site): its rows of \(columns) numbers are no whole blocks of \(type.rawValue)")
+      throw InputError("\(site): its rows of \(columns) numbers are no whole blocks of \(type.rawValue)")
     }
     return try StoredMatrix(type: type, rows: rows, columns: columns, parts: parts) { part in
       let weights = try stored.part(part)

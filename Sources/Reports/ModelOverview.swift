@@ -54,7 +54,7 @@ package struct ModelOverview: Encodable {
   package init(_ loaded: Model, tokenizer: String, routing: RoutingTables?) throws {
     let configuration = loaded.configuration
     let checkpoint = loaded.checkpoint
-    model = checkpoint.folder
+    model = checkpoint.path
     architecture =
       checkpoint.configuration["architectures"]?.array?.first?.string
       ?? checkpoint.configuration["model_type"]?.string ?? "unknown"

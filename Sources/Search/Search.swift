@@ -5,6 +5,7 @@ package import Models
 package import RankReduction
 internal import Tensors
 internal import Tokenization
+internal import Wording
 
 /// A search made ready: files opened, texts tokenized, sites and ranks resolved. Everything that can be wrong with its
 /// settings has been found by then.
@@ -33,16 +34,16 @@ package struct Search: Sendable {
   package init(_ settings: SearchSettings, program: String) throws {
     self.settings = settings
     self.program = program
-    let model = try Model(folder: settings.model)
+    let model = try Model(path: settings.model)
     self.model = try settings.expertsPerToken.map { try model.withExpertsPerToken($0) } ?? model
-    let base = try settings.base.map { try Model(folder: $0) }
+    let base = try settings.base.map { try Model(path: $0) }
     reducer = try Reducer(self.model, base: base, isControl: settings.isControl)
     sites = try settings.selection.sites(of: model)
     for site in sites {
       try reducer.check(site)
       for rule in settings.rankRules { try rule.check(fullRank: reducer.fullRank(of: site)) }
     }
-    let tokenizer = try Tokenizer(folder: settings.model)
+    let tokenizer = try Tokenizer(path: settings.model)
     func evaluation(_ paths: [String]) throws -> Evaluation {
       try Evaluation(
         paths.map { try Corpus(file: $0, tokenizer: tokenizer) }, convention: settings.convention,
@@ -56,7 +57,7 @@ package struct Search: Sendable {
     }
     try Self.refuseRepeatedTexts(text.corpora + (settings.heldOut.isEmpty ? [] : heldOut.corpora))
     guard text.windows.count(where: { $0.scoredCount > 0 }) > 1 else {
-      throw SearchError(
+      throw InputError(
         "\(settings.text.joined(separator: ", ")): one window of text cannot tell a gain from noise; give more text")
     }
     func texts(_ evaluation: Evaluation) -> [SearchInputs.Text] {
@@ -66,16 +67,16 @@ package struct Search: Sendable {
     }
     inputs = SearchInputs(
       model: .init(path: settings.model, fingerprint: model.checkpoint.fingerprint.description),
-      tokenizer: try Tokenizer.fingerprint(folder: settings.model).description,
-      base: base.map { .init(path: $0.checkpoint.folder, fingerprint: $0.checkpoint.fingerprint.description) },
+      tokenizer: try Tokenizer.fingerprint(path: settings.model).description,
+      base: base.map { .init(path: $0.checkpoint.path, fingerprint: $0.checkpoint.fingerprint.description) },
       text: texts(text), heldOut: texts(heldOut))
   }
 
   /// A text that counts twice would look like twice the evidence.
-  private static func refuseRepeatedTexts(_ corpora: [Corpus]) throws(SearchError) {
+  private static func refuseRepeatedTexts(_ corpora: [Corpus]) throws(InputError) {
     for (index, corpus) in corpora.enumerated()
     where corpora[..<index].contains(where: { $0.fingerprint == corpus.fingerprint }) {
-      throw SearchError(
+      throw InputError(
         "\(corpus.path): the same text is given twice; a search needs different texts to search on and to hold out")
     }
   }

@@ -1,6 +1,7 @@
 package import Evaluation
 internal import Models
 package import RankReduction
+internal import Wording
 
 /// What a finished search found: all that reports are made from.
 package struct SearchOutcome: Sendable {
@@ -46,7 +47,7 @@ package struct SearchOutcome: Sendable {
         baseline.map(\.tokens) == result.map(\.tokens),
         (baseline + result).allSatisfy({ (0...1 << 31).contains($0.tokens) && abs($0.nll) < 1e12 }),
         baseline.contains(where: { $0.tokens > 0 })
-      else { throw SearchError("the journal's scores do not fit its texts") }
+      else { throw InputError("the journal's scores do not fit its texts") }
       self.baseline = Score(baseline)
       self.result = Score(result)
       var corpora: [Corpus] = []
@@ -116,17 +117,17 @@ package struct SearchOutcome: Sendable {
 
   /// What a run folder holds.
   ///
-  /// - Throws: `SearchError` if there is no search in it, or one that is not finished.
+  /// - Throws: `InputError` if there is no search in it, or one that is not finished.
   package init(folder: String) throws {
     let records = try Journal.read(in: folder)
-    guard !records.isEmpty else { throw SearchError("\(folder): no journal of a search in it") }
+    guard !records.isEmpty else { throw InputError("\(folder): no journal of a search in it") }
     try self.init(
       records, in: folder, spectra: SpectrumCache.read(in: folder), predictions: PredictionFile.read(in: folder))
   }
 
   /// From the records of a finished journal.
   ///
-  /// - Throws: `SearchError` if the search is not finished.
+  /// - Throws: `InputError` if the search is not finished.
   package init(
     _ records: [SearchRecord], in folder: String = "the run folder", spectra: [SiteSpectrum] = [],
     predictions: [Prediction] = []
@@ -143,7 +144,7 @@ package struct SearchOutcome: Sendable {
     }
     try header?.refuseOtherVersion(in: folder)
     guard let header, let result else {
-      throw SearchError("the search is not finished; run the same command again to continue it")
+      throw InputError("the search is not finished; run the same command again to continue it")
     }
     self.header = header
     let inputs = header.inputs
@@ -162,7 +163,7 @@ package struct SearchOutcome: Sendable {
     let texts = (inputs.text + inputs.heldOut).map(\.path)
     routing = zip(texts, result.routing ?? []).map { CorpusRouting(text: $0, statistics: $1) }
     guard routing.allSatisfy({ $0.statistics.isConsistent }) else {
-      throw SearchError("the journal's routing statistics do not fit together")
+      throw InputError("the journal's routing statistics do not fit together")
     }
   }
 }

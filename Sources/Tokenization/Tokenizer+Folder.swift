@@ -3,32 +3,32 @@ package import Checkpoints
 extension Tokenizer {
   /// The tokenizer of a Hugging Face folder: from its tokenizer.json, or else its tokenizer.model, or else GPT-2's
   /// vocab.json and merges.txt. Of a GGUF file, or a folder that holds one and none of these: its vocabulary.
-  package init(folder: String) throws {
-    guard let parts = try ggufModel(folder) else {
-      self = try TokenizerFolder(folder).tokenizer()
+  package init(path: String) throws {
+    guard let parts = try ggufModel(path) else {
+      self = try TokenizerFolder(path).tokenizer()
       return
     }
     do throws(TokenizerError) {
       self = try Tokenizer(GGUFVocabulary(parts))
     } catch {
-      throw CheckpointError(.unsupported, file: folder, "\(error)")
+      throw CheckpointError(.unsupported, file: path, "\(error)")
     }
   }
 
-  /// Identifies a tokenizer by the files, or the metadata, that `init(folder:)` reads.
-  package static func fingerprint(folder: String) throws -> Fingerprint {
-    if let parts = try ggufModel(folder) { return parts.fingerprint(ofKeys: "tokenizer.ggml.") }
+  /// Identifies a tokenizer by the files, or the metadata, that `init(path:)` reads.
+  package static func fingerprint(path: String) throws -> Fingerprint {
+    if let parts = try ggufModel(path) { return parts.fingerprint(ofKeys: "tokenizer.ggml.") }
     var fingerprint = Fingerprint()
-    for file in try TokenizerFolder(folder).files { file.withBytes { fingerprint.update($0) } }
+    for file in try TokenizerFolder(path).files { file.withBytes { fingerprint.update($0) } }
     return fingerprint
   }
 }
 
 /// The model whose metadata has the tokenizer; nil for a folder with files that describe one.
 private func ggufModel(_ path: String) throws(CheckpointError) -> GGUFParts? {
-  guard Checkpoint.isFolder(path) else { return try Checkpoint(folder: path).gguf }
+  guard Checkpoint.isFolder(path) else { return try Checkpoint(path: path).gguf }
   guard try !TokenizerFolder.describesTokenizer(path) else { return nil }
-  return (try? Checkpoint(folder: path))?.gguf
+  return (try? Checkpoint(path: path))?.gguf
 }
 
 /// The files of a folder that describe its tokenizer.

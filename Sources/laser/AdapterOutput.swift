@@ -3,6 +3,7 @@ internal import Models
 internal import RankReduction
 internal import Reports
 internal import Tensors
+internal import Wording
 
 /// A plan as an adapter for PEFT: for each reduced matrix what was added to it, W_f − W, as two thin factors.
 ///
@@ -18,7 +19,7 @@ struct AdapterOutput {
     case model, base
   }
 
-  /// - Throws: `ReductionError` if the plan makes no adapter, or one with no fewer numbers than the matrices.
+  /// - Throws: `InputError` if the plan makes no adapter, or one with no fewer numbers than the matrices.
   init(_ reductions: [Reduction], of reducer: Reducer, for side: Side) throws {
     self.reducer = reducer
     self.side = side
@@ -28,7 +29,7 @@ struct AdapterOutput {
       Self.rank(reduction, of: reducer, for: side) > 0
     }
     guard !self.reductions.isEmpty else {
-      throw ReductionError("the plan changes no matrix, so that an adapter would be empty")
+      throw InputError("the plan changes no matrix, so that an adapter would be empty")
     }
     if side == .base { try Self.refuseOtherDifferences(reductions, of: reducer) }
   }
@@ -44,28 +45,28 @@ struct AdapterOutput {
   private static func refuseUnfit(_ reductions: [Reduction], of reducer: Reducer, for side: Side) throws {
     let model = reducer.model
     if model.checkpoint.gguf != nil {
-      throw ReductionError(
-        "\(model.checkpoint.folder): an adapter is for a folder with config.json and safetensors, not for GGUF")
+      throw InputError(
+        "\(model.checkpoint.path): an adapter is for a folder with config.json and safetensors, not for GGUF")
     }
     for checkpoint in [model.checkpoint, side == .base ? reducer.base?.checkpoint : nil].compactMap(\.self)
     where checkpoint.isFactored {
-      throw ReductionError(
-        "\(checkpoint.folder): its matrices are stored as factors, which programs with adapters do not read; make it dense "
+      throw InputError(
+        "\(checkpoint.path): its matrices are stored as factors, which programs with adapters do not read; make it dense "
           + "first with 'laser apply'")
     }
     if side == .base, reducer.base == nil {
-      throw ReductionError("'--for-base' needs a plan whose reductions are relative to a base")
+      throw InputError("'--for-base' needs a plan whose reductions are relative to a base")
     }
     var tooLarge: [(reduction: Reduction, rank: Int, largest: Int)] = []
     for reduction in reductions {
       let reference = model.reference(of: reduction.site)
       if reduction.site.expert != nil {
-        throw ReductionError(
+        throw InputError(
           "\(reduction.site): transformers keeps the experts of a layer in one parameter, to which adapters of single "
             + "experts do not fit; leave out '--lora'")
       }
       guard reference.isWholeMatrix, AdapterFolder.module(ofTensor: reference.tensor) != nil else {
-        throw ReductionError(
+        throw InputError(
           "\(reduction.site): it is rows of \(reference.tensor), no module of its own that an adapter could name; leave "
             + "out '--lora'")
       }
@@ -74,7 +75,7 @@ struct AdapterOutput {
       if rank > largest { tooLarge.append((reduction, rank, largest)) }
     }
     guard let first = tooLarge.first else { return }
-    throw ReductionError(
+    throw InputError(
       "as an adapter, \(tooLarge.count) of \(reductions.count) matrices would be no smaller than themselves: of "
         + "\(first.reduction.site) \(first.rank) directions \(side == .model ? "are dropped" : "are kept"), and up to "
         + "\(first.largest) pay; leave out '--lora'")
@@ -89,7 +90,7 @@ struct AdapterOutput {
       model.tensorNames.filter { !reduced.contains($0) && !model.holdsSame($0, as: base) }
       + base.tensorNames.filter { !model.tensorNames.contains($0) }
     guard let first = others.first else { return }
-    throw ReductionError(
+    throw InputError(
       "\(others.count == 1 ? "1 tensor" : "\(others.count) tensors") that the plan does not reduce "
         + "\(others.count == 1 ? "differs" : "differ") from the base's (\(first)), and an adapter for the base would leave "
         + "that out; leave out '--for-base'")

@@ -5,6 +5,7 @@ internal import Models
 internal import RankReduction
 internal import Reports
 internal import Tensors
+internal import Wording
 
 struct ApplyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -84,16 +85,16 @@ struct ApplyCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     let plan = try Plan(file: plan)
-    let checkpoint = try Checkpoint(folder: model)
+    let checkpoint = try Checkpoint(path: model)
     let loaded = try Model(checkpoint)
     try refuseOther(checkpoint, expected: plan.model, what: "model")
     let basePath = base ?? plan.base.map { resolved($0.path) }
     if reducedType != nil, checkpoint.gguf == nil {
-      throw ReductionError("\(model): '--reduced-type' is for models in GGUF; for others there is '--to gguf --type'")
+      throw InputError("\(model): '--reduced-type' is for models in GGUF; for others there is '--to gguf --type'")
     }
     if factored { try FactoredOutput.refuseUnfit(plan, checkpoint) }
     let destination = try destination(of: loaded, base: basePath)
-    let baseModel = try basePath.map { try Model(folder: $0) }
+    let baseModel = try basePath.map { try Model(path: $0) }
     if let baseModel, let expected = plan.base?.fingerprint {
       try refuseOther(baseModel.checkpoint, expected: expected, what: "base")
     }
@@ -134,7 +135,7 @@ struct ApplyCommand: ParsableCommand {
     if lora {
       return .adapter(
         try AdapterFolder(
-          out, replacesExisting: force, models: [model.checkpoint.folder], protecting: paths,
+          out, replacesExisting: force, models: [model.checkpoint.path], protecting: paths,
           recognizing: ModelCard.isOwn))
     }
     return .copy(
@@ -165,8 +166,8 @@ struct ApplyCommand: ParsableCommand {
 
   private func refuseOther(_ checkpoint: Checkpoint, expected: String, what: String) throws {
     guard !anyModel, checkpoint.fingerprint.description != expected else { return }
-    throw ReductionError(
-      "\(checkpoint.folder): the plan was found with another \(what) (fingerprint \(expected), this is "
+    throw InputError(
+      "\(checkpoint.path): the plan was found with another \(what) (fingerprint \(expected), this is "
         + "\(checkpoint.fingerprint)); give that one, or --any-model to apply it here all the same")
   }
 
@@ -188,7 +189,7 @@ func writeLasered(
   }
   var replacements: [TensorReference: StoredMatrix] = [:]
   for (site, matrix) in matrices { replacements[reducer.model.reference(of: site)] = matrix }
-  let texts = card.readme(ofFolder: reducer.model.checkpoint.folder).map { ["README.md": $0] } ?? [:]
+  let texts = card.readme(ofFolder: reducer.model.checkpoint.path).map { ["README.md": $0] } ?? [:]
   try copy.write(replacing: replacements, texts: texts) { console.progress("Writing", Double($0) / Double(max($1, 1))) }
   for name in copy.untouchedWeightFiles {
     console.note("note: \(name) was copied as it is; the weights in it are not lasered")

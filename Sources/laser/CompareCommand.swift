@@ -4,6 +4,7 @@ internal import Models
 internal import Reports
 internal import Search
 internal import Tokenization
+internal import Wording
 
 struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -48,15 +49,15 @@ struct CompareCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    var models = try [first, second].map { try Model(folder: $0) }
+    var models = try [first, second].map { try Model(path: $0) }
     if let counts = expertsPerToken?.counts {
       models = try zip(models, [counts[0], counts[counts.count - 1]]).map { try $0.withExpertsPerToken($1) }
     }
-    let tokenizers = try [first, second].map { try Tokenizer(folder: $0) }
+    let tokenizers = try [first, second].map { try Tokenizer(path: $0) }
     let corpora = try text.map { path in
       let readings = try tokenizers.map { try Corpus(file: path, tokenizer: $0) }
       guard readings[0].tokens == readings[1].tokens else {
-        throw EvaluationError(
+        throw InputError(
           "\(path): the two models' tokenizers read it differently; only models of one tokenizer compare")
       }
       return readings[0]

@@ -59,7 +59,7 @@ struct ConvertCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    let loaded = try Model(folder: model)
+    let loaded = try Model(path: model)
     let bytes =
       switch to {
       case .gguf: try GGUFOutput(loaded, type: type, to: out, force: force).write(loaded, console)
@@ -142,7 +142,7 @@ struct GGUFOutput {
     vocabulary =
       checkpoint.gguf == nil
       ? try GGUFVocabulary(
-        folder: checkpoint.folder, configuration: checkpoint.configuration, rows: model.configuration.vocabularySize
+        folder: checkpoint.path, configuration: checkpoint.configuration, rows: model.configuration.vocabularySize
       ).metadata : []
   }
 

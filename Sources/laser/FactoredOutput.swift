@@ -3,6 +3,7 @@ internal import Models
 internal import RankReduction
 internal import Reports
 internal import Tensors
+internal import Wording
 
 /// What becomes of a plan's matrices where they are written as two thin factors each.
 struct FactoredOutput: Encodable {
@@ -15,7 +16,7 @@ struct FactoredOutput: Encodable {
   /// Bytes less than the same plan takes without factors.
   private(set) var bytesSaved = 0
 
-  /// - Throws: `ReductionError` if no matrix would be smaller.
+  /// - Throws: `InputError` if no matrix would be smaller.
   init(_ reductions: [Reduction], of reducer: Reducer) throws {
     var stacked: String?
     var largest: (rank: Int, reference: TensorReference)?
@@ -46,7 +47,7 @@ struct FactoredOutput: Encodable {
         "\(partsOfTensors == 1 ? "one is" : "\(partsOfTensors) are") rows of a larger tensor (\(stacked)), which stays whole"
       )
     }
-    throw ReductionError(
+    throw InputError(
       "no matrix of the plan would be smaller as two factors: \(reasons.joined(separator: ", ")); leave out '--factored'"
     )
   }
@@ -54,11 +55,11 @@ struct FactoredOutput: Encodable {
   /// Checks what a plan must be for its matrices to have low rank.
   static func refuseUnfit(_ plan: Plan, _ checkpoint: Checkpoint) throws {
     if checkpoint.gguf != nil {
-      throw ReductionError(
-        "\(checkpoint.folder): GGUF has no factors; '--factored' is for folders with config.json and safetensors")
+      throw InputError(
+        "\(checkpoint.path): GGUF has no factors; '--factored' is for folders with config.json and safetensors")
     }
     if plan.base != nil || plan.reductions.contains(where: { $0.kind == .delta }) {
-      throw ReductionError(
+      throw InputError(
         "the plan reduces differences to a base: with the base added, the matrices have full rank and no thin factors; "
           + "leave out '--factored'")
     }

@@ -109,9 +109,9 @@ private struct Writer {
 
   init(path: String, expertsPerToken: Int?) throws {
     self.path = path
-    let loaded = try Model(folder: path)
+    let loaded = try Model(path: path)
     model = try expertsPerToken.map { try loaded.withExpertsPerToken($0) } ?? loaded
-    tokenizer = try Tokenizer(folder: path)
+    tokenizer = try Tokenizer(path: path)
     endTokens = try model.endTokens
   }
 

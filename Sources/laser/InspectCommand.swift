@@ -36,7 +36,7 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    let loaded = try Model(folder: model)
+    let loaded = try Model(path: model)
     let overview = try ModelOverview(loaded, tokenizer: tokenizerText(loaded), routing: routing(of: loaded, console))
     if json {
       print(try jsonText(overview), terminator: "")
@@ -49,7 +49,7 @@ struct InspectCommand: ParsableCommand {
   /// A model without a tokenizer that can be used is still a model.
   private func tokenizerText(_ loaded: Model) -> String {
     do {
-      let tokenizer = try Tokenizer(folder: model)
+      let tokenizer = try Tokenizer(path: model)
       let beginning = tokenizer.beginningToken.map { ", texts begin with \(tokenizer.decode([$0]))" } ?? ""
       return "\(Numbers.grouped(tokenizer.vocabularySize)) tokens\(beginning)"
     } catch {
@@ -59,7 +59,7 @@ struct InspectCommand: ParsableCommand {
 
   private func routing(of loaded: Model, _ console: Console) throws -> RoutingTables? {
     guard !text.isEmpty else { return nil }
-    let tokenizer = try Tokenizer(folder: model)
+    let tokenizer = try Tokenizer(path: model)
     let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
     let evaluation = try Evaluation(
       corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizer)

@@ -51,11 +51,11 @@ struct PerplexityCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    var loaded = try Model(folder: model)
+    var loaded = try Model(path: model)
     loaded.execution.precision = precision
     let counts = expertsPerToken?.counts
     let models = try counts.map { try $0.map(loaded.withExpertsPerToken) } ?? [loaded]
-    let tokenizer = try Tokenizer(folder: model)
+    let tokenizer = try Tokenizer(path: model)
     let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
     let evaluation = try Evaluation(
       corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizer)

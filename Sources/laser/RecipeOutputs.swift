@@ -4,6 +4,7 @@ internal import Models
 internal import RankReduction
 internal import Reports
 internal import Search
+internal import Wording
 
 /// What a recipe makes of a finished search beside its run folder: found writable before the search begins.
 struct RecipeOutputs {
@@ -19,7 +20,7 @@ struct RecipeOutputs {
     let protected = [recipePath, recipe.out] + recipe.settings.files
     let products = Self.products(recipe)
     if products.isFactored, recipe.settings.base != nil {
-      throw SearchError(
+      throw InputError(
         "\"factored\": with the base added, matrices have full rank and no thin factors; leave it out or search without a base"
       )
     }
@@ -30,7 +31,7 @@ struct RecipeOutputs {
     }
     adapter = try products.adapter.map {
       try AdapterFolder(
-        $0, replacesExisting: replacesExisting, models: [search.model.checkpoint.folder], protecting: protected,
+        $0, replacesExisting: replacesExisting, models: [search.model.checkpoint.path], protecting: protected,
         recognizing: ModelCard.isOwn)
     }
   }

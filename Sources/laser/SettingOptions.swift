@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Search
+internal import Wording
 
 /// Settings of a search as options of a command: the rows of `Setting.all`, or some of them.
 ///
@@ -60,14 +61,14 @@ struct SettingOptions<Selection: SettingSelection>: ParsableArguments, CustomRef
 /// Which settings a command has.
 protocol SettingSelection: Sendable {
   static var settings: [Setting] { get }
-  /// - Throws: `SearchError` for values that do not go together.
-  static func validate(_ settings: SearchSettings) throws(SearchError)
+  /// - Throws: `InputError` for values that do not go together.
+  static func validate(_ settings: SearchSettings) throws(InputError)
 }
 
 /// All of them.
 enum SearchSelection: SettingSelection {
   static var settings: [Setting] { Setting.all }
-  static func validate(_ settings: SearchSettings) throws(SearchError) { try settings.validate() }
+  static func validate(_ settings: SearchSettings) throws(InputError) { try settings.validate() }
 }
 
 /// Which matrices of a model a command looks at.
@@ -79,7 +80,7 @@ enum SiteSelectionSettings: SettingSelection {
 /// How texts are cut into windows.
 enum WindowSettings: SettingSelection {
   static var settings: [Setting] { ["convention", "context", "stride"].compactMap(Setting.named) }
-  static func validate(_ settings: SearchSettings) throws(SearchError) { try settings.validateWindows() }
+  static func validate(_ settings: SearchSettings) throws(InputError) { try settings.validateWindows() }
 }
 
 typealias SearchOptions = SettingOptions<SearchSelection>

@@ -37,7 +37,7 @@ struct SpectrumCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    let reducer = try Reducer(Model(folder: model), base: base.map { try Model(folder: $0) })
+    let reducer = try Reducer(Model(path: model), base: base.map { try Model(path: $0) })
     // As a model is read: from the first layer up.
     let sites = try sites.settings.selection.sites(of: reducer.model).enumerated().sorted {
       ($0.element.layer, $0.offset) < ($1.element.layer, $1.offset)

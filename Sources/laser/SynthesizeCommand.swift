@@ -76,7 +76,7 @@ struct SynthesizeCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     if let tokenizer {
-      let count = try Tokenizer(folder: tokenizer).vocabularySize
+      let count = try Tokenizer(path: tokenizer).vocabularySize
       guard count <= vocabulary else {
         throw ValidationError("'--vocabulary' must be at least \(count), the tokens of \(tokenizer).")
       }

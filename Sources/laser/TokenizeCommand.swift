@@ -27,7 +27,7 @@ struct TokenizeCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let tokenizer = try Tokenizer(folder: model)
+    let tokenizer = try Tokenizer(path: model)
     let clock = ContinuousClock()
     let texts = try text.map { path in
       let start = clock.now

@@ -14,7 +14,7 @@ struct CheckpointCopyTests {
 
   private func original(sharded: Bool = false) throws -> Checkpoint {
     if sharded { try TinyModel().writeSharded(to: source) } else { try TinyModel().write(to: source) }
-    return try Checkpoint(folder: source.path)
+    return try Checkpoint(path: source.path)
   }
 
   private func copy(_ checkpoint: Checkpoint, to target: String? = nil, force: Bool = false) throws -> CheckpointCopy {
@@ -96,7 +96,7 @@ struct CheckpointCopyTests {
   @Test func severalSlicesOfATensorChangeAndNothingElseDoes() throws {
     var model = slicedModel
     try model.write(to: source)
-    let checkpoint = try Checkpoint(folder: source.path)
+    let checkpoint = try Checkpoint(path: source.path)
     for (slice, numbers) in Self.slices {
       let bytes = try #require(model.tensors.first { $0.name == slice.tensor }).bytes
       let read = try checkpoint.matrix(slice)
@@ -122,7 +122,7 @@ struct CheckpointCopyTests {
 
   @Test func aSliceOfATensorOfAnotherShapeIsRefused() throws {
     try slicedModel.write(to: source)
-    let checkpoint = try Checkpoint(folder: source.path)
+    let checkpoint = try Checkpoint(path: source.path)
     for shape in [(4, 3, 5), (12, 1, 5), (3, 4, 4), (3, 20, 1), (1, 12, 5)] {
       expectRefusal(.wrongShape, naming: "stack", "[3, 4, 5]", "[\(shape.0), \(shape.1), \(shape.2)]") {
         _ = try checkpoint.matrix(TensorReference(name: "stack", shape: shape, index: 0, rows: 0..<1))
@@ -148,7 +148,7 @@ struct CheckpointCopyTests {
         atPath: source.appending(path: name).path, withDestinationPath: "../blobs/\(name)")
     }
     try manager.createSymbolicLink(atPath: source.appending(path: "dangling").path, withDestinationPath: "nowhere")
-    try copy(Checkpoint(folder: source.path)).write(replacing: [:])
+    try copy(Checkpoint(path: source.path)).write(replacing: [:])
     #expect(try contents(of: target) == contents(of: folder["blobs"]))
     for name in ["config.json", "model.safetensors"] {
       #expect(throws: (any Error).self) {

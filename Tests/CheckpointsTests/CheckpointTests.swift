@@ -14,17 +14,17 @@ struct CheckpointTests {
   // MARK: Folders
 
   @Test func foldersThatAreNone() throws {
-    expectRefusal(.notFound, naming: path) { _ = try Checkpoint(folder: path) }
+    expectRefusal(.notFound, naming: path) { _ = try Checkpoint(path: path) }
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    expectRefusal(.notACheckpoint, naming: path, "config.json") { _ = try Checkpoint(folder: path) }
+    expectRefusal(.notACheckpoint, naming: path, "config.json") { _ = try Checkpoint(path: path) }
     try Data("{}".utf8).write(to: url.appending(path: "config.json"))
-    expectRefusal(.notACheckpoint, naming: path, "model.safetensors") { _ = try Checkpoint(folder: path) }
+    expectRefusal(.notACheckpoint, naming: path, "model.safetensors") { _ = try Checkpoint(path: path) }
   }
 
   @Test(arguments: ["", "{", "[]", "null", "\u{0}"]) func configurationsThatAreNoObject(_ text: String) throws {
     try TinyModel().write(to: url)
     try Data(text.utf8).write(to: url.appending(path: "config.json"))
-    expectRefusal(.malformed, naming: "config.json") { _ = try Checkpoint(folder: path) }
+    expectRefusal(.malformed, naming: "config.json") { _ = try Checkpoint(path: path) }
   }
 
   // MARK: Shards
@@ -33,7 +33,7 @@ struct CheckpointTests {
     let model = TinyModel()
     try model.writeSharded(to: url)
     try model.write(to: folder["single"])
-    let (sharded, single) = (try Checkpoint(folder: path), try Checkpoint(folder: folder.path("single")))
+    let (sharded, single) = (try Checkpoint(path: path), try Checkpoint(path: folder.path("single")))
     #expect(sharded.tensorNames == model.tensors.map(\.name).sorted())
     #expect(sharded.byteCount == single.byteCount)
     #expect(sharded.fingerprint == single.fingerprint)
@@ -43,7 +43,7 @@ struct CheckpointTests {
   @Test func missingShard() throws {
     try TinyModel().writeSharded(to: url)
     try FileManager.default.removeItem(at: url.appending(path: TinyModel.shardNames[1]))
-    expectRefusal(.notFound, naming: TinyModel.shardNames[1]) { _ = try Checkpoint(folder: path) }
+    expectRefusal(.notFound, naming: TinyModel.shardNames[1]) { _ = try Checkpoint(path: path) }
   }
 
   @Test func tensorMissingInItsShard() throws {
@@ -51,14 +51,14 @@ struct CheckpointTests {
     try TinyModel().writeIndex(to: url) { tensor, name in
       tensor == "lm_head.weight" ? TinyModel.shardNames.first { $0 != name } ?? "" : name
     }
-    expectRefusal(.missingTensor, naming: "index.json", "lm_head.weight") { _ = try Checkpoint(folder: path) }
+    expectRefusal(.missingTensor, naming: "index.json", "lm_head.weight") { _ = try Checkpoint(path: path) }
   }
 
   @Test(arguments: ["", ".", "..", "../model.safetensors", "/etc/passwd", "a/b"])
   func shardNamesThatLeaveTheFolder(_ name: String) throws {
     try TinyModel().writeSharded(to: url)
     try TinyModel().writeIndex(to: url) { $0 == "lm_head.weight" ? name : $1 }
-    expectRefusal(.malformed, naming: "index.json", "lm_head.weight") { _ = try Checkpoint(folder: path) }
+    expectRefusal(.malformed, naming: "index.json", "lm_head.weight") { _ = try Checkpoint(path: path) }
   }
 
   @Test(arguments: ["{}", #"{"weight_map": 1}"#, #"{"weight_map": {"a": 1}}"#]) func indexThatIsNone(_ text: String)
@@ -66,7 +66,7 @@ struct CheckpointTests {
   {
     try TinyModel().writeSharded(to: url)
     try Data(text.utf8).write(to: url.appending(path: "model.safetensors.index.json"))
-    expectRefusal(.malformed, naming: "index.json") { _ = try Checkpoint(folder: path) }
+    expectRefusal(.malformed, naming: "index.json") { _ = try Checkpoint(path: path) }
   }
 
   // MARK: Configurations
@@ -98,7 +98,7 @@ struct CheckpointTests {
     var model = TinyModel()
     model.configuration[key] = value
     try model.write(to: url)
-    expectRefusal(code, naming: path) { _ = try Model(folder: path) }
+    expectRefusal(code, naming: path) { _ = try Model(path: path) }
   }
 
   @Test(arguments: [
@@ -111,7 +111,7 @@ struct CheckpointTests {
     var model = TinyModel()
     model.configuration[key] = value
     try model.write(to: url)
-    #expect(try Model(folder: path).configuration.layerCount == 2)
+    #expect(try Model(path: path).configuration.layerCount == 2)
   }
 
   // MARK: Tensors
@@ -122,14 +122,14 @@ struct CheckpointTests {
     var model = TinyModel()
     model.remove(Self.matrix)
     try model.write(to: url)
-    expectRefusal(.missingTensor, naming: path, Self.matrix) { _ = try Model(folder: path) }
+    expectRefusal(.missingTensor, naming: path, Self.matrix) { _ = try Model(path: path) }
   }
 
   @Test func aTensorOfAnotherShapeIsNamedWithBothShapes() throws {
     var model = TinyModel()
     model.change(Self.matrix) { $0.shape = [24, 16] }  // as many bytes
     try model.write(to: url)
-    expectRefusal(.wrongShape, naming: path, Self.matrix, "[24, 16]", "[16, 24]") { _ = try Model(folder: path) }
+    expectRefusal(.wrongShape, naming: path, Self.matrix, "[24, 16]", "[16, 24]") { _ = try Model(path: path) }
   }
 
   @Test(arguments: [("I64", 8), ("F64", 8), ("F8_E4M3", 1), ("U8", 1)])
@@ -140,7 +140,7 @@ struct CheckpointTests {
       $0.bytes = Array(repeating: 0, count: 16 * 24 * byteCount)
     }
     try model.write(to: url)
-    expectRefusal(.unsupported, naming: path, Self.matrix, type) { _ = try Model(folder: path) }
+    expectRefusal(.unsupported, naming: path, Self.matrix, type) { _ = try Model(path: path) }
   }
 
   @Test(arguments: [0x7F80, 0xFF80, 0x7FC0] as [UInt16]) func aNumberThatIsNotFiniteIsNamedWhenItIsRead(
@@ -151,7 +151,7 @@ struct CheckpointTests {
       $0.bytes.replaceSubrange(100..<102, with: [UInt8(pattern & 0xFF), UInt8(pattern >> 8)])
     }
     try model.write(to: url)
-    let opened = try Model(folder: path)
+    let opened = try Model(path: path)
     let reference = opened.reference(of: Site(layer: 1, expert: 0, role: .w2))
     #expect(reference.name == Self.matrix)
     expectRefusal(.notFinite, naming: path, Self.matrix) { _ = try opened.weights(reference) }
@@ -161,7 +161,7 @@ struct CheckpointTests {
 
   private func fingerprint(_ model: TinyModel, in name: String = "model") throws -> Fingerprint {
     try model.write(to: folder[name])
-    return try Checkpoint(folder: folder.path(name)).fingerprint
+    return try Checkpoint(path: folder.path(name)).fingerprint
   }
 
   @Test func fingerprintFollowsContentsNotPlace() throws {

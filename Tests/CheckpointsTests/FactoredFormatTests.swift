@@ -27,7 +27,7 @@ struct FactoredFormatTests {
 
   private func checkpoint(_ tiny: TinyModel) throws -> Checkpoint {
     try tiny.writeFactored(to: source)
-    return try Checkpoint(folder: source.path)
+    return try Checkpoint(path: source.path)
   }
 
   private static let tallReference = TensorReference(name: tall, rows: 24, columns: 16)
@@ -66,7 +66,7 @@ struct FactoredFormatTests {
     }
     // A model like any other, with the same sites.
     try TinyModel().write(to: folder["plain"])
-    #expect(try Model(checkpoint).sites == Model(folder: folder.path("plain")).sites)
+    #expect(try Model(checkpoint).sites == Model(path: folder.path("plain")).sites)
   }
 
   // MARK: Refusals
@@ -78,7 +78,7 @@ struct FactoredFormatTests {
     change(&tiny)
     try? FileManager.default.removeItem(at: source)
     try tiny.writeFactored(to: source)
-    let error = #expect(throws: CheckpointError.self) { _ = try Model(folder: source.path) }
+    let error = #expect(throws: CheckpointError.self) { _ = try Model(path: source.path) }
     guard let error else { return }
     #expect(error.code == code, "\(error)")
     for word in words { #expect(error.description.contains(word), "\(error)") }
@@ -131,7 +131,7 @@ struct FactoredFormatTests {
       tiny.change(Self.right) { ($0.shape, $0.bytes) = ([0, columns], []) }
       try tiny.writeFactored(to: source)
       let error = #expect(throws: CheckpointError.self) {
-        _ = try Checkpoint(folder: source.path).matrix(TensorReference(name: Self.tall, rows: rows, columns: columns))
+        _ = try Checkpoint(path: source.path).matrix(TensorReference(name: Self.tall, rows: rows, columns: columns))
       }
       #expect(error?.code == .wrongShape || error?.code == .malformed, "\(String(describing: error))")
     }
@@ -148,13 +148,13 @@ struct FactoredFormatTests {
     try expectRefused(.notACheckpoint, naming: "model.safetensors") { $0.configuration["quantization_config"] = nil }
     try tiny().write(to: folder["named"])
     expectRefusal(.notACheckpoint, naming: "factored.safetensors") {
-      _ = try Checkpoint(folder: folder.path("named"))
+      _ = try Checkpoint(path: folder.path("named"))
     }
     // Only a folder that says so has factors.
     var plain = tiny()
     plain.configuration["quantization_config"] = nil
     try plain.write(to: folder["plain"])
-    expectRefusal(.missingTensor, naming: Self.tall) { _ = try Model(folder: folder.path("plain")) }
+    expectRefusal(.missingTensor, naming: Self.tall) { _ = try Model(path: folder.path("plain")) }
   }
 
   // MARK: Copies
@@ -170,11 +170,11 @@ struct FactoredFormatTests {
     let tiny = TinyModel()
     if sharded { try tiny.writeSharded(to: source) } else { try tiny.write(to: source) }
     try Data("beside".utf8).write(to: source.appending(path: "notes.txt"))
-    let checkpoint = try Checkpoint(folder: source.path)
+    let checkpoint = try Checkpoint(path: source.path)
     var other = TinyModel()
     other.factor(Self.tall, rank: 3)
     try other.writeFactored(to: folder["other"])
-    let factors = try Checkpoint(folder: folder.path("other")).matrix(Self.tallReference)
+    let factors = try Checkpoint(path: folder.path("other")).matrix(Self.tallReference)
     // Another one is replaced, but stays dense.
     let dense = StoredMatrix(
       type: .bfloat16, rows: 16, columns: 24, region: OwnedBytes([UInt8](repeating: 0x3C, count: 2 * 16 * 24)))
@@ -182,7 +182,7 @@ struct FactoredFormatTests {
     let names = try FileManager.default.contentsOfDirectory(atPath: target.path).sorted()
     #expect(names.contains("notes.txt") && !names.contains { $0.hasPrefix("model") })
     #expect(names.contains("factored.safetensors.index.json") == sharded)
-    let written = try Checkpoint(folder: target.path)
+    let written = try Checkpoint(path: target.path)
     #expect(written.fileCount == (sharded ? 2 : 1))
     #expect(written.isFactored && !written.contains(Self.tall) && written.contains(Self.left))
     #expect(written.byteCount == checkpoint.byteCount - 2 * (24 * 16 - 3 * (24 + 16)))
@@ -211,7 +211,7 @@ struct FactoredFormatTests {
     try copy(checkpoint, as: .dense)
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: target.path).sorted() == ["config.json", "model.safetensors"])
-    let written = try Checkpoint(folder: target.path)
+    let written = try Checkpoint(path: target.path)
     #expect(!written.isFactored && written.configuration.isAbsent("quantization_config"))
     #expect(written.tensorNames == TinyModel().tensors.map(\.name).sorted())
     for reference in [Self.tallReference, Self.wideReference] {
@@ -225,7 +225,7 @@ struct FactoredFormatTests {
     let dense = StoredMatrix(
       type: .bfloat16, rows: 16, columns: 24, region: OwnedBytes([UInt8](repeating: 0x3C, count: 2 * 16 * 24)))
     try copy(checkpoint, as: .factored, replacing: [Self.wideReference: dense])
-    let written = try Checkpoint(folder: target.path)
+    let written = try Checkpoint(path: target.path)
     #expect(written.holdsSame(Self.left, as: checkpoint) && written.holdsSame(Self.right, as: checkpoint))
     #expect(try written.matrix(Self.wideReference).factors == nil)
     #expect(try bytes(written, Self.wideReference) == dense.region.withBytes { Array($0) })
@@ -238,7 +238,7 @@ struct FactoredFormatTests {
     tiny.tensors.append(TinyTensor(name: "stack", shape: [3, 4, 5], scale: 1, from: &generator))
     tiny.tensors.append(TinyTensor(name: "counts", type: "I64", shape: [2], bytes: [UInt8](0..<16)))
     try tiny.write(to: source)
-    let checkpoint = try Checkpoint(folder: source.path)
+    let checkpoint = try Checkpoint(path: source.path)
     let slices = [(1, 2..<4, UInt8(1)), (0, 0..<1, UInt8(2)), (2, 0..<4, UInt8(3))]
     var replacements: [TensorReference: StoredMatrix] = [:]
     for (index, rows, value) in slices {

@@ -1,8 +1,7 @@
 import CheckpointFixtures
+import Checkpoints
 import Foundation
 import Testing
-
-@testable import Checkpoints
 
 @Suite struct PathTests {
   @Test func relativePaths() {
@@ -19,22 +18,10 @@ import Testing
     #expect(parentFolder(of: path) == folder)
   }
 
-  @Test func absolutePaths() {
-    #expect(absolutePath("/a/./b//c/") == "/a/b/c")
-    #expect(absolutePath("/a/../b") == "/a/../b")
-    #expect(absolutePath("a") == FileManager.default.currentDirectoryPath + "/a")
-    #expect(absolutePath("/a\0b") == "/a")
-  }
-
-  /// Links are followed where there is something to follow; ".." takes back what is not there yet.
-  @Test func resolvedPaths() throws {
-    let folder = try TemporaryFolder()
-    try FileManager.default.createDirectory(at: folder["a/b"], withIntermediateDirectories: true)
-    try FileManager.default.createSymbolicLink(at: folder["link"], withDestinationURL: folder["a/b"])
-    let root = resolvedPath(folder.url.path)
-    #expect(resolvedPath(folder.path("link/new")) == root + "/a/b/new")
-    #expect(resolvedPath(folder.path("link/../c")) == root + "/a/c")
-    #expect(resolvedPath(folder.path("new/../link")) == root + "/a/b")
+  /// As for the system, a path ends at a zero byte.
+  @Test func zeroBytesEndPaths() {
+    #expect(relativePath(to: "/a\0/b", from: "/") == "a")
+    #expect(fileName("/a/b\0c") == "b")
   }
 
   @Test func nearestFolders() throws {

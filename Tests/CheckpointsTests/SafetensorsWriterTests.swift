@@ -37,7 +37,7 @@ struct SafetensorsWriterTests {
   }
 
   private func expectRereadEqual(_ model: TinyModel, in other: TemporaryFolder? = nil) throws {
-    let checkpoint = try Checkpoint(folder: (other ?? folder).url.path)
+    let checkpoint = try Checkpoint(path: (other ?? folder).url.path)
     #expect(checkpoint.tensorNames == model.tensors.map(\.name).sorted())
     for tensor in model.tensors {
       let columns = try #require(tensor.shape.last)

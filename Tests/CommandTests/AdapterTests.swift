@@ -76,7 +76,7 @@ struct AdapterTests {
     _ = try await apply("lasered", [])
     let run = try await apply("adapter")
     #expect(run.output.contains("Adapter (2 modules, ranks up to 5,"))
-    let (original, lasered) = (try Checkpoint(folder: workshop.model), try Checkpoint(folder: path("lasered")))
+    let (original, lasered) = (try Checkpoint(path: workshop.model), try Checkpoint(path: path("lasered")))
     for (module, rows, rank) in [(Self.query, 16, 2), (Self.gate, 24, 5)] {
       let change = try change("adapter", module)
       #expect(change.rank == rank)
@@ -153,8 +153,8 @@ struct AdapterTests {
     let apply = try tunedPlan(forBase ? (3, 0) : (13, 14))
     try await laserSucceeds(apply + [path("lasered")])
     try await laserSucceeds(apply + [path("adapter"), "--lora"] + (forBase ? ["--for-base"] : []))
-    let start = try Checkpoint(folder: forBase ? workshop.model : path("tuned"))
-    let end = try Checkpoint(folder: path("lasered"))
+    let start = try Checkpoint(path: forBase ? workshop.model : path("tuned"))
+    let end = try Checkpoint(path: path("lasered"))
     let modules = forBase ? [(Self.query, 16)] : [(Self.query, 16), (Self.gate, 24)]
     for (module, rows) in modules {
       let change = try change("adapter", module)

@@ -121,7 +121,7 @@ struct ConvertTests {
     try await laserSucceeds(["convert", Posy.model, "--out", path("posy.gguf")])
     let arguments = ["convert", path("posy.gguf"), "--out", path("posy"), "--to", "safetensors"]
     let run = try await laserSucceeds(arguments + ["--shard-size", "2M", "--json"])
-    #expect(try run.json["bytes"]?.integer == Checkpoint(folder: Posy.model).byteCount)
+    #expect(try run.json["bytes"]?.integer == Checkpoint(path: Posy.model).byteCount)
     #expect(try tensors(path("posy")) == tensors(Posy.model))
     let files = try FileManager.default.contentsOfDirectory(atPath: path("posy"))
     #expect(files.count { $0.hasSuffix(".safetensors") } > 3 && files.contains("model.safetensors.index.json"))

@@ -39,7 +39,7 @@ struct FactoredTests {
     let json = try await apply("b", ["--factored", "--json"]).json
     #expect(json["factors"]?["factored"]?.integer == 3 && json["factors"]?["whole_for_rank"]?.integer == 1)
     #expect(json["factors"]?["bytes_saved"]?.integer == saved)
-    let (before, after) = (try Checkpoint(folder: workshop.model), try Checkpoint(folder: path("a")))
+    let (before, after) = (try Checkpoint(path: workshop.model), try Checkpoint(path: path("a")))
     #expect(before.byteCount - after.byteCount == saved)
     let readme = try String(contentsOfFile: path("a/README.md"), encoding: .utf8)
     for words in ["`P.left.weight`", "--out FOLDER --factored", "left.float() @ right.float()"] {
@@ -81,7 +81,7 @@ struct FactoredTests {
       "reductions:\n", with: "reductions: []\n")
     try Data(empty.utf8).write(to: workshop.folder["none.yaml"])
     try await laserSucceeds(["apply", path("factored"), "--plan", nothing, "--out", path("dense")])
-    #expect(try !Checkpoint(folder: path("dense")).isFactored)
+    #expect(try !Checkpoint(path: path("dense")).isFactored)
     let text = workshop.searchTexts[0]
     let (factored, dense) = (try await perplexity(path("factored")), try await perplexity(path("dense")))
     #expect(factored == dense)
@@ -138,7 +138,7 @@ struct FactoredTests {
       ["w1", "w2", "w3"].map { Workshop.entry(layer: layer, expert: layer, role: $0, rank: 20, fullRank: 128) }
     }
     let plan = try workshop.writePlan(
-      "posy.yaml", of: Checkpoint(folder: model).fingerprint.description, entries: entries)
+      "posy.yaml", of: Checkpoint(path: model).fingerprint.description, entries: entries)
     let apply = ["apply", model, "--plan", plan, "--out"]
     try await laserSucceeds(apply + [path("dense")])
     try await laserSucceeds(apply + [path("factored"), "--factored"])
@@ -147,7 +147,7 @@ struct FactoredTests {
     let dense = try await perplexity(path("dense"), text, context: "256")
     let factored = try await perplexity(path("factored"), text, context: "256")
     #expect(abs(factored / dense - 1) < 5e-4 && abs(dense / original - 1) > 5e-3)
-    func size(_ name: String) throws -> Int { try Checkpoint(folder: path(name)).byteCount }
+    func size(_ name: String) throws -> Int { try Checkpoint(path: path(name)).byteCount }
     #expect(try size("dense") - size("factored") == 9 * 2 * (128 * 352 - 20 * 480))
   }
 
@@ -178,7 +178,7 @@ struct FactoredTests {
   /// Experts in a stack stay in it; what is a tensor of its own becomes two.
   @Test func stackedExperts() async throws {
     let folder = URL(filePath: #filePath).appending(path: "../../Fixtures/architectures/mixtral-stacked").standardized
-    let fingerprint = try Checkpoint(folder: folder.path).fingerprint.description
+    let fingerprint = try Checkpoint(path: folder.path).fingerprint.description
     let overview = try await laserSucceeds(["inspect", folder.path, "--json"]).json
     func rank(_ role: String) throws -> Int {
       let site = try #require(overview["sites"]?.array?.first { $0["role"]?.string == role })

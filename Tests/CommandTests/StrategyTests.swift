@@ -268,7 +268,7 @@ struct StrategyTests {
     #expect(run.output.contains("absent_sweep") && run.output.contains("failed"))
     #expect(run.output.contains("no such folder"))
     for member in ["model_sweep", "model_greedy"] {
-      #expect(try Checkpoint(folder: folder.path("batch/\(member)/lasered")).byteCount > 0)
+      #expect(try Checkpoint(path: folder.path("batch/\(member)/lasered")).byteCount > 0)
     }
     let summary = try JSON(parsing: [UInt8](Data(contentsOf: folder["batch/summary.json"])))
     let rows = try #require(summary["searches"]?.array)

@@ -46,7 +46,7 @@ struct Workshop {
   }
 
   func fingerprint(_ name: String = "model") throws -> String {
-    try Checkpoint(folder: folder.path(name)).fingerprint.description
+    try Checkpoint(path: folder.path(name)).fingerprint.description
   }
 
   // MARK: Commands

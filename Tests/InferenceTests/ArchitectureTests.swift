@@ -6,6 +6,7 @@ import Models
 import RankReduction
 import Tensors
 import Testing
+import Wording
 
 /// A small model with random weights, and what transformers computed for it: see Tests/Fixtures/architectures.
 struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
@@ -22,8 +23,8 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { name }
   var path: String { "\(Self.folder)/\(name)" }
-  var model: Model { get throws { try Model(folder: path) } }
-  var stackedModel: Model { get throws { try Model(folder: path + "-stacked") } }
+  var model: Model { get throws { try Model(path: path) } }
+  var stackedModel: Model { get throws { try Model(path: path + "-stacked") } }
   var recorded: RecordedTensors { get throws { try RecordedTensors(path: path + "/reference.safetensors") } }
 
   /// Logits and, by layer, routing.
@@ -124,7 +125,7 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
   {
     let fixture = ArchitectureFixture(name: name)
     let folder = try fixture.copy(changing: [key: value])
-    let changed = try fixture.run(Model(folder: folder.url.path)).logits
+    let changed = try fixture.run(Model(path: folder.url.path)).logits
     #expect(try largestDifference(changed, fixture.recorded.floats("logits")) > 1e-2)
   }
 
@@ -157,7 +158,7 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
   func theSameSaidOtherwise(_ name: String, _ changes: KeyValuePairs<String, String?>) throws {
     let fixture = ArchitectureFixture(name: name)
     let folder = try fixture.copy(changing: Dictionary(changes.map { ($0, $1) }) { _, last in last })
-    #expect(try fixture.run(Model(folder: folder.url.path)).logits == fixture.run(fixture.model).logits)
+    #expect(try fixture.run(Model(path: folder.url.path)).logits == fixture.run(fixture.model).logits)
   }
 
   @Test(
@@ -200,7 +201,7 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
     ]) func whatIsNotComputedIsRefusedByName(_ name: String, _ key: String, _ value: String, _ words: [String]) throws
   {
     let folder = try ArchitectureFixture(name: name).copy(changing: [key: value])
-    let error = #expect(throws: CheckpointError.self) { _ = try Model(folder: folder.url.path) }
+    let error = #expect(throws: CheckpointError.self) { _ = try Model(path: folder.url.path) }
     for word in words { #expect(error?.description.contains(word) == true, "\(error?.description ?? "no error")") }
   }
 
@@ -242,7 +243,7 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
     let selection = SiteSelection(
       layers: try #require(IndexList(layers)), experts: try #require(IndexList(experts)), roles: [role])
     let model = try ArchitectureFixture(name: name).model
-    let error = #expect(throws: ReductionError.self) { try selection.sites(of: model) }
+    let error = #expect(throws: InputError.self) { try selection.sites(of: model) }
     #expect(error?.description.contains(words) == true)
   }
 
@@ -250,14 +251,14 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
   @Test(arguments: ["qwen2_moe", "qwen2_moe-stacked", "mixtral-stacked", "olmoe-stacked", "phi3-window"])
   func reducedMatricesAreWrittenInTheirPlaces(_ name: String) throws {
     let fixture = ArchitectureFixture(name: name.replacing("-stacked", with: ""))
-    let model = try Model(folder: ArchitectureFixture(name: name).path)
+    let model = try Model(path: ArchitectureFixture(name: name).path)
     let reduced = model.sites.enumerated().filter { $0.offset % 3 != 1 }.map(\.element)
     let reductions = reduced.map { Reduction(site: $0, kind: .weights, rank: 4) }
     let matrices = try Reducer(model, base: nil).reduced(reductions)
     let folder = try TemporaryFolder()
     try CheckpointCopy(of: model.checkpoint, to: folder.path("copy"), replacesExisting: false).write(
       replacing: Dictionary(uniqueKeysWithValues: matrices.map { (model.reference(of: $0.site), $0.matrix) }))
-    let written = try Model(folder: folder.path("copy"))
+    let written = try Model(path: folder.path("copy"))
     let expected = matrices.reduce(model) { $0.replacing($1.site, by: $1.matrix) }
     for site in model.sites {
       let reference = model.reference(of: site)
@@ -285,10 +286,10 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
 
     let other = try Reducer(model, base: ArchitectureFixture(name: "qwen2-window-yarn").model)
     try other.check(Site(layer: 1, expert: nil, role: .w1))
-    let shape = #expect(throws: ReductionError.self) { try other.check(site) }
+    let shape = #expect(throws: InputError.self) { try other.check(site) }
     #expect(
       shape?.description.contains("layer 2 expert 3 w3") == true && shape?.description.contains("40 × 32") == true)
-    let shared = #expect(throws: ReductionError.self) { try other.check(Site(layer: 0, expert: nil, role: .sharedW1)) }
+    let shared = #expect(throws: InputError.self) { try other.check(Site(layer: 0, expert: nil, role: .sharedW1)) }
     #expect(shared?.description.contains("layer 0 shared_w1") == true)
   }
 }

@@ -46,7 +46,7 @@ import Tokenization
     (mixture.headCount, mixture.keyValueHeadCount, mixture.expertCount) = (4, 2, 4)
     _ = try Synthesis(mixture, seed: 1).write(
       to: folder.path("model"), shardSize: 1 << 20, replacesExisting: false, tokenizer: nil)
-    let model = try Model(folder: folder.path("model"))
+    let model = try Model(path: folder.path("model"))
     let evaluation = try evaluation(["tales.search.txt", "plays.search.txt"])
     let refusal = #expect(throws: MemoryPlan.TooSmall.self) { try evaluation.score(model, memory: 1) }
     let least = try #require(refusal).least
@@ -78,6 +78,6 @@ import Tokenization
     let folder = try ShardedCopy.make(of: reference.modelFolder, shards: 3)
     defer { ShardedCopy.remove(folder) }
     let evaluation = try evaluation(["novels.search.txt"])
-    #expect(try evaluation.score(Model(folder: folder)) == evaluation.score(reference.model))
+    #expect(try evaluation.score(Model(path: folder)) == evaluation.score(reference.model))
   }
 }

@@ -24,7 +24,7 @@ struct ContinuationTests {
     "phi3-partial",
     "qwen3-layer-types",
   ]) func stepsGiveTheLogitsOfTheWholeText(_ name: String) throws {
-    let model = try Model(folder: Self.fixtures + "/architectures/" + name)
+    let model = try Model(path: Self.fixtures + "/architectures/" + name)
     var generator = SeededGenerator(seed: 11)
     let size = Int32(model.configuration.vocabularySize)
     let tokens = (0..<41).map { _ in Int32.random(in: 0..<size, using: &generator) }
@@ -59,7 +59,7 @@ struct ContinuationTests {
   }
 
   @Test func aTokenOutsideTheVocabularyIsNamed() throws {
-    let model = try Model(folder: Self.fixtures + "/architectures/mixtral")
+    let model = try Model(path: Self.fixtures + "/architectures/mixtral")
     #expect {
       var continuation = Continuation(model, capacity: 4)
       _ = try continuation.append([Int32(model.configuration.vocabularySize)])

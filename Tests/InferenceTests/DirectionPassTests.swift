@@ -104,8 +104,8 @@ import Testing
       _ = try Synthesis(mixture, seed: UInt64(seed)).write(
         to: folder.path("\(seed)"), shardSize: 1 << 20, replacesExisting: false, tokenizer: nil)
     }
-    let model = try Model(folder: folder.path("1"))
-    let base = try Model(folder: folder.path("2"))
+    let model = try Model(path: folder.path("1"))
+    let base = try Model(path: folder.path("2"))
     // One of them so short that no token of it comes to some expert.
     let windows = [61, 7, 200, 2, 90].enumerated().map { index, length in
       WindowBatch.Window(tokens: (0..<length).map { Int32((37 * $0 * $0 + 911 * index) % 2048) }, firstScored: 1)

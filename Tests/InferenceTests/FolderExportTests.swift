@@ -14,7 +14,7 @@ struct FolderExportTests {
   init() throws { folder = try TemporaryFolder() }
 
   private func export(type: ElementType? = nil, shardSize: Int = 1 << 30) throws {
-    _ = try FolderExport(Model(folder: file), type: type).write(
+    _ = try FolderExport(Model(path: file), type: type).write(
       to: result, files: [], shardSize: shardSize, replacesExisting: false)
   }
 
@@ -49,12 +49,12 @@ struct FolderExportTests {
     let names = try FileManager.default.contentsOfDirectory(atPath: result)
     #expect(names.contains("model.safetensors.index.json") && names.count { $0.hasSuffix(".safetensors") } > 2)
 
-    let again = try Model(folder: result)
-    let original = try model.name == "mixtral" ? Model(folder: withoutWindow(fixture)) : fixture.model
+    let again = try Model(path: result)
+    let original = try model.name == "mixtral" ? Model(path: withoutWindow(fixture)) : fixture.model
     #expect(again.sites == original.sites)
     #expect(try largestDifference(fixture.run(again).logits, fixture.run(original).logits) < 5e-5)
     // What a GGUF file says, its folder says as well.
-    #expect(try largestDifference(fixture.run(again).logits, fixture.run(Model(folder: file)).logits) < 5e-5)
+    #expect(try largestDifference(fixture.run(again).logits, fixture.run(Model(path: file)).logits) < 5e-5)
   }
 
   /// GGUF has no window for Mixtral.
@@ -70,7 +70,7 @@ struct FolderExportTests {
   /// What the program writes itself: small tensors become F32, and come back as what they were.
   @Test func normsComeBackInTheTypeOfMatrices() throws {
     try TinyModel(seed: 5).write(to: folder["tiny"])
-    try GGUFExport(Model(folder: folder.path("tiny")), type: nil).write(
+    try GGUFExport(Model(path: folder.path("tiny")), type: nil).write(
       to: file, tokenizer: [], replacesExisting: false)
     try export()
     #expect(try tensors(result) == tensors(folder.path("tiny")))
@@ -85,36 +85,36 @@ struct FolderExportTests {
       norm.bytes = (0..<16).flatMap { littleEndian(UInt64(Float(1 + 0.001 * Float($0)).bitPattern)).prefix(4) }
     }
     try tiny.write(to: folder["tiny"])
-    try GGUFExport(Model(folder: folder.path("tiny")), type: nil).write(
+    try GGUFExport(Model(path: folder.path("tiny")), type: nil).write(
       to: file, tokenizer: [], replacesExisting: false)
     try export()
     #expect(try tensors(result) == tensors(folder.path("tiny")))
     try FileManager.default.removeItem(atPath: result)
     try export(type: .float32)
     #expect(try tensors(result).values.allSatisfy { $0[0] == "F32" })
-    let numbers = try Model(folder: result).weights(Model(folder: result).layout.embedding).elements
-    #expect(try numbers == Model(folder: file).weights(Model(folder: file).layout.embedding).elements)
+    let numbers = try Model(path: result).weights(Model(path: result).layout.embedding).elements
+    #expect(try numbers == Model(path: file).weights(Model(path: file).layout.embedding).elements)
   }
 
   @Test func whatIsRefused() throws {
     try TinyModel().write(to: folder["tiny"])
-    let model = try Model(folder: folder.path("tiny"))
+    let model = try Model(path: folder.path("tiny"))
     let error = #expect(throws: CheckpointError.self) { try FolderExport(model, type: nil) }
     #expect(error?.description.contains("Hugging Face folder already") == true)
 
     var conversion = try GGUFConversion(of: ArchitectureFixture(name: "llama-llama3").path, architecture: "llama")
     conversion.rotaryFactors = [1, 2, 1, 8]
     try conversion.write(to: file)
-    let other = #expect(throws: CheckpointError.self) { try FolderExport(Model(folder: file), type: nil) }
+    let other = #expect(throws: CheckpointError.self) { try FolderExport(Model(path: file), type: nil) }
     #expect(other?.description.contains("rope_freqs.weight") == true)
 
     var large = TinyModel()
     large.change("lm_head.weight") { $0.bytes[1] = 0x7F }
     try large.write(to: folder["large"])
-    try GGUFExport(Model(folder: folder.path("large")), type: nil).write(
+    try GGUFExport(Model(path: folder.path("large")), type: nil).write(
       to: folder.path("large.gguf"), tokenizer: [], replacesExisting: false)
     let number = #expect(throws: CheckpointError.self) {
-      try FolderExport(Model(folder: folder.path("large.gguf")), type: .float16).write(
+      try FolderExport(Model(path: folder.path("large.gguf")), type: .float16).write(
         to: result, files: [], shardSize: 1 << 20, replacesExisting: false)
     }
     #expect(number?.description.contains("output.weight") == true && number?.description.contains("--type") == true)

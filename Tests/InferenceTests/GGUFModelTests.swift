@@ -27,7 +27,7 @@ struct GGUFModelTests {
     ], [true, false])
   func logitsAreThoseOfTransformers(_ model: (name: String, architecture: String), _ stacks: Bool) throws {
     let fixture = try convert(model.name, model.architecture, stacks: stacks)
-    let logits = try fixture.run(Model(folder: path)).logits
+    let logits = try fixture.run(Model(path: path)).logits
     #expect(try largestDifference(logits, fixture.recorded.floats("logits")) < 5e-5)
   }
 
@@ -56,15 +56,15 @@ struct GGUFModelTests {
   func whatIsExportedIsReadAgain(_ name: String, _ changes: [String: String?]) throws {
     let fixture = ArchitectureFixture(name: name)
     let copy = try fixture.copy(changing: changes)
-    let model = try Model(folder: copy.url.path)
+    let model = try Model(path: copy.url.path)
     try GGUFExport(model, type: .float32).write(to: path, tokenizer: [], replacesExisting: false)
-    let (mine, theirs) = (try fixture.run(Model(folder: path)).logits, try fixture.run(model).logits)
+    let (mine, theirs) = (try fixture.run(Model(path: path)).logits, try fixture.run(model).logits)
     #expect(try largestDifference(mine, theirs) < 5e-5)
-    #expect(try Checkpoint(folder: path).gguf?["general.file_type"]?.integer == 0)
+    #expect(try Checkpoint(path: path).gguf?["general.file_type"]?.integer == 0)
     // And as a folder again.
-    _ = try FolderExport(Model(folder: path), type: nil).write(
+    _ = try FolderExport(Model(path: path), type: nil).write(
       to: folder.path("folder"), files: [], shardSize: 1 << 30, replacesExisting: false)
-    let again = try fixture.run(Model(folder: folder.path("folder"))).logits
+    let again = try fixture.run(Model(path: folder.path("folder"))).logits
     #expect(try largestDifference(again, theirs) < 5e-5)
   }
 
@@ -84,9 +84,9 @@ struct GGUFModelTests {
   /// GGUF has no window for Mixtral, so it is compared without one.
   @Test(arguments: [true, false]) func mixtralIsLlamaWithExperts(_ stacks: Bool) throws {
     let fixture = try convert("mixtral", "llama", stacks: stacks)
-    let model = try Model(folder: path)
+    let model = try Model(path: path)
     let original = try fixture.copy(changing: ["sliding_window": "null"])
-    let theirs = try fixture.run(Model(folder: original.url.path)).logits
+    let theirs = try fixture.run(Model(path: original.url.path)).logits
     #expect(try largestDifference(fixture.run(model).logits, theirs) < 5e-5)
     #expect(model.sites == (try fixture.model.sites))
     let names = model.sites.map { model.reference(of: $0).name }
@@ -97,7 +97,7 @@ struct GGUFModelTests {
   /// Experts stacked in one tensor are replaced one by one, and what is evaluated is what is written.
   @Test(arguments: [true, false]) func replacedMatricesAreWritten(_ stacks: Bool) throws {
     let fixture = try convert("mixtral", "llama", stacks: stacks)
-    var model = try Model(folder: path)
+    var model = try Model(path: path)
     var replacements: [TensorReference: StoredMatrix] = [:]
     for site in [Site(layer: 0, expert: 1, role: .w1), Site(layer: 1, expert: nil, role: .query)] {
       let reference = model.reference(of: site)
@@ -110,15 +110,15 @@ struct GGUFModelTests {
     }
     let copy = try CheckpointCopy(of: model.checkpoint, to: folder.path("copy.gguf"), replacesExisting: false)
     try copy.write(replacing: replacements)
-    let before = try fixture.run(Model(folder: path)).logits
-    let after = try fixture.run(Model(folder: folder.path("copy.gguf"))).logits
+    let before = try fixture.run(Model(path: path)).logits
+    let after = try fixture.run(Model(path: folder.path("copy.gguf"))).logits
     #expect(try after == fixture.run(model).logits && after != before)
   }
 
   @Test func aFolderWithOneGGUFFileIsACheckpoint() throws {
     _ = try convert("llama", "llama")
-    #expect(try Model(folder: folder.url.path).checkpoint.folder == path)
-    #expect(try Checkpoint(folder: path).fingerprint == Checkpoint(folder: folder.url.path).fingerprint)
+    #expect(try Model(path: folder.url.path).checkpoint.path == path)
+    #expect(try Checkpoint(path: path).fingerprint == Checkpoint(path: folder.url.path).fingerprint)
   }
 
   private func refusal(_ member: GGUFFile.Member) throws -> String {
@@ -131,7 +131,7 @@ struct GGUFModelTests {
     try writer.write(to: folder.path("changed.gguf")) { tensor throws(CheckpointError) in
       file.file.region(places[tensor.name] ?? 0..<0)
     }
-    let error = #expect(throws: CheckpointError.self) { try Model(folder: folder.path("changed.gguf")) }
+    let error = #expect(throws: CheckpointError.self) { try Model(path: folder.path("changed.gguf")) }
     return error?.description ?? ""
   }
 

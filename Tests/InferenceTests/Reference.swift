@@ -18,8 +18,8 @@ struct Reference: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { name }
 
-  var model: Model { get throws { try Model(folder: modelFolder) } }
-  var tokenizer: Tokenizer { get throws { try Tokenizer(folder: modelFolder) } }
+  var model: Model { get throws { try Model(path: modelFolder) } }
+  var tokenizer: Tokenizer { get throws { try Tokenizer(path: modelFolder) } }
 
   var json: JSON {
     get throws { try Configuration(path: "\(Folders.fixtures)/reference/\(name)/reference.json").json }

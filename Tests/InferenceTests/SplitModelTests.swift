@@ -57,7 +57,7 @@ struct SplitModelTests {
       try writer.append(StoredMatrix(rounding: try #require(matrices[tensor.name]), to: .bfloat16), of: tensor.name)
     }
     try writer.finish()
-    let bytes = try Data(contentsOf: URL(filePath: model.checkpoint.folder + "/config.json"))
+    let bytes = try Data(contentsOf: URL(filePath: model.checkpoint.path + "/config.json"))
     var object = try #require(try JSONSerialization.jsonObject(with: bytes) as? [String: Any])
     object["model_type"] = "mixtral"
     object["num_local_experts"] = Self.count
@@ -70,7 +70,7 @@ struct SplitModelTests {
     let folder = try TemporaryFolder()
     let (dense, recorded) = (try Reference.dense.model, try Reference.dense.recordedBatch)
     try split(dense, to: folder.url)
-    let mixture = try Model(folder: folder.url.path)
+    let mixture = try Model(path: folder.url.path)
     #expect(mixture.configuration.expertsPerToken == Self.count && mixture.sites.count > dense.sites.count)
     let logits = try [dense, mixture].map { model in
       let forward = try ForwardPass(model, recorded)

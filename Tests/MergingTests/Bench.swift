@@ -57,7 +57,7 @@ struct Bench {
 
   /// A tensor's numbers. A vector is one row.
   func numbers(_ name: String, in folder: String = "out", rows: Int, columns: Int) throws -> [Float] {
-    let matrix = try Checkpoint(folder: self.folder.path(folder)).matrix(
+    let matrix = try Checkpoint(path: self.folder.path(folder)).matrix(
       TensorReference(name: name, rows: rows, columns: columns))
     let decoded = try matrix.decoded()
     return (0..<rows).flatMap { decoded.row($0) }

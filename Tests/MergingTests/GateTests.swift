@@ -15,7 +15,7 @@ struct GateTests {
 
   init() throws {
     bench = try Bench()
-    tokenizer = try Tokenizer(folder: bench.folder.path("base"))
+    tokenizer = try Tokenizer(path: bench.folder.path("base"))
   }
 
   private static let prompts = [
@@ -37,7 +37,7 @@ struct GateTests {
 
   /// A prompt alone through the base: for each layer, the states that enter it.
   private func states(_ prompt: String) throws -> [Matrix] {
-    let model = try Model(folder: bench.folder.path("base"))
+    let model = try Model(path: bench.folder.path("base"))
     let pass = try ForwardPass(model, WindowBatch([.init(tokens: try tokenizer.encode(prompt), firstScored: 1)]))
     let states = try pass.embeddings()
     let first = states.copy()

@@ -4,6 +4,7 @@ import Foundation
 import Merging
 import Tensors
 import Testing
+import Wording
 
 /// What a configuration may not say, and parents that do not fit.
 struct MergeConfigurationTests {
@@ -92,7 +93,7 @@ struct MergeConfigurationTests {
       try parse(yaml)
     } throws: { error in
       let text = "\(error)"
-      return error is MergeError && !text.contains("\n") && text.count < 300 && words.allSatisfy { text.contains($0) }
+      return error is InputError && !text.contains("\n") && text.count < 300 && words.allSatisfy { text.contains($0) }
     }
   }
 

@@ -73,7 +73,7 @@ struct MergeTests {
     try bench.merge(configuration)
     let outcome = try bench.merge(configuration, shardSize: 20_000, to: bench.folder.path("shards"))
     #expect(outcome.files.count > 2)
-    let (whole, shards) = (try Model(folder: bench.out), try Model(folder: bench.folder.path("shards")))
+    let (whole, shards) = (try Model(path: bench.out), try Model(path: bench.folder.path("shards")))
     #expect(whole.checkpoint.tensorNames == shards.checkpoint.tensorNames)
     for file in outcome.files {
       #expect(FileManager.default.fileExists(atPath: bench.folder.path("shards") + "/" + file))
@@ -108,14 +108,14 @@ struct MergeTests {
     base.configuration["attention_bias"] = "false"
     let bench = try Bench(base: base, a: base, b: base)
     try bench.merge(bench.configuration())
-    let merged = try Model(folder: bench.out)
+    let merged = try Model(path: bench.out)
     let file = merged.checkpoint.configuration
     #expect(file["model_type"]?.string == "mixtral" && file["attention_bias"] == nil)
     #expect(file["rms_norm_eps"]?.number == 1e-6 && file["rope_theta"]?.number == 10_000)
     #expect(file["num_key_value_heads"]?.integer == 2 && file.json["sliding_window"]?.isNull == true)
     #expect(file["torch_dtype"]?.string == "bfloat16" && file["max_position_embeddings"]?.integer == 2048)
     // Experts that are all the base's own: the mixture is the dense model.
-    let dense = try Model(folder: bench.folder.path("base"))
+    let dense = try Model(path: bench.folder.path("base"))
     #expect(try lastStates(merged).elementsEqual(lastStates(dense)) { abs($0 - $1) < 1e-4 })
   }
 
@@ -128,7 +128,7 @@ struct MergeTests {
     }
     let bench = try Bench(base: tied(1), a: tied(2), b: tied(3))
     try bench.merge(bench.configuration())
-    let merged = try Model(folder: bench.out)
+    let merged = try Model(path: bench.out)
     #expect(merged.configuration.tiesEmbeddings && !merged.checkpoint.contains("lm_head.weight"))
   }
 
@@ -158,7 +158,7 @@ struct MergeTests {
     let bench = try Bench(
       base: stored(1, as: .bfloat16), a: stored(2, as: .float16), b: stored(3, as: .float32))
     try bench.merge(bench.configuration(head: ["dtype: \(type)"]))
-    let merged = try Model(folder: bench.out)
+    let merged = try Model(path: bench.out)
     let expected = try #require(ElementType(configurationName: type))
     let file = try SafetensorsFile(path: bench.out + "/model.safetensors")
     for entry in file.entries { #expect(entry.type == expected.rawValue) }
@@ -243,7 +243,7 @@ struct MergeTests {
   @Test func foldersAreMadeWhereTheyCanBe() throws {
     let bench = try Bench()
     try bench.merge(bench.configuration(), to: bench.folder.path("new/and/deep"))
-    #expect(try Model(folder: bench.folder.path("new/and/deep")).configuration.layerCount == 2)
+    #expect(try Model(path: bench.folder.path("new/and/deep")).configuration.layerCount == 2)
     try Data("mine".utf8).write(to: bench.folder["file"])
     #expect {
       try bench.merge(bench.configuration(), to: bench.folder.path("file/below"))

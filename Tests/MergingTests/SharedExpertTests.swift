@@ -42,23 +42,23 @@ struct SharedExpertTests {
   /// Every tensor but the gates is its parent's, to the byte, and none is missing or left over.
   @Test func everyTensorHasItsPlace() throws {
     try bench.merge(configuration())
-    let merged = try Checkpoint(folder: bench.out)
+    let merged = try Checkpoint(path: bench.out)
     func bytes(_ checkpoint: Checkpoint, _ name: String) throws -> [UInt8] {
-      let file = try SafetensorsFile(path: checkpoint.folder + "/model.safetensors")
+      let file = try SafetensorsFile(path: checkpoint.path + "/model.safetensors")
       let entry = try #require(file.entries.first { $0.name == name }, "\(name)")
       return file.file.region(entry.bytes).withBytes { Array($0) }
     }
     var expected: Set<String> = []
-    for name in try Checkpoint(folder: bench.folder.path("base")).tensorNames {
+    for name in try Checkpoint(path: bench.folder.path("base")).tensorNames {
       guard let range = name.range(of: ".mlp.") else {
         expected.insert(name)
-        #expect(try bytes(merged, name) == bytes(Checkpoint(folder: bench.folder.path("base")), name), "\(name)")
+        #expect(try bytes(merged, name) == bytes(Checkpoint(path: bench.folder.path("base")), name), "\(name)")
         continue
       }
       for (parent, place) in [("a", "experts.0."), ("b", "experts.1."), ("c", "shared_expert.")] {
         let new = name.replacingCharacters(in: range, with: ".mlp." + place)
         expected.insert(new)
-        #expect(try bytes(merged, new) == bytes(Checkpoint(folder: bench.folder.path(parent)), name), "\(new)")
+        #expect(try bytes(merged, new) == bytes(Checkpoint(path: bench.folder.path(parent)), name), "\(new)")
       }
     }
     #expect(expected.count { $0.hasSuffix("_proj.bias") } == 6)
@@ -71,8 +71,8 @@ struct SharedExpertTests {
   /// The shared expert's gate is the direction of its prompt, by the same rule as the routers' rows.
   @Test func gatesPointWherePromptsLie() throws {
     try bench.merge(configuration(["dtype: float32"]))
-    let base = try Model(folder: bench.folder.path("base"))
-    let tokenizer = try Tokenizer(folder: bench.folder.path("base"))
+    let base = try Model(path: bench.folder.path("base"))
+    let tokenizer = try Tokenizer(path: bench.folder.path("base"))
     for (name, row, rows, prompt) in [
       ("gate", 0, 2, "Once upon a time"), ("gate", 1, 2, "It is the duty of every man to consider"),
       ("shared_expert_gate", 0, 1, "The king said"),
@@ -105,7 +105,7 @@ struct SharedExpertTests {
     try bench.merge(MergeConfiguration(yaml: yaml, folder: bench.folder.url.path + "/"))
     let gate = try bench.numbers("model.layers.0.mlp.shared_expert_gate.weight", rows: 1, columns: 16)
     #expect(gate.allSatisfy { $0 == 0 })
-    let routing = try states(Model(folder: bench.out)).1[1]
+    let routing = try states(Model(path: bench.out)).1[1]
     for token in 0..<5 { #expect(routing.weights[token * 3 + 2] == 0.5) }
   }
 
@@ -123,8 +123,8 @@ struct SharedExpertTests {
     let configuration = try bench.configuration(
       head: ["shared_experts:", "- source_model: base", "  residual_scale: 0"])
     try bench.merge(configuration)
-    let merged = try Model(folder: bench.out)
-    let dense = try Model(folder: bench.folder.path("base"))
+    let merged = try Model(path: bench.out)
+    let dense = try Model(path: bench.folder.path("base"))
     #expect(merged.layout.layers.map(\.slidingWindow) == dense.layout.layers.map(\.slidingWindow))
     #expect((merged.layout.layers[1].slidingWindow == 2) == (firstWindowedLayer != nil))
     try expectEqual(states(merged).0, states(dense).0)
@@ -133,7 +133,7 @@ struct SharedExpertTests {
 
   @Test func everyTokenGoesToTheSharedExpertAndTwoOthers() throws {
     try bench.merge(configuration(shared: Self.shared + ["residual_scale: 0.5"]))
-    let model = try Model(folder: bench.out)
+    let model = try Model(path: bench.out)
     let (states, routings) = try states(model, tokens: (0..<200).map { $0 * 10 })
     #expect(states.row(199).allSatisfy { $0.isFinite })
     for routing in routings {
@@ -154,7 +154,7 @@ struct SharedExpertTests {
 
   @Test func aTokenHasOneRouterChoiceWhenOneIsAskedFor() throws {
     try bench.merge(configuration(["experts_per_token: 1"]))
-    let routing = try states(Model(folder: bench.out), tokens: (0..<200).map { $0 * 10 }).1[0]
+    let routing = try states(Model(path: bench.out), tokens: (0..<200).map { $0 * 10 }).1[0]
     let first = (0..<200).count { routing.experts[$0 * 2] == 0 }
     #expect(routing.expertsPerToken == 2 && (20...180).contains(first))
     for token in 0..<200 { #expect(routing.experts[token * 2 + 1] == 2 && routing.weights[token * 2] == 1) }

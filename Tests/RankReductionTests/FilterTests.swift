@@ -3,6 +3,7 @@ import Inference
 import RankReduction
 import Tensors
 import Testing
+import Wording
 
 /// Matrices that filters make of a small mixture's, tall, wide and square; with and without a base.
 @Suite struct FilterTests {
@@ -29,8 +30,8 @@ import Testing
     folder = try TemporaryFolder()
     try TinyModel(seed: 1).write(to: folder["model"])
     try TinyModel(seed: 2).write(to: folder["base"])
-    model = try Model(folder: folder.path("model"))
-    base = try Model(folder: folder.path("base"))
+    model = try Model(path: folder.path("model"))
+    base = try Model(path: folder.path("base"))
   }
 
   private func reducer(_ way: Way) throws -> Reducer {
@@ -157,7 +158,7 @@ import Testing
       (.factors(Array(repeating: 1, count: 15) + [.infinity]), "inf"),
     ]
     for (filter, words) in refused {
-      let error = #expect(throws: ReductionError.self) {
+      let error = #expect(throws: InputError.self) {
         try reducer.reduced([Reduction(site: site, kind: .weights, filter: filter)])
       }
       #expect(error?.description.contains(words) == true && error?.description.contains("\(site)") == true)

@@ -162,7 +162,7 @@ import Testing
   @Test func decompositionsOfSitesKnowTheirRounding() throws {
     let folder = try TemporaryFolder()
     try TinyModel(seed: 3).write(to: folder["model"])
-    let model = try Model(folder: folder.path("model"))
+    let model = try Model(path: folder.path("model"))
     let site = Site(layer: 0, expert: 1, role: .w2)
     let itself = try Reducer(model, base: model).decompose(site).spectrum
     #expect(itself.numericalRank == 0)

@@ -1,6 +1,7 @@
 import RankReduction
 import Tensors
 import Testing
+import Wording
 
 @Suite struct RankRuleTests {
   @Test func whatPeopleWrite() {
@@ -30,7 +31,7 @@ import Testing
     #expect(RankRule.energy(0.64).rank(for: spectrum) == 1)
     #expect(RankRule.energy(0.65).rank(for: spectrum) == 2)
     #expect(RankRule.energy(1).rank(for: spectrum) == 4)
-    #expect(throws: ReductionError.self) { try RankRule.rank(5).check(fullRank: 4) }
+    #expect(throws: InputError.self) { try RankRule.rank(5).check(fullRank: 4) }
   }
 
   // Gavish & Donoho 2014, table IV: ω(β) = λ(β) / √μ with λ their optimal threshold; from it μ at β = 1, 0.5, 0.1.

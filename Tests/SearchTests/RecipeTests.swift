@@ -3,6 +3,7 @@ import Models
 import RankReduction
 import Search
 import Testing
+import Wording
 
 @Suite struct RecipeTests {
   private static let minimal = "model: m\ntext: a.txt\nheld_out: [b.txt, /c.txt]\nout: run\n"
@@ -35,7 +36,7 @@ import Testing
 
   @Test func aBatchHasALimit() {
     let numbers = (2..<40).map(String.init).joined(separator: ", ")
-    #expect(throws: SearchError.self) {
+    #expect(throws: InputError.self) {
       try RecipeFile(
         yaml: "model: m\ntext: x\nout: o\ncontext: [\(numbers)]\nconfidence: [\(numbers)]\n", folder: "")
     }
@@ -89,7 +90,7 @@ import Testing
     let rest = Self.minimal.split(separator: "\n").filter { !$0.hasPrefix(key + ":") }.joined(separator: "\n")
     #expect { try RecipeFile(yaml: rest + "\n" + line + "\n", folder: "") } throws: { error in
       let text = "\(error)"
-      return error is SearchError && text.contains(named) && !text.contains("\n")
+      return error is InputError && text.contains(named) && !text.contains("\n")
     }
   }
 

@@ -16,9 +16,9 @@ import Tokenization
   private let evaluation: Evaluation
 
   init() throws {
-    model = try Model(folder: Self.posy + "/model")
+    model = try Model(path: Self.posy + "/model")
     reducer = try Reducer(model, base: nil)
-    let tokenizer = try Tokenizer(folder: Self.posy + "/model")
+    let tokenizer = try Tokenizer(path: Self.posy + "/model")
     let corpus = try Corpus(file: Self.posy + "/text/essays.search.txt", tokenizer: tokenizer)
     evaluation = try Evaluation(
       [Corpus(path: "essays", tokens: Array(corpus.tokens.prefix(1600)))], convention: .windows, context: 64,
@@ -49,8 +49,8 @@ import Tokenization
     let tokens = (0..<1200).map { (index: Int) -> Int32 in Int32((7 * index * index + index / 5) % 64) }
     let evaluation = try Evaluation(
       [Corpus(path: "numbers", tokens: tokens)], convention: .windows, context: 64,
-      tokenizer: Tokenizer(folder: Self.posy + "/model"))
-    try compareTrial(of: Model(folder: folder), evaluation, site, exhaustive: exhaustive)
+      tokenizer: Tokenizer(path: Self.posy + "/model"))
+    try compareTrial(of: Model(path: folder), evaluation, site, exhaustive: exhaustive)
   }
 
   private func compareTrial(
@@ -157,7 +157,7 @@ import Tokenization
   // MARK: Predictions
 
   /// Small changes: those of the difference to the base.
-  private var tuning: Reducer { get throws { try Reducer(model, base: Model(folder: Self.posy + "/base")) } }
+  private var tuning: Reducer { get throws { try Reducer(model, base: Model(path: Self.posy + "/base")) } }
 
   /// First-order changes of every window, by rank.
   private func predictions(of site: Site, ranks: [Int], memory: Int = .max) throws -> [[Double]] {

@@ -117,7 +117,9 @@ private struct ShiftedBytes: ByteRegion {
   var byteCount: Int { bytes.count - 1 }
 
   func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-    try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0.dropFirst())) }
+    try bytes.withUnsafeBufferPointer { bytes throws(E) in
+      try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes).dropFirst()))
+    }
   }
 }
 

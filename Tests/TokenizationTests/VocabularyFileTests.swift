@@ -123,7 +123,7 @@ struct VocabularyFileTests {
       for (name, text) in try TokenizerFiles(parts, maximumLength: 7).files {
         try Data(text.utf8).write(to: URL(filePath: folder + "/" + name))
       }
-      let (before, after) = (try Tokenizer(GGUFVocabulary(parts)), try Tokenizer(folder: folder))
+      let (before, after) = (try Tokenizer(GGUFVocabulary(parts)), try Tokenizer(path: folder))
       let texts = try Fixture.byteLevel.expectations.map(\.text) + cases().map(\.text)
       for text in try [hardCases(), hardCases().replacing(" ", with: "")] + texts {
         let ids = try before.encode(text)
@@ -243,29 +243,29 @@ struct VocabularyFileTests {
        "eos_token": "<end>", "added_tokens_decoder": {"0": {"content": "<unk>"}, "700": {"content": "<end>", "special": true}}}
       """#
     try withFolder(["tokenizer.model": model, "tokenizer_config.json": Array(settings.utf8)]) { folder in
-      let tokenizer = try Tokenizer(folder: folder)
+      let tokenizer = try Tokenizer(path: folder)
       #expect(try tokenizer.encode("a<end>").first == 3)
       #expect(try tokenizer.encode("a<end>").suffix(2) == [700, 700])
       #expect(tokenizer.vocabularySize == 701)
     }
     try withFolder(["tokenizer.model": model, "added_tokens.json": Array(#"{"<x>": 701, "<s>": 1}"#.utf8)]) { folder in
-      #expect(try Tokenizer(folder: folder).encode("a<x>").last == 701)
-      let fingerprint = try Tokenizer.fingerprint(folder: folder).description
+      #expect(try Tokenizer(path: folder).encode("a<x>").last == 701)
+      let fingerprint = try Tokenizer.fingerprint(path: folder).description
       try Data(#"{"<y>": 701}"#.utf8).write(to: URL(filePath: folder + "/added_tokens.json"))
-      #expect(try Tokenizer.fingerprint(folder: folder).description != fingerprint)
+      #expect(try Tokenizer.fingerprint(path: folder).description != fingerprint)
     }
     try withFolder(["tokenizer.model": model, "tokenizer_config.json": Array(#"{"tokenizer_class": "T5"}"#.utf8)]) {
       folder in
-      let error = #expect(throws: CheckpointError.self) { try Tokenizer(folder: folder) }
+      let error = #expect(throws: CheckpointError.self) { try Tokenizer(path: folder) }
       #expect(error?.description.contains("'T5'") == true)
     }
     try withFolder(["tokenizer.model": model, "tokenizer_config.json": Array(#"{"add_prefix_space": false}"#.utf8)]) {
       folder in
-      let error = #expect(throws: CheckpointError.self) { try Tokenizer(folder: folder) }
+      let error = #expect(throws: CheckpointError.self) { try Tokenizer(path: folder) }
       #expect(error?.description.contains("tokenizer_config.json.add_prefix_space") == true)
     }
     try withFolder([:]) { folder in
-      let error = #expect(throws: CheckpointError.self) { try Tokenizer(folder: folder) }
+      let error = #expect(throws: CheckpointError.self) { try Tokenizer(path: folder) }
       #expect(error?.code == .notFound)
     }
   }
@@ -289,18 +289,18 @@ struct VocabularyFileTests {
       }
       try write(metadata(2))
       let ids = try Tokenizer(vocabulary).encode("a few words") + [2]
-      #expect(try Tokenizer(folder: path).encode("a few words") == ids)
-      #expect(try Tokenizer(folder: folder).encode("a few words") == ids)
-      let fingerprint = try Tokenizer.fingerprint(folder: path)
-      #expect(try Tokenizer.fingerprint(folder: folder) == fingerprint)
+      #expect(try Tokenizer(path: path).encode("a few words") == ids)
+      #expect(try Tokenizer(path: folder).encode("a few words") == ids)
+      let fingerprint = try Tokenizer.fingerprint(path: path)
+      #expect(try Tokenizer.fingerprint(path: folder) == fingerprint)
       try write(metadata(3))
-      #expect(try Tokenizer(folder: path).encode("a few words").last == 3)
-      #expect(try Tokenizer.fingerprint(folder: path) != fingerprint)
+      #expect(try Tokenizer(path: path).encode("a few words").last == 3)
+      #expect(try Tokenizer.fingerprint(path: path) != fingerprint)
       // The folder's own files come first.
       try Data(try fixtureBytes("pieces.model")).write(to: URL(filePath: folder + "/tokenizer.model"))
-      #expect(try Tokenizer(folder: folder).encode("a few words") == ids.dropLast())
+      #expect(try Tokenizer(path: folder).encode("a few words") == ids.dropLast())
       try write(metadata(3).map { $0.key.hasSuffix("scores") ? .init(key: $0.key, value: .strings(["x"])) : $0 })
-      let error = #expect(throws: CheckpointError.self) { try Tokenizer(folder: path) }
+      let error = #expect(throws: CheckpointError.self) { try Tokenizer(path: path) }
       #expect(error?.description.contains("model.gguf: tokenizer tokenizer.ggml.scores: is of another kind") == true)
     }
   }
@@ -309,7 +309,7 @@ struct VocabularyFileTests {
     let vocabulary = #"{"a": 0, "b": 1, "ab": 2, "Ġ": 3, "Ġab": 4, "<|endoftext|>": 5}"#
     let merges = "#version: 0.2\na b\nĠ ab\n"
     try withFolder(["vocab.json": Array(vocabulary.utf8), "merges.txt": Array(merges.utf8)]) { folder in
-      let tokenizer = try Tokenizer(folder: folder)
+      let tokenizer = try Tokenizer(path: folder)
       #expect(try tokenizer.encode("ab ab  ab<|endoftext|>") == [2, 4, 3, 4, 5])
       #expect(tokenizer.decode([2, 4, 5], skipSpecialTokens: true) == "ab ab")
     }

@@ -13,7 +13,7 @@ struct FolderReplacement {
     let words: String
     let isFolder: (String) -> Bool
 
-    static var checkpoint: Kind { Kind(words: "a checkpoint") { (try? Checkpoint(folder: $0)) != nil } }
+    static var checkpoint: Kind { Kind(words: "a checkpoint") { (try? Checkpoint(path: $0)) != nil } }
   }
 
   let target: String

@@ -44,7 +44,7 @@ package struct Continuation: ~Copyable {
     let logits = try VocabularyHead(model).logits(states[rows: states.rows - 1..<states.rows]).row(0)
     guard logits.allSatisfy(\.isFinite) else {
       throw CheckpointError(
-        .notFinite, file: model.checkpoint.folder, "the model's output is not a number; its weights are damaged")
+        .notFinite, file: model.checkpoint.path, "the model's output is not a number; its weights are damaged")
     }
     return logits
   }

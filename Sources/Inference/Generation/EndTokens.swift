@@ -6,7 +6,7 @@ extension Model {
   /// The tokens after which a text is over, as generation_config.json or config.json says; empty where neither does.
   package var endTokens: Set<Int32> {
     get throws {
-      let path = checkpoint.folder + "/generation_config.json"
+      let path = checkpoint.path + "/generation_config.json"
       let files = [
         FileManager.default.fileExists(atPath: path) ? try Configuration(path: path) : nil, checkpoint.configuration,
       ]

@@ -36,7 +36,7 @@ package struct FolderExport {
   package init(_ model: Model, type: ElementType?) throws(CheckpointError) {
     guard model.checkpoint.gguf != nil else {
       throw CheckpointError(
-        .unsupported, file: model.checkpoint.folder, "it is a Hugging Face folder already; a GGUF file can become one")
+        .unsupported, file: model.checkpoint.path, "it is a Hugging Face folder already; a GGUF file can become one")
     }
     precondition(type.map { $0.configurationName != nil } ?? true, "a type that only GGUF has")
     self.model = model

@@ -24,7 +24,7 @@ extension GGUFExport {
   private static let fileTypes: [ElementType: UInt32] = [.float32: 0, .float16: 1, .q80: 7, .bfloat16: 32]
 
   private var general: [GGUFFile.Member] {
-    let name = model.checkpoint.folder.split(separator: "/").last.map(String.init) ?? "model"
+    let name = model.checkpoint.path.split(separator: "/").last.map(String.init) ?? "model"
     return [
       .init(key: "general.architecture", value: .string(gguf.name)),
       .init(key: "general.type", value: .string("model")), .init(key: "general.name", value: .string(name)),

@@ -69,7 +69,7 @@ package struct GGUFExport {
     _ target: String, model: Model, protecting paths: [String], replacesExisting: Bool
   ) throws(CheckpointError) {
     try GGUFCopy.refuseUnsafe(
-      target, sources: [model.checkpoint.folder] + (model.checkpoint.gguf?.files.map(\.file.path) ?? []),
+      target, sources: [model.checkpoint.path] + (model.checkpoint.gguf?.files.map(\.file.path) ?? []),
       protecting: paths, replacesExisting: replacesExisting)
   }
 

@@ -17,14 +17,14 @@ struct GGUFMetadata {
     self.parts = parts
     guard let name = parts["general.architecture"]?.string else {
       throw CheckpointError(
-        .malformed, file: checkpoint.folder, "\"general.architecture\" is missing or not a text")
+        .malformed, file: checkpoint.path, "\"general.architecture\" is missing or not a text")
     }
     let all = ArchitectureRegistry.all.compactMap { type in type.gguf.map { (type, $0) } }
     let candidates = all.filter { $0.1.name == name }
     guard let first = candidates.first else {
       let known = Set(all.map(\.1.name)).sorted().joined(separator: ", ")
       throw CheckpointError(
-        .unsupported, file: checkpoint.folder,
+        .unsupported, file: checkpoint.path,
         "the architecture \"\(name)\" is not supported in GGUF; supported are \(known)")
     }
     (architecture, gguf) = first
@@ -69,13 +69,13 @@ struct GGUFMetadata {
       set("mlp_only_layers", .array(dense.map(JSON.integer)))
       set("norm_topk_prob", .boolean(try boolean("expert_weights_norm") ?? gguf.normalizesWeights))
     }
-    return Configuration(file: checkpoint.folder, json: members.json)
+    return Configuration(file: checkpoint.path, json: members.json)
   }
 
   // MARK: Values
 
   private func error(_ code: CheckpointError.Code, _ problem: String) -> CheckpointError {
-    CheckpointError(code, file: checkpoint.folder, problem)
+    CheckpointError(code, file: checkpoint.path, problem)
   }
 
   private func value(_ key: String) -> GGUFValue? { parts["\(gguf.name).\(key)"] }

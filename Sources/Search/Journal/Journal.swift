@@ -1,4 +1,5 @@
 internal import Checkpoints
+internal import Wording
 
 /// The append-only record of a search: one JSON object a line, each on disk before the next trial starts.
 package struct Journal: ~Copyable {
@@ -26,7 +27,7 @@ package struct Journal: ~Copyable {
 
   private static func readLines(_ path: String) throws -> (values: [SearchRecord], byteCount: Int) {
     try LineFile.read(path, as: SearchRecord.self) { line in
-      SearchError("\(path), line \(line): not a record of a journal; use another run folder")
+      InputError("\(path), line \(line): not a record of a journal; use another run folder")
     }
   }
 }

@@ -1,5 +1,6 @@
 internal import Models
 internal import RankReduction
+internal import Wording
 
 /// What a journal says of a search that is continued, read in the order in which it was written.
 struct PastRecords {
@@ -27,13 +28,13 @@ struct PastRecords {
 
   /// The record of the trial that the search is about to make, if it was made before.
   ///
-  /// - Throws: `SearchError` if another trial stands in its place.
+  /// - Throws: `InputError` if another trial stands in its place.
   mutating func nextTrial(
     of reductions: [Reduction], phase: SearchRecord.Trial.Phase, number: Int
-  ) throws(SearchError) -> SearchRecord.Trial? {
+  ) throws(InputError) -> SearchRecord.Trial? {
     guard let next = trials.first else { return nil }
     guard next.number == number, next.phase == phase, next.reductions == reductions else {
-      throw SearchError("the journal does not fit the search: it has trial \(next.number) where \(number) should be")
+      throw InputError("the journal does not fit the search: it has trial \(next.number) where \(number) should be")
     }
     trials.removeFirst()
     return next
@@ -50,26 +51,26 @@ struct PastRecords {
 }
 
 extension SearchRecord.Header {
-  /// - Throws: `SearchError` for a journal of another version.
-  func refuseOtherVersion(in folder: String) throws(SearchError) {
+  /// - Throws: `InputError` for a journal of another version.
+  func refuseOtherVersion(in folder: String) throws(InputError) {
     guard version == Self.currentVersion else {
-      throw SearchError("\(folder) holds a search of another version of laser (\(program)); use another --out")
+      throw InputError("\(folder) holds a search of another version of laser (\(program)); use another --out")
     }
   }
 
-  /// - Throws: `SearchError` that names the first file or setting in which a journal differs from what is asked for now.
-  func refuseDifferences(from now: SearchRecord.Header, in folder: String) throws(SearchError) {
+  /// - Throws: `InputError` that names the first file or setting in which a journal differs from what is asked for now.
+  func refuseDifferences(from now: SearchRecord.Header, in folder: String) throws(InputError) {
     try refuseOtherVersion(in: folder)
     let pairs = zip(inputs.identities, now.inputs.identities)
     for (before, now) in pairs where before.fingerprint != now.fingerprint {
-      throw SearchError(
+      throw InputError(
         "\(folder) holds a search of another \(before.what) (\(before.name), now \(now.name)); use another --out")
     }
     for setting in Setting.all where !setting.isPath {
       let (before, now) = (setting.write(settings), setting.write(now.settings))
       guard before != now else { continue }
       func text(_ values: [String]) -> String { values.isEmpty ? "not given" : values.joined(separator: ",") }
-      throw SearchError(
+      throw InputError(
         "\(folder) holds a search with \(setting.label) \(text(before)), not \(text(now)); use another --out or the same "
           + "settings"
           + (setting.name == "screening" ? " (its precision also takes the memory and processor for it)" : ""))

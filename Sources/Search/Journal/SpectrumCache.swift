@@ -1,6 +1,7 @@
 internal import Checkpoints
 package import Models
 package import RankReduction
+internal import Wording
 
 /// The spectra of a search's sites, each written down when its site is decomposed: what ranks are chosen from when the
 /// search is continued, and what reports draw.
@@ -33,7 +34,7 @@ package struct SpectrumCache: ~Copyable {
 
   private static func readLines(_ path: String) throws -> (values: [SiteSpectrum], byteCount: Int) {
     try LineFile.read(path, as: SiteSpectrum.self) { line in
-      SearchError("\(path), line \(line): not a spectrum; remove the file, it will be made again")
+      InputError("\(path), line \(line): not a spectrum; remove the file, it will be made again")
     }
   }
 }

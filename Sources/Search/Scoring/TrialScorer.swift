@@ -1,6 +1,6 @@
 internal import Checkpoints
 package import Evaluation
-package import Inference
+internal import Inference
 package import Models
 internal import RankReduction
 package import Tensors

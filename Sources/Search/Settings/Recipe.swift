@@ -1,3 +1,5 @@
+internal import Wording
+
 /// One search as a recipe describes it, and where its results go.
 package struct Recipe: Sendable {
   /// Tells the members of a batch apart; empty for a recipe that is one search.
@@ -69,8 +71,8 @@ package struct Recipe: Sendable {
   ///   - values: What the recipe says of each key; one value for keys that are no sets.
   ///   - folder: What paths are relative to: empty, or ending in a slash.
   ///   - name: Of a member of a batch: its folder within the recipe's run folder.
-  /// - Throws: `SearchError` that names the key.
-  init(_ values: [Key: [String]], folder: String, name: String) throws(SearchError) {
+  /// - Throws: `InputError` that names the key.
+  init(_ values: [Key: [String]], folder: String, name: String) throws(InputError) {
     func resolve(_ path: String) -> String { path.hasPrefix("/") ? path : folder + path }
     var texts: [String: [String]] = [:]
     for setting in Setting.all {
@@ -78,13 +80,13 @@ package struct Recipe: Sendable {
     }
     settings = try SearchSettings(texts) { "\"\($0.key)\"" }
     try settings.validate()
-    func flag(_ key: Key) throws(SearchError) -> Bool {
+    func flag(_ key: Key) throws(InputError) -> Bool {
       guard let text = values[key]?.first else { return false }
-      guard let value = Bool(text) else { throw SearchError("\"\(key.name)\": \"\(text)\" is neither true nor false") }
+      guard let value = Bool(text) else { throw InputError("\"\(key.name)\": \"\(text)\" is neither true nor false") }
       return value
     }
     self.name = name
-    guard let out = values[.out]?.first.map(resolve) else { throw SearchError("\"out\" is missing") }
+    guard let out = values[.out]?.first.map(resolve) else { throw InputError("\"out\" is missing") }
     let runFolder = name.isEmpty ? out : "\(out)/\(name)"
     self.out = runFolder
     func product(_ key: Key) -> String? {
@@ -97,9 +99,9 @@ package struct Recipe: Sendable {
     products.isFactored = try flag(.factored)
     products.adapter = product(.adapter)
     products.isAdapterForBase = try flag(.adapterForBase)
-    if products.isFactored, products.checkpoint == nil { throw SearchError("\"factored\" goes with \"checkpoint\"") }
+    if products.isFactored, products.checkpoint == nil { throw InputError("\"factored\" goes with \"checkpoint\"") }
     if products.isAdapterForBase, products.adapter == nil {
-      throw SearchError("\"adapter_for_base\" goes with \"adapter\"")
+      throw InputError("\"adapter_for_base\" goes with \"adapter\"")
     }
     self.products = products
   }

@@ -14,25 +14,25 @@ package struct RecipeFile: Sendable {
 
   package init(file path: String) throws {
     let bytes = try MappedFile(path: path).withBytes { String(validating: $0, as: UTF8.self) }
-    guard let text = bytes else { throw SearchError("\(path): not UTF-8 text") }
+    guard let text = bytes else { throw InputError("\(path): not UTF-8 text") }
     let folder = path.contains("/") ? path[..<(path.lastIndex(of: "/") ?? path.startIndex)] + "/" : ""
     do {
       try self.init(yaml: text, folder: String(folder))
-    } catch let error as SearchError {
-      throw SearchError("\(path): \(error)")
+    } catch let error as InputError {
+      throw InputError("\(path): \(error)")
     }
   }
 
   package init(yaml text: String, folder: String) throws {
     let root: Node?
-    do { root = try Yams.compose(yaml: text) } catch { throw SearchError("not YAML: \(yamlProblem(error))") }
-    guard let mapping = root?.mapping else { throw SearchError("a recipe is a list of \"key: value\" lines") }
+    do { root = try Yams.compose(yaml: text) } catch { throw InputError("not YAML: \(yamlProblem(error))") }
+    guard let mapping = root?.mapping else { throw InputError("a recipe is a list of \"key: value\" lines") }
     var combinations: [[Recipe.Key: [String]]] = [[:]]
     var varying: [Recipe.Key] = []
     for (keyNode, value) in mapping {
       let name = keyNode.string ?? "?"
       guard let key = Recipe.Key(name: name) else {
-        throw SearchError(unknownWord(name, what: "a key of a recipe", known: Recipe.Key.names))
+        throw InputError(unknownWord(name, what: "a key of a recipe", known: Recipe.Key.names))
       }
       let alternatives = try Self.alternatives(key, value)
       if alternatives.count > 1 { varying.append(key) }
@@ -40,7 +40,7 @@ package struct RecipeFile: Sendable {
         alternatives.map { combination.merging([key: $0]) { _, new in new } }
       }
       guard combinations.count <= Self.largestBatch else {
-        throw SearchError("a batch of more than \(Self.largestBatch) searches; divide the recipe")
+        throw InputError("a batch of more than \(Self.largestBatch) searches; divide the recipe")
       }
     }
     var names: [String: Int] = [:]
@@ -56,11 +56,11 @@ package struct RecipeFile: Sendable {
   }
 
   /// The values that a key takes in turn.
-  private static func alternatives(_ key: Recipe.Key, _ node: Node) throws(SearchError) -> [[String]] {
-    func scalars(_ nodes: [Node]) throws(SearchError) -> [String] {
+  private static func alternatives(_ key: Recipe.Key, _ node: Node) throws(InputError) -> [[String]] {
+    func scalars(_ nodes: [Node]) throws(InputError) -> [String] {
       let values = nodes.compactMap { $0.scalar?.string }
       guard values.count == nodes.count, !values.isEmpty else {
-        throw SearchError("\"\(key.name)\" takes a value or a list of values")
+        throw InputError("\"\(key.name)\" takes a value or a list of values")
       }
       return values
     }
@@ -77,9 +77,9 @@ package struct RecipeFile: Sendable {
       result = [try scalars(nodes)]
     }
     guard result.count == 1 || key.varies else {
-      throw SearchError("\"\(key.name)\" takes one value")
+      throw InputError("\"\(key.name)\" takes one value")
     }
-    guard Set(result).count == result.count else { throw SearchError("\"\(key.name)\" has an alternative twice") }
+    guard Set(result).count == result.count else { throw InputError("\"\(key.name)\" has an alternative twice") }
     return result
   }
 

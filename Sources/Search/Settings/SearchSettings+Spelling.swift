@@ -1,4 +1,5 @@
-internal import Wording
+package import Wording
+
 // Settings as values by key: what recipes, the command line and journals hold.
 
 extension SearchSettings {
@@ -7,12 +8,12 @@ extension SearchSettings {
   /// - Parameters:
   ///   - values: By the setting's key.
   ///   - spelled: The key as the one who gave it wrote it, for errors.
-  /// - Throws: `SearchError` that names the key and the value, or says what does not go together.
-  package init(_ values: [String: [String]], spelled: (Setting) -> String) throws(SearchError) {
+  /// - Throws: `InputError` that names the key and the value, or says what does not go together.
+  package init(_ values: [String: [String]], spelled: (Setting) -> String) throws(InputError) {
     self.init()
     for setting in Setting.all {
       guard let texts = values[setting.key] else { continue }
-      do { try setting.read(texts, &self) } catch { throw SearchError("\(spelled(setting)): \(error)") }
+      do { try setting.read(texts, &self) } catch { throw InputError("\(spelled(setting)): \(error)") }
     }
   }
 
@@ -48,7 +49,7 @@ extension SearchSettings: Codable {
     var values: [String: [String]] = [:]
     for key in container.allKeys {
       guard let setting = Setting.all.first(where: { $0.key == key.stringValue }) else {
-        throw SearchError(
+        throw InputError(
           unknownWord(key.stringValue, what: "a setting", known: Setting.all.map(\.key)))
       }
       values[setting.key] =

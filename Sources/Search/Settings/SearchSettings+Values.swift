@@ -2,7 +2,7 @@ package import Evaluation
 package import Models
 package import RankReduction
 internal import Tensors
-internal import Wording
+package import Wording
 
 // What settings mean together, what single values look like, and which no search can have.
 
@@ -27,67 +27,67 @@ extension SearchSettings {
   /// All that a search reads.
   package var files: [String] { [model] + (base.map { [$0] } ?? []) + text + heldOut }
 
-  /// - Throws: `SearchError` for settings that no search can have, whatever the model.
-  package func validate() throws(SearchError) {
+  /// - Throws: `InputError` for settings that no search can have, whatever the model.
+  package func validate() throws(InputError) {
     for setting in Setting.all where setting.isRequired && setting.write(self).allSatisfy(\.isEmpty) {
-      throw SearchError("\"\(setting.key)\" is missing")
+      throw InputError("\"\(setting.key)\" is missing")
     }
     try validateWindows()
     guard confidence >= 0.5, confidence < 1 else {
-      throw SearchError("the confidence must be at least 0.5 and below 1")
+      throw InputError("the confidence must be at least 0.5 and below 1")
     }
     guard falseDiscoveryRate > 0, falseDiscoveryRate <= 1 else {
-      throw SearchError("the false discovery rate must be above 0 and at most 1")
+      throw InputError("the false discovery rate must be above 0 and at most 1")
     }
     if let tolerance {
-      guard objective != .perplexity else { throw SearchError("a tolerance goes with the objective size") }
-      guard tolerance >= 0 else { throw SearchError("the tolerance must be a number of nats per token of at least 0") }
+      guard objective != .perplexity else { throw InputError("a tolerance goes with the objective size") }
+      guard tolerance >= 0 else { throw InputError("the tolerance must be a number of nats per token of at least 0") }
     }
     try strategy.validate(self)
   }
 
-  /// - Throws: `SearchError` for windows that no text can be cut into.
-  package func validateWindows() throws(SearchError) {
-    guard (2...1 << 20).contains(context) else { throw SearchError("the context must be from 2 to 1048576 tokens") }
+  /// - Throws: `InputError` for windows that no text can be cut into.
+  package func validateWindows() throws(InputError) {
+    guard (2...1 << 20).contains(context) else { throw InputError("the context must be from 2 to 1048576 tokens") }
     if convention == .llamaCpp, context < 4 {
-      throw SearchError("the llama.cpp convention needs a context of at least 4")
+      throw InputError("the llama.cpp convention needs a context of at least 4")
     }
     if let stride {
-      guard convention.stride != nil else { throw SearchError("a stride goes with the convention strided") }
+      guard convention.stride != nil else { throw InputError("a stride goes with the convention strided") }
       guard (1...context).contains(stride) else {
-        throw SearchError("the stride must be from 1 to the context, \(context)")
+        throw InputError("the stride must be from 1 to the context, \(context)")
       }
     }
   }
 
-  static func precision(_ text: String) throws(SearchError) -> Precision {
+  static func precision(_ text: String) throws(InputError) -> Precision {
     guard let precision = Precision(rawValue: text) else {
-      throw SearchError(unknownWord(text, what: "a precision", known: Precision.allCases.map(\.rawValue)))
+      throw InputError(unknownWord(text, what: "a precision", known: Precision.allCases.map(\.rawValue)))
     }
     return precision
   }
 
-  static func budget(_ text: String) throws(SearchError) -> Budget? {
-    guard let budget = Budget(text) else { throw SearchError("\"\(text)\" is not a budget; give \(Budget.syntax)") }
+  static func budget(_ text: String) throws(InputError) -> Budget? {
+    guard let budget = Budget(text) else { throw InputError("\"\(text)\" is not a budget; give \(Budget.syntax)") }
     return budget
   }
 
-  package static func roles(_ text: String) throws(SearchError) -> [Role] {
+  package static func roles(_ text: String) throws(InputError) -> [Role] {
     var roles: [Role] = []
     for part in parts(of: text) {
       guard let role = Role(name: part) else {
         let known = Role.allCases.map(\.rawValue) + ["gate_proj (w1)", "up_proj (w3)", "down_proj (w2)"]
-        throw SearchError(unknownWord(part, what: "a role", known: known))
+        throw InputError(unknownWord(part, what: "a role", known: known))
       }
       if !roles.contains(role) { roles.append(role) }
     }
     return roles
   }
 
-  static func ranks(_ text: String) throws(SearchError) -> [RankRule]? {
+  static func ranks(_ text: String) throws(InputError) -> [RankRule]? {
     var rules: [RankRule] = []
     for part in parts(of: text) {
-      guard let rule = RankRule(part) else { throw SearchError("\"\(part)\" is not a rank; give \(RankRule.syntax)") }
+      guard let rule = RankRule(part) else { throw InputError("\"\(part)\" is not a rank; give \(RankRule.syntax)") }
       rules.append(rule)
     }
     return rules

@@ -2,6 +2,7 @@ internal import Evaluation
 package import Models
 package import RankReduction
 package import Tensors
+internal import Wording
 
 /// All that decides what a search does. Two searches with equal settings on equal files make equal plans.
 ///
@@ -84,13 +85,13 @@ extension Setting {
     .value(
       "strategy", \.strategyName, help: "How reductions are found: \(Strategies.names.joined(separator: ", ")).",
       discussion: Strategies.help, valueName: "name", completion: .words(Strategies.names),
-      parse: { (text) throws(SearchError) in try word(text, what: "a strategy", known: Strategies.names) },
+      parse: { (text) throws(InputError) in try word(text, what: "a strategy", known: Strategies.names) },
       print: { $0 }),
     .value(
       "objective", \.objectiveName,
       help: "perplexity for the lowest, size for the largest reduction within --tolerance.",
       valueName: "name", completion: .words(Objective.names),
-      parse: { (text) throws(SearchError) in try word(text, what: "an objective", known: Objective.names) },
+      parse: { (text) throws(InputError) in try word(text, what: "an objective", known: Objective.names) },
       print: { $0 }),
     .value(
       "tolerance", \.tolerance,
@@ -125,7 +126,7 @@ extension Setting {
       "convention", \.conventionName, help: "How perplexity is counted: \(Convention.names.joined(separator: ", ")).",
       discussion: "Numbers of different conventions or contexts do not compare.", valueName: "name",
       completion: .words(Convention.names),
-      parse: { (text) throws(SearchError) in try word(text, what: "a convention", known: Convention.names) },
+      parse: { (text) throws(InputError) in try word(text, what: "a convention", known: Convention.names) },
       print: { $0 }),
     .value("context", \.context, help: "Tokens of a window.", valueName: "tokens", parse: integer) { "\($0)" },
     .value(

@@ -40,15 +40,15 @@ package struct Setting: Sendable {
   package let isRequired: Bool
   /// Whether the command line has it without its name.
   package let isPositional: Bool
-  /// - Throws: `SearchError` for what is no value of the key; says what is wrong with it, but not the key.
-  let read: @Sendable ([String], inout SearchSettings) throws(SearchError) -> Void
+  /// - Throws: `InputError` for what is no value of the key; says what is wrong with it, but not the key.
+  let read: @Sendable ([String], inout SearchSettings) throws(InputError) -> Void
   /// Empty where nothing was asked for; a flag that is set writes "true".
   package let write: @Sendable (SearchSettings) -> [String]
 
   init(
     _ name: String, _ shape: Shape = .value, label: String? = nil, help: String, discussion: String = "",
     valueName: String = "", completion: Completion = .nothing, isRequired: Bool = false, isPositional: Bool = false,
-    read: @escaping @Sendable ([String], inout SearchSettings) throws(SearchError) -> Void,
+    read: @escaping @Sendable ([String], inout SearchSettings) throws(InputError) -> Void,
     write: @escaping @Sendable (SearchSettings) -> [String]
   ) {
     (self.name, self.shape, self.label) = (name, shape, label ?? name)
@@ -78,11 +78,11 @@ extension Setting {
   static func value<Value: Sendable>(
     _ name: String, _ path: any WritableKeyPath<SearchSettings, Value> & Sendable, label: String? = nil, help: String,
     discussion: String = "", valueName: String = "", completion: Completion = .nothing, shape: Shape = .value,
-    parse: @escaping @Sendable (String) throws(SearchError) -> Value, print: @escaping @Sendable (Value) -> String?
+    parse: @escaping @Sendable (String) throws(InputError) -> Value, print: @escaping @Sendable (Value) -> String?
   ) -> Setting {
     Setting(
       name, shape, label: label, help: help, discussion: discussion, valueName: valueName, completion: completion,
-      read: { (values, settings) throws(SearchError) in
+      read: { (values, settings) throws(InputError) in
         settings[keyPath: path] = try parse(values.joined(separator: ","))
       },
       write: { settings in print(settings[keyPath: path]).map { [$0] } ?? [] })
@@ -93,9 +93,9 @@ extension Setting {
   ) -> Setting {
     Setting(
       name, .flag, label: label, help: help,
-      read: { (values, settings) throws(SearchError) in
+      read: { (values, settings) throws(InputError) in
         guard let value = Bool(values.joined(separator: ",")) else {
-          throw SearchError("\"\(values.joined(separator: ","))\" is neither true nor false")
+          throw InputError("\"\(values.joined(separator: ","))\" is neither true nor false")
         }
         settings[keyPath: path] = value
       },
@@ -103,24 +103,24 @@ extension Setting {
   }
 
   /// A word out of a list.
-  static func word(_ text: String, what: String, known: [String]) throws(SearchError) -> String {
-    guard known.contains(text) else { throw SearchError(unknownWord(text, what: what, known: known)) }
+  static func word(_ text: String, what: String, known: [String]) throws(InputError) -> String {
+    guard known.contains(text) else { throw InputError(unknownWord(text, what: what, known: known)) }
     return text
   }
 
-  static func integer(_ text: String) throws(SearchError) -> Int {
-    guard let number = Int(text) else { throw SearchError("\"\(text)\" is not a whole number") }
+  static func integer(_ text: String) throws(InputError) -> Int {
+    guard let number = Int(text) else { throw InputError("\"\(text)\" is not a whole number") }
     return number
   }
 
-  static func number(_ text: String) throws(SearchError) -> Double {
-    guard let number = Double(text), number.isFinite else { throw SearchError("\"\(text)\" is not a number") }
+  static func number(_ text: String) throws(InputError) -> Double {
+    guard let number = Double(text), number.isFinite else { throw InputError("\"\(text)\" is not a number") }
     return number
   }
 
-  static func indexList(_ text: String) throws(SearchError) -> IndexList {
+  static func indexList(_ text: String) throws(InputError) -> IndexList {
     guard let list = IndexList(text) else {
-      throw SearchError("\"\(text)\" is not a list of numbers such as 0-5,7 nor \"all\"")
+      throw InputError("\"\(text)\" is not a list of numbers such as 0-5,7 nor \"all\"")
     }
     return list
   }

@@ -1,4 +1,5 @@
 package import RankReduction
+package import Wording
 
 /// Every site is left with the singular values that stand above the edge of noise. Nothing is tried; the whole is measured
 /// at the end.
@@ -8,11 +9,11 @@ package enum NoiseEdge: SearchStrategy {
   package static let defaultRanks: [RankRule] = [.noiseEdge]
   package static let screensTrials = false
 
-  package static func validate(_ settings: SearchSettings) throws(SearchError) {
+  package static func validate(_ settings: SearchSettings) throws(InputError) {
     if settings.rankRules != defaultRanks {
-      throw SearchError("the strategy noise-edge chooses the ranks itself; leave them out")
+      throw InputError("the strategy noise-edge chooses the ranks itself; leave them out")
     }
-    if settings.objective != .perplexity { throw SearchError("the objective size goes with the strategy sweep") }
+    if settings.objective != .perplexity { throw InputError("the objective size goes with the strategy sweep") }
   }
 
   package static func run(_ context: inout SearchContext) throws {

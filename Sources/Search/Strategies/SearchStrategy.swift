@@ -1,4 +1,5 @@
 package import RankReduction
+package import Wording
 
 /// The order in which a search tries and keeps reductions. A new one is a type in a file of its own and a row in
 /// `Strategies`.
@@ -11,8 +12,8 @@ package protocol SearchStrategy: Sendable {
   static var defaultRanks: [RankRule] { get }
   /// Whether the first windows of trials are screened: pays for many trials.
   static var screensTrials: Bool { get }
-  /// - Throws: `SearchError` for settings that the strategy cannot follow.
-  static func validate(_ settings: SearchSettings) throws(SearchError)
+  /// - Throws: `InputError` for settings that the strategy cannot follow.
+  static func validate(_ settings: SearchSettings) throws(InputError)
 
   /// Finds reductions; what the context's trials kept is the plan.
   static func run(_ context: inout SearchContext) throws
@@ -26,8 +27,8 @@ extension SearchStrategy {
   package static var defaultRanks: [RankRule] { [0.9, 0.75, 0.5, 0.25, 0.1].map(RankRule.fraction) }
   package static var screensTrials: Bool { true }
 
-  package static func validate(_ settings: SearchSettings) throws(SearchError) {
-    if settings.objective != .perplexity { throw SearchError("the objective size goes with the strategy sweep") }
+  package static func validate(_ settings: SearchSettings) throws(InputError) {
+    if settings.objective != .perplexity { throw InputError("the objective size goes with the strategy sweep") }
   }
 
   package static func expectedFalseKeeps(

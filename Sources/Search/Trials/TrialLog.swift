@@ -1,5 +1,6 @@
 internal import Models
 internal import RankReduction
+internal import Wording
 
 /// The trials of a search in their order: first those that its journal has, then those that are made and written down. A
 /// search that is continued so goes through the same code as one that is not, and ends the same.
@@ -18,10 +19,10 @@ struct TrialLog: ~Copyable {
 
   /// The next trial, if the journal has it.
   ///
-  /// - Throws: `SearchError` if it has another one in its place.
+  /// - Throws: `InputError` if it has another one in its place.
   mutating func recorded(
     _ reductions: [Reduction], phase: SearchRecord.Trial.Phase
-  ) throws(SearchError) -> SearchRecord.Trial? {
+  ) throws(InputError) -> SearchRecord.Trial? {
     try past.nextTrial(of: reductions, phase: phase, number: count + 1)
   }
 

@@ -1,6 +1,7 @@
 internal import Checkpoints
 package import Evaluation
 package import Models
+internal import Wording
 
 /// What the ranks of a site would change, to first order: one backward pass through the model says it for all sites.
 package struct Prediction: Sendable, Codable {
@@ -53,7 +54,7 @@ package enum PredictionFile {
 
   private static func lines(_ path: String) throws -> (values: [Prediction], byteCount: Int) {
     try LineFile.read(path, as: Prediction.self) { line in
-      SearchError("\(path), line \(line): not a prediction; remove the file, it will be made again")
+      InputError("\(path), line \(line): not a prediction; remove the file, it will be made again")
     }
   }
 

@@ -1,6 +1,7 @@
 internal import Evaluation
 internal import Models
 internal import RankReduction
+internal import Wording
 
 /// Which predictions count as findings among all that were made (Benjamini & Hochberg).
 struct PredictionTest {
@@ -22,10 +23,10 @@ struct PredictionTest {
 extension [Prediction] {
   /// Predictions as the trials that they stand for.
   ///
-  /// - Throws: `SearchError` if they are not of the search's text.
+  /// - Throws: `InputError` if they are not of the search's text.
   func trials(
     _ settings: SearchSettings, baseline: Score, spectra: [SiteSpectrum]
-  ) throws(SearchError) -> [SearchRecord.Trial] {
+  ) throws(InputError) -> [SearchRecord.Trial] {
     let windows = baseline.windows.count
     let shapes = Dictionary(spectra.map { ($0.site, $0) }) { first, _ in first }
     var trials: [SearchRecord.Trial] = []
@@ -33,7 +34,7 @@ extension [Prediction] {
       guard prediction.ranks.count == prediction.changes.count, let shape = shapes[prediction.site],
         prediction.changes.allSatisfy({ $0.count == windows && $0.allSatisfy { abs($0) < 1e12 } }),
         prediction.ranks.allSatisfy({ (0...Swift.min(shape.rows, shape.columns)).contains($0) })
-      else { throw SearchError("the predictions in the run folder do not fit its texts and spectra") }
+      else { throw InputError("the predictions in the run folder do not fit its texts and spectra") }
       for (rank, changes) in zip(prediction.ranks, prediction.changes) {
         let delta = PredictedDelta(changes: changes, of: baseline).delta
         trials.append(
