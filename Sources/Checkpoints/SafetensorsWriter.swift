@@ -179,7 +179,8 @@ package final class SafetensorsWriter {
     try AtomicFile.syncAndClose(finished, path: path)
   }
 
-  private static func header(_ tensors: ArraySlice<Tensor>) -> [UInt8] {
+  /// What stands before the bytes of tensors that follow each other.
+  static func header(_ tensors: ArraySlice<Tensor>) -> [UInt8] {
     var members = [
       JSON.Member(key: "__metadata__", value: .object([JSON.Member(key: "format", value: .string("pt"))]))
     ]

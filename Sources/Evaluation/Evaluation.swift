@@ -79,6 +79,18 @@ package struct Evaluation: Sendable {
     try score(model, memory: memory, observing: nil, progress: progress)
   }
 
+  /// The score of a model that differs from layer to layer: whose matrices of a layer are made when the windows reach it.
+  ///
+  /// - Parameters:
+  ///   - others: Bytes of the memory that making them takes.
+  ///   - changing: The model whose layer the windows are about to enter.
+  package func score(
+    _ model: Model, memory: Int = .max, others: Int, changing: @escaping (Model, Int) throws -> Model,
+    progress: (Double) throws -> Void = { _ in }
+  ) throws -> Score {
+    try score(model, memory: memory, others: others, changing: changing, observing: nil, progress: progress)
+  }
+
   /// The same score, and where the model's router sent the tokens of each corpus.
   ///
   /// - Throws: `InputError` for a dense model.
@@ -104,11 +116,11 @@ package struct Evaluation: Sendable {
 
   /// - Parameter observing: Called with the windows of a group, their batch, a layer and its routing, layer by layer.
   private func score(
-    _ model: Model, memory: Int, observing: ((Range<Int>, WindowBatch, Int, Routing) -> Void)?,
-    progress: (Double) throws -> Void
+    _ model: Model, memory: Int, others: Int = 0, changing: ((Model, Int) throws -> Model)? = nil,
+    observing: ((Range<Int>, WindowBatch, Int, Routing) -> Void)?, progress: (Double) throws -> Void
   ) throws -> Score {
     let configuration = model.configuration
-    let (groups, plan) = try groups(for: [model], memory: memory)
+    let (groups, plan) = try groups(for: [model], memory: memory, others: others)
     let model = model.within(plan)
     let steps = Double(groups.count * (configuration.layerCount + 1))
     var step = 0.0
@@ -122,7 +134,8 @@ package struct Evaluation: Sendable {
       let forward = try ForwardPass(model, batch)
       let states = try forward.embeddings()
       for layer in 0..<configuration.layerCount {
-        let routing = try forward.run(layer: layer, states)
+        let pass = try changing.map { forward.with(try $0(model, layer)) } ?? forward
+        let routing = try pass.run(layer: layer, states)
         observing?(group, batch, layer, routing)
         try advance()
       }

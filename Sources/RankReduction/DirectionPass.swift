@@ -98,6 +98,7 @@ package struct DirectionPass {
     for decomposition in reducer.decompositions(of: sites) {
       try checkpoint()
       let decomposition = try decomposition.get()
+      try checkpoint()
       known[decomposition.site] = try SiteDirections(decomposition, foldCount: foldCount)
     }
     try passBack(layer, sites, groups, states, checkpoint) { group, gradient in
@@ -124,6 +125,7 @@ package struct DirectionPass {
     for decomposition in reducer.decompositions(of: sites) {
       try checkpoint()
       let decomposition = try decomposition.get()
+      try checkpoint()
       var directions = try SiteDirections(decomposition, foldCount: foldCount)
       for part in kept[decomposition.site] ?? [] {
         try checkpoint()

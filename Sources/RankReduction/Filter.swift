@@ -23,8 +23,11 @@ package enum Filter: Sendable, Hashable, Codable {
     }
   }
 
-  package var isScale: Bool {
-    if case .scale = self { true } else { false }
+  package var isScale: Bool { scale != nil }
+
+  /// The one factor of all directions, where there is one.
+  package var scale: Float? {
+    if case .scale(let factor, _) = self { factor } else { nil }
   }
 
   /// fᵢ.
@@ -43,6 +46,17 @@ package enum Filter: Sendable, Hashable, Codable {
 
   /// How many factors are not 1: the rank of what the filter changes.
   package func changedCount(fullRank: Int) -> Int { factors(fullRank: fullRank).count { $0 != 1 } }
+
+  /// The share of Σ σ² that it takes away, Σ (1 − fᵢ²) σᵢ² / Σ σᵢ²; below 0 where it adds more than it takes.
+  package func removed(from spectrum: Spectrum) -> Double {
+    var (removed, total) = (0.0, 0.0)
+    for (direction, value) in spectrum.singularValues.enumerated() {
+      let factor = Double(factor(of: direction))
+      total += value * value
+      removed += (1 - factor * factor) * value * value
+    }
+    return total > 0 ? removed / total : 0
+  }
 
   /// - Throws: `InputError` where it is no filter for a matrix of that full rank: another number of directions, a
   ///   factor outside `range` or not a number.

@@ -4,13 +4,19 @@ package import Wording
 internal import Yams
 
 /// An ordered list of reductions: with the original checkpoint (and the base), all that a lasered one is made from.
+///
+/// Version 2 has filters, whose factors lie in a file beside the plan (`FilterFile`); version 1, which has ranks alone, is read too.
 package struct Plan: Sendable, Equatable, Codable {
   /// The version of the format.
-  package var version = 1
+  package var version = Self.currentVersion
   /// Fingerprint of the checkpoint that the reductions were found on.
   package var model: String
   package var base: Base?
   package var reductions: [Entry]
+  /// The factors of filters with one for each direction, by name: see `FilterFile`.
+  package var factors: [String: [Float]] = [:]
+
+  private static let currentVersion = 2
 
   package struct Base: Sendable, Equatable, Codable {
     /// Relative to the plan's folder, unless it begins with a slash.
@@ -29,13 +35,23 @@ package struct Plan: Sendable, Equatable, Codable {
     package var expert: Int?
     package var role: Role
     package var kind: ReductionKind
+    /// What kind of filter it is; nil for the first `rank` directions.
+    package var filter: FilterKind?
+    /// The factor of a filter that has one for all directions.
+    package var scale: Float?
+    /// How many factors are not 0.
     package var rank: Int
     package var fullRank: Int
+    /// Fingerprint of the reduced matrix.
+    package var matrix: String?
     /// Against the model as it was when this reduction was tried; nats per token. Nil where it was not measured.
     package var delta: Double?
     package var standardError: Double?
 
-    package init(_ reduction: Reduction, model: Model, delta: Double?, standardError: Double?) {
+    package init(
+      _ reduction: Reduction, model: Model, filter: FilterKind? = nil, matrix: String? = nil, delta: Double?,
+      standardError: Double?
+    ) {
       let reference = model.reference(of: reduction.site)
       tensor = reference.name
       layer = reduction.site.layer
@@ -44,17 +60,25 @@ package struct Plan: Sendable, Equatable, Codable {
       kind = reduction.kind
       rank = reduction.rank
       fullRank = min(reference.rows, reference.columns)
+      self.matrix = matrix
+      switch reduction.filter {
+      case .truncation: self.filter = nil
+      case .scale(let factor, _): (self.filter, scale) = (.scale, factor)
+      case .factors: self.filter = filter ?? .reweight
+      }
       self.delta = delta
       self.standardError = standardError
     }
 
     package var site: Site { Site(layer: layer, expert: expert, role: role) }
-    package var reduction: Reduction { Reduction(site: site, kind: kind, rank: rank) }
+
+    /// Whether its filter has a factor for each direction, which lie beside the plan.
+    var hasFactors: Bool { filter.map { $0 != .truncate && $0 != .scale } ?? false }
 
     private enum CodingKeys: String, CodingKey {
-      case tensor, layer, expert, role, kind, rank
+      case tensor, layer, expert, role, kind, filter, scale, rank
       case fullRank = "full_rank"
-      case delta
+      case matrix, delta
       case standardError = "standard_error"
     }
   }
@@ -80,9 +104,11 @@ package struct Plan: Sendable, Equatable, Codable {
     } catch {
       throw InputError("\(path): not a plan: \(yamlProblem(error))")
     }
-    guard version == 1 else {
-      throw InputError("\(path): a plan of version \(version); this program reads version 1")
+    guard (1...Self.currentVersion).contains(version) else {
+      throw InputError(
+        "\(path): a plan of version \(version); this program reads versions 1 and \(Self.currentVersion)")
     }
+    if reductions.contains(where: \.hasFactors) { factors = try FilterFile.read(FilterFile.path(besidePlan: path)) }
   }
 
   package var yaml: String {
@@ -106,6 +132,17 @@ package struct Plan: Sendable, Equatable, Codable {
       }
       guard seen.insert(entry.site).inserted else { throw InputError("the plan reduces \(entry.site) twice") }
     }
-    return reductions.map(\.reduction)
+    return try reductions.map { entry throws(InputError) in
+      Reduction(site: entry.site, kind: entry.kind, filter: try filter(of: entry))
+    }
+  }
+
+  private func filter(of entry: Entry) throws(InputError) -> Filter {
+    if let scale = entry.scale { return .scale(scale, directions: entry.fullRank) }
+    guard entry.hasFactors else { return .truncation(rank: entry.rank) }
+    guard let factors = factors[FilterFile.name(of: entry.site)] else {
+      throw InputError("the plan's safetensors file has no factors for \(entry.site); it belongs to another plan")
+    }
+    return .factors(factors)
   }
 }

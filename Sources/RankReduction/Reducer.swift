@@ -155,17 +155,19 @@ package struct Reducer: Sendable {
     try check(reductions)
     var result: [(site: Site, matrix: StoredMatrix)] = []
     var decompositions = decompositions(of: reductions.filter { !$0.filter.isScale }.map(\.site)).makeIterator()
-    func matrix(of reduction: Reduction) throws -> StoredMatrix {
-      if case .scale(let factor, _) = reduction.filter { return try scaled(reduction.site, by: factor, type: type) }
-      guard let decomposition = try decompositions.next()?.get() else {
+    for reduction in reductions {
+      let matrix: StoredMatrix
+      if case .scale(let factor, _) = reduction.filter {
+        matrix = try scaled(reduction.site, by: factor, type: type)
+      } else if let decomposition = try decompositions.next()?.get() {
+        precondition(decomposition.site == reduction.site, "the decomposition of another site")
+        matrix =
+          factored && canBeFactored(reduction)
+          ? StoredMatrix(try decomposition.factors(by: reduction.filter, type: type))
+          : try decomposition.reduced(by: reduction.filter, type: type)
+      } else {
         preconditionFailure("a reduction without a decomposition")
       }
-      return factored && canBeFactored(reduction)
-        ? StoredMatrix(try decomposition.factors(by: reduction.filter, type: type))
-        : try decomposition.reduced(by: reduction.filter, type: type)
-    }
-    for reduction in reductions {
-      let matrix = try matrix(of: reduction)
       result.append((reduction.site, try scratchFolder.map { try matrix.spilled(to: $0) } ?? matrix))
       progress(result.count)
     }

@@ -6,8 +6,11 @@ package struct SiteSelection: Sendable, Equatable {
   package let layers: IndexList
   package let experts: IndexList
   package let roles: [Role]
+  /// Whether roles that the model does not have are left out, instead of refused.
+  package let allowsAbsentRoles: Bool
 
-  package init(layers: IndexList, experts: IndexList, roles: [Role]) {
+  package init(layers: IndexList, experts: IndexList, roles: [Role], allowsAbsentRoles: Bool = false) {
+    self.allowsAbsentRoles = allowsAbsentRoles
     self.layers = layers
     self.experts = experts
     self.roles = roles
@@ -25,7 +28,9 @@ package struct SiteSelection: Sendable, Equatable {
     let isMixture = model.configuration.mixture != nil
     let experts = (isMixture && experts != .all ? [] : [nil]) + (isMixture ? numbers.map(Optional.some) : [])
     func roles(_ part: Role.Part) -> [Role] { self.roles.filter { $0.part == part } }
-    if let role = roles(.sharedExpert).first, !model.layout.layers.contains(where: { $0.shared != nil }) {
+    if let role = roles(.sharedExpert).first, !allowsAbsentRoles,
+      !model.layout.layers.contains(where: { $0.shared != nil })
+    {
       throw InputError("the model has no shared expert, so no \(role.rawValue)")
     }
     let sites = layers.reversed().flatMap { layer -> [Site] in

@@ -27,6 +27,8 @@ package struct Search: Sendable {
     case prediction(share: Double)
     /// - Parameter of: How many there will be at most.
     case trial(SearchRecord.Trial, of: Int)
+    /// A rung of the search for a damping; nil while it is measured.
+    case rung(SearchRecord.Rung?, share: Double)
     /// The result is measured on both texts.
     case confirmation(share: Double)
   }
@@ -123,7 +125,7 @@ package struct Search: Sendable {
       try settings.strategy.run(&context)
       let searched = context.end()
       let confirmation = Confirmation(self, heldOut: heldOut, memory: memory, scratchFolder: folder, report: report)
-      var result = try confirmation.result(of: context.kept, searched: searched)
+      var result = try confirmation.result(of: context.kept, searched: searched, alternatives: context.alternatives)
       result.spentBudget = context.hasSpentBudget
       result.seconds = seconds()
       try context.finish(result)
@@ -137,9 +139,11 @@ package struct Search: Sendable {
     Plan(
       model: inputs.model.fingerprint,
       base: inputs.base.map { .init(path: relativePath(to: $0.path, from: folder), fingerprint: $0.fingerprint) },
-      reductions: outcome.kept.map {
+      reductions: outcome.kept.enumerated().map { index, trial in
         Plan.Entry(
-          $0.reduction, model: model, delta: $0.pairedDelta?.mean, standardError: $0.pairedDelta?.standardError)
+          outcome.reduction(of: trial), model: model, filter: trial.filter,
+          matrix: outcome.matrices.indices.contains(index) ? outcome.matrices[index] : nil,
+          delta: trial.pairedDelta?.mean, standardError: trial.pairedDelta?.standardError)
       })
   }
 }

@@ -1,4 +1,5 @@
 package import Evaluation
+internal import Inference
 internal import Models
 package import RankReduction
 internal import Wording
@@ -10,6 +11,14 @@ package struct SearchOutcome: Sendable {
   package let trials: [SearchRecord.Trial]
   package let search: Comparison
   package let heldOut: Comparison
+  /// The search for the damping of filters; empty for other strategies.
+  package let rungs: [SearchRecord.Rung]
+  /// What needs no search of its own, on the held-out text.
+  package let alternatives: [Alternative]
+  /// The factors of directions, of the filters that were kept: see `FilterFile`.
+  private let factors: [String: [Float]]
+  /// Fingerprints of the reduced matrices, in the order of `kept`; empty where the search did not say.
+  package let matrices: [String]
   /// Whether the search ended because its budget was spent.
   package let spentBudget: Bool
   package let seconds: Double
@@ -23,6 +32,12 @@ package struct SearchOutcome: Sendable {
     /// The path of the text.
     package let text: String
     package let statistics: RoutingStatistics
+  }
+
+  /// A simpler change of the same matrices, measured on the held-out text.
+  package struct Alternative: Sendable {
+    package let name: String
+    package let comparison: Comparison
   }
 
   /// Two scores of the same windows, by corpus and pooled.
@@ -115,6 +130,23 @@ package struct SearchOutcome: Sendable {
   /// The trials that make the plan: for each site the last one kept, in the order in which they were kept.
   package let kept: [SearchRecord.Trial]
 
+  /// What a kept trial reduced.
+  package func reduction(of trial: SearchRecord.Trial) -> Reduction {
+    guard trial.filter != nil else { return trial.reduction }
+    let filter =
+      trial.scale.map { Filter.scale($0, directions: trial.fullRank) }
+      ?? factors[FilterFile.name(of: trial.site)].map(Filter.factors) ?? .truncation(rank: trial.rank)
+    return Reduction(site: trial.site, kind: trial.kind, filter: filter)
+  }
+
+  /// The factors that a search wrote beside its plan; none if it kept no filters.
+  private static func factors(in folder: String, _ records: [SearchRecord]) throws -> [String: [Float]] {
+    let hasFilters = records.contains { record in
+      if case .trial(let trial) = record { trial.phase == .filters } else { false }
+    }
+    return hasFilters ? try FilterFile.read(FilterFile.path(besidePlan: folder + "/plan.yaml")) : [:]
+  }
+
   /// What a run folder holds.
   ///
   /// - Throws: `InputError` if there is no search in it, or one that is not finished.
@@ -122,7 +154,8 @@ package struct SearchOutcome: Sendable {
     let records = try Journal.read(in: folder)
     guard !records.isEmpty else { throw InputError("\(folder): no journal of a search in it") }
     try self.init(
-      records, in: folder, spectra: SpectrumCache.read(in: folder), predictions: PredictionFile.read(in: folder))
+      records, in: folder, spectra: SpectrumCache.read(in: folder), predictions: PredictionFile.read(in: folder),
+      factors: Self.factors(in: folder, records))
   }
 
   /// From the records of a finished journal.
@@ -130,15 +163,18 @@ package struct SearchOutcome: Sendable {
   /// - Throws: `InputError` if the search is not finished.
   package init(
     _ records: [SearchRecord], in folder: String = "the run folder", spectra: [SiteSpectrum] = [],
-    predictions: [Prediction] = []
+    predictions: [Prediction] = [],
+    factors: [String: [Float]] = [:]
   ) throws {
     var header: SearchRecord.Header?
     var trials: [SearchRecord.Trial] = []
+    var rungs: [SearchRecord.Rung] = []
     var result: SearchRecord.Result?
     for record in records {
       switch record {
       case .header(let value): header = value
       case .trial(let value): trials.append(value)
+      case .rung(let value): rungs.append(value)
       case .result(let value): result = value
       }
     }
@@ -147,6 +183,7 @@ package struct SearchOutcome: Sendable {
       throw InputError("the search is not finished; run the same command again to continue it")
     }
     self.header = header
+    self.rungs = rungs
     let inputs = header.inputs
     search = try Comparison(texts: inputs.text, baseline: result.searchBaseline, result: result.search)
     jointCount = trials.count { $0.together != nil }
@@ -160,6 +197,13 @@ package struct SearchOutcome: Sendable {
     spentBudget = result.spentBudget
     seconds = result.seconds
     self.spectra = spectra
+    self.factors = factors
+    matrices = result.matrices ?? []
+    alternatives = try (result.alternatives ?? []).map {
+      Alternative(
+        name: $0.name,
+        comparison: try Comparison(texts: inputs.heldOut, baseline: result.heldOutBaseline, result: $0.heldOut))
+    }
     let texts = (inputs.text + inputs.heldOut).map(\.path)
     routing = zip(texts, result.routing ?? []).map { CorpusRouting(text: $0, statistics: $1) }
     guard routing.allSatisfy({ $0.statistics.isConsistent }) else {

@@ -18,10 +18,17 @@ extension Search {
       case .trial(let trial, let total):
         watch.record(trial)
         console.progress("Trials", Double(trial.number) / Double(total), detail: watch.line(total: total))
+      case .rung(let rung, let share):
+        console.progress("Choosing the damping", share, detail: rung.map(rungLine) ?? "")
       case .confirmation(let share): console.progress("Confirming", share)
       }
     }
   }
+}
+
+/// A measured rung, for the progress line.
+private func rungLine(_ rung: SearchRecord.Rung) -> String {
+  "\(rung.group), k = \(Numbers.significant(rung.damping, 3)): \(Numbers.signed(rung.delta, 4))"
 }
 
 /// What a search has come to, for its progress line.

@@ -128,6 +128,25 @@ import Wording
     }
   }
 
+  /// In a list of filters of all kinds each site has its own matrix.
+  @Test(arguments: Way.allCases) func everySiteOfAListHasItsOwnMatrix(_ way: Way) throws {
+    let reducer = try reducer(way)
+    let reductions = model.sites.enumerated().map { index, site in
+      let full = reducer.fullRank(of: site)
+      let filters = [
+        Filter.truncation(rank: 3), .scale(0.5, directions: full), .factors((0..<full).map { Float($0 % 3) / 2 }),
+      ]
+      return Reduction(site: site, kind: reducer.kind, filter: filters[index % 3])
+    }
+    let matrices = try reducer.reduced(reductions)
+    #expect(matrices.map(\.site) == model.sites)
+    for (reduction, made) in zip(reductions, matrices) {
+      let alone = try reducer.decompose(reduction.site).reduced(by: reduction.filter)
+      #expect(bytes(made.matrix) == bytes(alone), "\(reduction.site)")
+      #expect((made.matrix.rows, made.matrix.columns) == (alone.rows, alone.columns))
+    }
+  }
+
   /// What is kept, and what is changed, as two thin factors.
   @Test(arguments: Way.allCases) func factorsHoldWhatIsKeptOrChanged(_ way: Way) throws {
     let reducer = try reducer(way)

@@ -9,14 +9,19 @@ struct PastRecords {
   /// Worked in earlier sessions.
   private(set) var seconds = 0.0
   private var trials: ArraySlice<SearchRecord.Trial>
+  private var rungs: ArraySlice<SearchRecord.Rung>
 
   init(_ records: [SearchRecord]) {
     var trials: [SearchRecord.Trial] = []
+    var rungs: [SearchRecord.Rung] = []
     for record in records {
       switch record {
       case .header(let value): header = value
       case .trial(let value):
         trials.append(value)
+        seconds = value.seconds
+      case .rung(let value):
+        rungs.append(value)
         seconds = value.seconds
       case .result(let value):
         isFinished = true
@@ -24,6 +29,7 @@ struct PastRecords {
       }
     }
     self.trials = trials[...]
+    self.rungs = rungs[...]
   }
 
   /// The record of the trial that the search is about to make, if it was made before.
@@ -33,12 +39,17 @@ struct PastRecords {
     of reductions: [Reduction], phase: SearchRecord.Trial.Phase, number: Int
   ) throws(InputError) -> SearchRecord.Trial? {
     guard let next = trials.first else { return nil }
-    guard next.number == number, next.phase == phase, next.reductions == reductions else {
+    guard next.number == number, next.phase == phase, next.reductions.map(\.site) == reductions.map(\.site),
+      next.reductions.map(\.rank) == reductions.map(\.rank)
+    else {
       throw InputError("the journal does not fit the search: it has trial \(next.number) where \(number) should be")
     }
     trials.removeFirst()
     return next
   }
+
+  /// The record of the next rung, if it was measured before.
+  mutating func nextRung() -> SearchRecord.Rung? { rungs.popFirst() }
 
   /// Whether the journal goes on, but with another phase: the one before it was cut short.
   func hasLeft(_ phase: SearchRecord.Trial.Phase) -> Bool { trials.first.map { $0.phase != phase } ?? false }
@@ -69,7 +80,10 @@ extension SearchRecord.Header {
     for setting in Setting.all where !setting.isPath {
       let (before, now) = (setting.write(settings), setting.write(now.settings))
       guard before != now else { continue }
-      func text(_ values: [String]) -> String { values.isEmpty ? "not given" : values.joined(separator: ",") }
+      func text(_ values: [String]) -> String {
+        guard values.isEmpty else { return values.joined(separator: ",") }
+        return setting.shape == .flag ? "false" : "not given"
+      }
       throw InputError(
         "\(folder) holds a search with \(setting.label) \(text(before)), not \(text(now)); use another --out or the same "
           + "settings"

@@ -4,6 +4,7 @@ package import Evaluation
 package enum SearchRecord: Sendable {
   case header(Header)
   case trial(Trial)
+  case rung(Rung)
   case result(Result)
 
   /// The first line: what was asked for, of which files, and by which program.
@@ -30,8 +31,21 @@ package enum SearchRecord: Sendable {
     /// Where the original model's router sends the tokens of each search text, then of each held-out text; nil for a dense
     /// model.
     package var routing: [RoutingStatistics]?
+    /// What needs no search of its own, measured on the held-out text.
+    package var alternatives: [Alternative]?
+    /// Fingerprints of the reduced matrices, in the order of the plan.
+    package var matrices: [String]?
     package var spentBudget: Bool
     package var seconds: Double
+  }
+}
+
+extension SearchRecord.Result {
+  /// A simpler change of the same matrices.
+  package struct Alternative: Sendable, Codable {
+    package var name: String
+    /// By window.
+    package var heldOut: [WindowScore]
   }
 }
 
@@ -84,13 +98,14 @@ extension SearchRecord: Codable {
   private enum Key: String, CodingKey { case record }
   private enum Kind: String, Codable {
     case header = "settings"
-    case trial, result
+    case trial, rung, result
   }
 
   package init(from decoder: any Decoder) throws {
     switch try decoder.container(keyedBy: Key.self).decode(Kind.self, forKey: .record) {
     case .header: self = .header(try Header(from: decoder))
     case .trial: self = .trial(try Trial(from: decoder))
+    case .rung: self = .rung(try Rung(from: decoder))
     case .result: self = .result(try Result(from: decoder))
     }
   }
@@ -103,6 +118,9 @@ extension SearchRecord: Codable {
       try value.encode(to: encoder)
     case .trial(let value):
       try container.encode(Kind.trial, forKey: .record)
+      try value.encode(to: encoder)
+    case .rung(let value):
+      try container.encode(Kind.rung, forKey: .record)
       try value.encode(to: encoder)
     case .result(let value):
       try container.encode(Kind.result, forKey: .record)

@@ -31,6 +31,11 @@ extension SearchRecord {
     /// All members of a trial of several reductions made together. The trial's own site is then the first one's; nll, delta
     /// and error are those of the whole.
     package var together: [Member]?
+    /// What the site's filter was made by, of a member; nil for a rank.
+    package var filter: FilterKind?
+    package var damping: Double?
+    package var scale: Float?
+    package var removed: Double?
     /// Since the search began, without the time between sessions.
     package var seconds: Double
 
@@ -45,6 +50,8 @@ extension SearchRecord {
       case assignment
       /// Guided: several reductions of a layer, or the one that is left of them.
       case together
+      /// Filters: those of all sites, measured together on windows that did not make them.
+      case filters
       /// Guided: predicted to first order. Not in the journal; see `Prediction`.
       case prediction
     }
@@ -72,6 +79,13 @@ extension SearchRecord {
       /// The change that was predicted to first order, and its error.
       package var predicted: Double
       package var standardError: Double
+      /// What its filter was made by; nil for a rank.
+      package var filter: FilterKind?
+      package var damping: Double?
+      /// The factor of a filter that has one for all directions.
+      package var scale: Float?
+      /// Share of Σ σ² that the filter takes away (or adds, below 0).
+      package var removed: Double?
 
       package var site: Site { Site(layer: layer, expert: expert, role: role) }
     }
@@ -105,6 +119,8 @@ extension SearchRecord.Trial {
       (trial.rank, trial.fullRank) = (member.rank, member.fullRank)
       trial.delta = member.predicted * share
       trial.standardError = member.standardError * abs(share)
+      (trial.filter, trial.damping, trial.scale, trial.removed) =
+        (member.filter, member.damping, member.scale, member.removed)
       return trial
     }
   }

@@ -1,5 +1,6 @@
 package import Inference
 package import Models
+internal import RankReduction
 internal import Tensors
 
 /// A pass backwards through the model that a scorer began with, nothing having been kept: from the vocabulary down, with the
@@ -14,7 +15,12 @@ package struct BackwardPass {
     /// In the shard's states.
     let rows: Range<Int>
     let forward: ForwardPass
-    let windowOfToken: [Int]
+    /// Into the windows of the search text.
+    let windows: [Int]
+
+    var windowOfToken: [Int] {
+      zip(windows, forward.batch.windows).flatMap { Array(repeating: $0, count: $1.tokens.count) }
+    }
 
     func states(entering layer: Int) throws -> Matrix { try shard.states(entering: layer, rows: rows) }
   }
@@ -28,12 +34,29 @@ package struct BackwardPass {
           let rows = batch.rows[places[0]].lowerBound..<batch.rows[places[places.count - 1]].upperBound
           return Group(
             shard: shard, rows: rows, forward: try ForwardPass(model, WindowBatch(places.map { batch.windows[$0] })),
-            windowOfToken: places.flatMap {
-              Array(repeating: shard.indices[$0], count: batch.windows[$0].tokens.count)
-            })
+            windows: places.map { shard.indices[$0] })
         }
     }
   }
+
+  /// The groups of windows with the gradient after the last layer, for a pass that makes statistics of directions.
+  ///
+  /// - Parameters:
+  ///   - folds: By window of the search text.
+  ///   - checkpoint: Called often; may throw to end the work.
+  func directionGroups(folds: [Int], checkpoint: () throws -> Void) throws -> [DirectionPass.Group] {
+    guard let last = groups.first.map({ $0.forward.model.configuration.layerCount - 1 }) else { return [] }
+    return try groups.map { group in
+      let states = try group.states(entering: last)
+      try group.forward.run(layer: last, states)
+      return DirectionPass.Group(
+        group.forward, folds: group.windows.map { folds[$0] },
+        gradient: try GradientPass(group.forward).gradient(ofLast: states, checkpoint: checkpoint))
+    }
+  }
+
+  /// A copy of the states of a group that enter a layer.
+  func states(ofGroup index: Int, entering layer: Int) throws -> Matrix { try groups[index].states(entering: layer) }
 
   /// Goes down to the lowest of some layers.
   ///

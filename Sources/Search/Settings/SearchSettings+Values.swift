@@ -17,9 +17,12 @@ extension SearchSettings {
       ? .perplexity : .size(tolerance: tolerance ?? Objective.defaultTolerance)
   }
 
-  package var selection: SiteSelection { SiteSelection(layers: layers, experts: experts, roles: roles) }
+  package var selection: SiteSelection {
+    SiteSelection(
+      layers: layers, experts: experts, roles: roles ?? strategy.defaultRoles, allowsAbsentRoles: roles == nil)
+  }
 
-  package var strategy: any SearchStrategy.Type { Strategies.named(strategyName) ?? Sweep.self }
+  package var strategy: any SearchStrategy.Type { Strategies.named(strategyName) ?? FilterSearch.self }
 
   /// Those asked for, or the strategy's own.
   package var rankRules: [RankRule] { ranks ?? strategy.defaultRanks }
@@ -72,7 +75,14 @@ extension SearchSettings {
     return budget
   }
 
-  package static func roles(_ text: String) throws(InputError) -> [Role] {
+  static func filter(_ text: String) throws(InputError) -> FilterKind {
+    guard let kind = FilterKind(rawValue: text) else {
+      throw InputError(unknownWord(text, what: "a filter", known: FilterKind.allCases.map(\.rawValue)))
+    }
+    return kind
+  }
+
+  package static func roles(_ text: String) throws(InputError) -> [Role]? {
     var roles: [Role] = []
     for part in parts(of: text) {
       guard let role = Role(name: part) else {

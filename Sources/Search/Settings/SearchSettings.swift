@@ -23,10 +23,15 @@ package struct SearchSettings: Sendable, Equatable {
   package var expertsPerToken: Int?
   package var layers = IndexList.all
   package var experts = IndexList.all
-  package var roles: [Role] = [.w1, .w2, .w3]
+  /// Nil for the strategy's own.
+  package var roles: [Role]?
   /// Nil for the strategy's own.
   package var ranks: [RankRule]?
-  package var strategyName = Sweep.name
+  package var strategyName = FilterSearch.name
+  /// Which factors singular directions may have; for the strategy filters.
+  package var filter = FilterKind.shrink
+  /// k, how cautious filters are; nil to search it.
+  package var damping: Double?
   package var objectiveName = Objective.perplexity.name
   /// Nats per token that the objective size allows; nil for its default.
   package var tolerance: Double?
@@ -77,9 +82,10 @@ extension Setting {
       help:
         "Roles of matrices: w1 (or gate_proj), w2 (down_proj), w3 (up_proj); shared_w1, shared_w2, shared_w3; q_proj, "
         + "k_proj, v_proj, o_proj.", valueName: "list", shape: .set, parse: SearchSettings.roles
-    ) { $0.map(\.rawValue).joined(separator: ",") },
+    ) { $0.map { $0.map(\.rawValue).joined(separator: ",") } },
     .value(
-      "ranks", \.ranks, help: "Ranks to try, in this order.", discussion: "Each is \(RankRule.syntax).",
+      "ranks", \.ranks, help: "Ranks to try, in this order, with --strategy sweep, guided or greedy.",
+      discussion: "Each is \(RankRule.syntax).",
       valueName: "list", shape: .set, parse: SearchSettings.ranks
     ) { $0.map { $0.map(\.description).joined(separator: ",") } },
     .value(
@@ -87,6 +93,18 @@ extension Setting {
       discussion: Strategies.help, valueName: "name", completion: .words(Strategies.names),
       parse: { (text) throws(InputError) in try word(text, what: "a strategy", known: Strategies.names) },
       print: { $0 }),
+    .value(
+      "filter", \.filter,
+      help: "What the factors of singular directions may be: truncate, scale, select, shrink or reweight.",
+      discussion: FilterKind.allCases.map { "\($0.rawValue): \($0.summary)." }.joined(separator: " "),
+      valueName: "name",
+      completion: .words(FilterKind.allCases.map(\.rawValue)), parse: SearchSettings.filter
+    ) { $0.rawValue },
+    .value(
+      "damping", \.damping, help: "How cautious filters are, as in 32; searched if it is not given.",
+      valueName: "number",
+      parse: number
+    ) { $0.map { "\($0)" } },
     .value(
       "objective", \.objectiveName,
       help: "perplexity for the lowest, size for the largest reduction within --tolerance.",

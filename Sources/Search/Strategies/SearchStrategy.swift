@@ -1,3 +1,4 @@
+package import Models
 package import RankReduction
 package import Wording
 
@@ -10,6 +11,8 @@ package protocol SearchStrategy: Sendable {
   static var help: String { get }
   /// What is tried when nothing is said.
   static var defaultRanks: [RankRule] { get }
+  /// Which matrices are looked at when nothing is said; those that the model does not have are left out.
+  static var defaultRoles: [Role] { get }
   /// Whether the first windows of trials are screened: pays for many trials.
   static var screensTrials: Bool { get }
   /// - Throws: `InputError` for settings that the strategy cannot follow.
@@ -25,6 +28,7 @@ package protocol SearchStrategy: Sendable {
 
 extension SearchStrategy {
   package static var defaultRanks: [RankRule] { [0.9, 0.75, 0.5, 0.25, 0.1].map(RankRule.fraction) }
+  package static var defaultRoles: [Role] { [.w1, .w2, .w3] }
   package static var screensTrials: Bool { true }
 
   package static func validate(_ settings: SearchSettings) throws(InputError) {
@@ -38,7 +42,9 @@ extension SearchStrategy {
 
 /// The strategies that there are.
 package enum Strategies {
-  package static let all: [any SearchStrategy.Type] = [Sweep.self, Guided.self, Greedy.self, NoiseEdge.self]
+  package static let all: [any SearchStrategy.Type] = [
+    FilterSearch.self, Sweep.self, Guided.self, Greedy.self, NoiseEdge.self,
+  ]
 
   package static var names: [String] { all.map { $0.name } }
 

@@ -21,11 +21,13 @@ struct Confirmation {
 
   /// - Parameter searched: The lasered model's score of the search text, if the trials have left it: to the bit what would
   ///   be measured here.
-  func result(of reductions: [Reduction], searched: Score?) throws -> SearchRecord.Result {
+  func result(
+    of reductions: [Reduction], searched: Score?, alternatives: [Alternative]
+  ) throws -> SearchRecord.Result {
     let model = search.model
-    let lasered =
-      reductions.isEmpty ? nil : try search.reducer.applying(reductions, scratchFolder: scratchFolder)
-    let steps = lasered == nil ? 2.0 : searched == nil ? 4 : 3
+    let matrices = try search.reducer.reduced(reductions, scratchFolder: scratchFolder)
+    let lasered = matrices.isEmpty ? nil : matrices.reduce(model) { $0.replacing($1.site, by: $1.matrix) }
+    let steps = (lasered == nil ? 2.0 : searched == nil ? 4 : 3) + Double(alternatives.count)
     var finished = 0.0
     func step<Value>(_ body: ((Double) throws -> Void) throws -> Value) throws -> Value {
       defer { finished += 1 / steps }
@@ -48,8 +50,16 @@ struct Confirmation {
     }
     let found = try scores(search.text, known: searched)
     let confirmed = try scores(heldOut)
+    let models = FilteredModels(search.reducer, memory: memory, folder: scratchFolder)
+    let others = try alternatives.map { alternative in
+      SearchRecord.Result.Alternative(
+        name: alternative.name,
+        heldOut: try step { try models.score(alternative.reductions, on: heldOut, checkpoint: $0).windows })
+    }
     return SearchRecord.Result(
       searchBaseline: found.original, search: found.lasered, heldOutBaseline: confirmed.original,
-      heldOut: confirmed.lasered, routing: routing, spentBudget: false, seconds: 0)
+      heldOut: confirmed.lasered, routing: routing,
+      alternatives: others.isEmpty ? nil : others, matrices: matrices.map { $0.matrix.fingerprint }, spentBudget: false,
+      seconds: 0)
   }
 }

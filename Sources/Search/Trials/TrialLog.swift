@@ -26,6 +26,11 @@ struct TrialLog: ~Copyable {
     try past.nextTrial(of: reductions, phase: phase, number: count + 1)
   }
 
+  /// The next rung, if the journal has it.
+  mutating func recordedRung() -> SearchRecord.Rung? { past.nextRung() }
+
+  func write(_ rung: SearchRecord.Rung) throws { try journal.append(.rung(rung)) }
+
   /// Whether the journal goes on, but with another phase: the one before it was cut short.
   func hasLeft(_ phase: SearchRecord.Trial.Phase) -> Bool { past.hasLeft(phase) }
 
@@ -38,10 +43,12 @@ struct TrialLog: ~Copyable {
   func write(_ trial: SearchRecord.Trial) throws { try journal.append(.trial(trial)) }
 
   /// Counts a trial that was recorded or written.
-  mutating func count(_ trial: SearchRecord.Trial) {
+  ///
+  /// - Parameter reductions: What it reduced, where its record does not say all of it.
+  mutating func count(_ trial: SearchRecord.Trial, reductions: [Reduction]? = nil) {
     count += 1
     guard trial.kept else { return }
-    for reduction in trial.reductions {
+    for reduction in reductions ?? trial.reductions {
       kept.removeAll { $0.site == reduction.site }
       kept.append(reduction)
     }

@@ -1,0 +1,82 @@
+internal import Checkpoints
+internal import FoundationEssentials
+internal import Models
+internal import RankReduction
+internal import Wording
+
+/// The statistics of directions in a run folder, each site's on a line of its own, written as they are made: a search that
+/// is continued goes on from the last of them.
+struct DirectionFile: ~Copyable {
+  private let file: LineFile
+
+  static func path(in folder: String) -> String { folder + "/directions.jsonl" }
+
+  /// One site's statistics, by fold.
+  struct Entry: Codable {
+    let layer: Int
+    let expert: Int?
+    let role: Role
+    let kind: ReductionKind
+    let folds: [Fold]
+
+    /// Numbers are float64 in the order of bytes of this machine, which are read again as they were.
+    struct Fold: Codable {
+      let windows: Int
+      let sums: Data
+      let squares: Data
+      let total: Data
+    }
+
+    var site: Site { Site(layer: layer, expert: expert, role: role) }
+
+    init(_ site: Site, kind: ReductionKind, _ folds: [DirectionStatistics]) {
+      (layer, expert, role, self.kind) = (site.layer, site.expert, site.role, kind)
+      self.folds = folds.map {
+        Fold(
+          windows: $0.windows, sums: Self.data($0.sums), squares: Self.data($0.squares),
+          total: Self.data([$0.totalSum, $0.totalSquare]))
+      }
+    }
+
+    /// Nil where the numbers do not belong together.
+    var statistics: [DirectionStatistics]? {
+      let read = folds.compactMap { fold -> DirectionStatistics? in
+        let total = Self.numbers(fold.total)
+        guard total.count == 2 else { return nil }
+        return DirectionStatistics(
+          windows: fold.windows, sums: Self.numbers(fold.sums), squares: Self.numbers(fold.squares),
+          totalSum: total[0], totalSquare: total[1])
+      }
+      return read.count == folds.count ? read : nil
+    }
+
+    private static func data(_ numbers: [Double]) -> Data { numbers.withUnsafeBytes { Data($0) } }
+
+    private static func numbers(_ data: Data) -> [Double] {
+      let width = MemoryLayout<Double>.size
+      let bytes = Array(data)
+      return (0..<bytes.count / width).map { index in
+        Double(
+          bitPattern: bytes[index * width..<(index + 1) * width].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+      }
+    }
+  }
+
+  /// Opens the file of a run folder, or makes it.
+  ///
+  /// - Parameter known: Receives what was there.
+  init(in folder: String, known: inout [Entry]) throws {
+    let path = Self.path(in: folder)
+    var entries: [Entry] = []
+    file = try LineFile(path: path) {
+      let (values, byteCount) = try LineFile.read(path, as: Entry.self) { line in
+        InputError("\(path), line \(line): not the statistics of a matrix; remove the file, it will be made again")
+      }
+      entries = values
+      return byteCount
+    }
+    known = entries
+  }
+
+  func add(_ entry: Entry) throws { try file.append(entry, synced: true) }
+}

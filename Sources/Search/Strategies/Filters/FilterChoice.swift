@@ -1,0 +1,33 @@
+internal import Models
+internal import RankReduction
+
+/// Which filter each site has: its kind and damping, from which the statistics of some windows make its factors.
+struct FilterChoice: Equatable {
+  struct Recipe: Equatable {
+    var kind: FilterKind
+    var damping: Double
+  }
+
+  private(set) var recipes: [Site: Recipe] = [:]
+
+  /// Sites that are left as they are have none.
+  subscript(site: Site) -> Recipe? { recipes[site] }
+
+  func setting(_ recipe: Recipe, at sites: [Site]) -> FilterChoice {
+    var result = self
+    for site in sites { result.recipes[site] = recipe }
+    return result
+  }
+
+  /// The reductions that statistics make of it, in the order of the sites, and what each is predicted to change, in nats per window.
+  func reductions(
+    _ sites: [Site], kind: ReductionKind, statistics: (Site) -> DirectionStatistics?
+  ) -> [(reduction: Reduction, predicted: Double)] {
+    sites.compactMap { site in
+      guard let recipe = recipes[site], let statistics = statistics(site) else { return nil }
+      let choice = statistics.filter(recipe.kind, damping: recipe.damping)
+      guard choice.filter.changedCount(fullRank: statistics.directions) > 0 else { return nil }
+      return (Reduction(site: site, kind: kind, filter: choice.filter), choice.predictedChange)
+    }
+  }
+}
