@@ -215,7 +215,7 @@ package struct TrialScorer: ~Copyable {
   /// The outcome of a trial that has run the first shards.
   private func outcome(of changed: ChangedModel, after likelihoods: [[Double]]) throws -> TrialOutcome {
     let indices = shards[..<likelihoods.count].flatMap(\.indices)
-    let after = try zip(shards, likelihoods).flatMap { try $0.forward.batch.scores($1) }
+    let after = try zip(shards, likelihoods).flatMap { try $0.samples($1) }
     return TrialOutcome(
       original: Score(indices.map { original.windows[$0] }), before: Score(indices.map { score.windows[$0] }),
       after: Score(after), isComplete: false, changed: changed, likelihoods: likelihoods)
@@ -228,7 +228,7 @@ extension [WindowShard] {
     var windows = Array<WindowScore>(
       repeating: WindowScore(nll: 0, tokens: 0), count: reduce(0) { $0 + $1.indices.count })
     for (shard, likelihoods) in zip(self, likelihoods) {
-      for (index, window) in zip(shard.indices, try shard.forward.batch.scores(likelihoods)) { windows[index] = window }
+      for (index, sample) in zip(shard.indices, try shard.samples(likelihoods)) { windows[index] = sample }
     }
     return Score(windows)
   }

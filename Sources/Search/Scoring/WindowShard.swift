@@ -12,6 +12,7 @@ final class WindowShard {
   /// Into the windows of the search text.
   let indices: [Int]
   private(set) var forward: ForwardPass
+  private let metric: any Metric
   private let stores: Stores
   /// By layer: the states that enter it.
   private let inputs: [ActivationStore.Handle]
@@ -44,6 +45,7 @@ final class WindowShard {
     _ model: Model, _ indices: [Int], of text: Evaluation, firstLayer: Int, stores: Stores, advance: () throws -> Void
   ) throws {
     self.indices = indices
+    metric = text.metric
     self.stores = stores
     forward = try ForwardPass(model, WindowBatch(indices.map { text.windows[$0] }))
     let states = try forward.embeddings()
@@ -61,6 +63,11 @@ final class WindowShard {
   private var lastLayer: Int { forward.model.configuration.layerCount - 1 }
   var windows: [WindowBatch.Window] { forward.batch.windows }
   var tokenCount: Int { forward.batch.tokens.count }
+
+  /// What the metric makes of likelihoods of these windows.
+  func samples(_ likelihoods: [Double]) throws -> [WindowScore] {
+    try metric.samples(of: forward.batch, likelihoods)
+  }
 
   /// A copy of the states that enter a layer, of all windows or of some rows.
   func states(entering layer: Int, rows: Range<Int>? = nil) throws -> Matrix {
