@@ -69,7 +69,10 @@ extension SearchRecord.Header {
     for setting in Setting.all where !setting.isPath {
       let (before, now) = (setting.write(settings), setting.write(now.settings))
       guard before != now else { continue }
-      func text(_ values: [String]) -> String { values.isEmpty ? "not given" : values.joined(separator: ",") }
+      func text(_ values: [String]) -> String {
+        guard values.isEmpty else { return values.joined(separator: ",") }
+        return setting.shape == .flag ? "false" : "not given"
+      }
       throw InputError(
         "\(folder) holds a search with \(setting.label) \(text(before)), not \(text(now)); use another --out or the same "
           + "settings"
