@@ -27,8 +27,8 @@ package enum SearchRecord: Sendable {
     package var search: [WindowScore]
     package var heldOutBaseline: [WindowScore]
     package var heldOut: [WindowScore]
-    /// Where the original model's router sends the tokens of each search text, then of each held-out text; nil for a dense
-    /// model.
+    /// Where the original model's router sends the tokens of each search text, then of each held-out text; nil for a
+    /// dense model.
     package var routing: [RoutingStatistics]?
     package var spentBudget: Bool
     package var seconds: Double

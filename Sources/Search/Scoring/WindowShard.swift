@@ -3,11 +3,12 @@ internal import Inference
 internal import Models
 internal import Tensors
 
-/// Some windows of the search text under the current model, with the activations that trials start from: all that is needed
-/// to score a change on these windows. Shards know nothing of each other.
+/// Some windows of the search text under the current model, with the activations that trials start from: all that is
+/// needed to score a change on these windows. Shards know nothing of each other.
 ///
-/// The states that enter each layer are kept. One layer at a time is *entered*: taken apart into its states after attention,
-/// its routing and every expert's contribution, so that a change of one expert runs that expert's tokens only.
+/// The states that enter each layer are kept. One layer at a time is *entered*: taken apart into its states after
+/// attention, its routing and every expert's contribution, so that a change of one expert runs that expert's tokens
+/// only.
 final class WindowShard {
   /// Into the windows of the search text.
   let indices: [Int]
@@ -145,7 +146,8 @@ final class WindowShard {
     return result
   }
 
-  /// The same of several models that differ from the current one in a layer: above it they are all the same, and run as one.
+  /// The same of several models that differ from the current one in a layer: above it they are all the same, and run as
+  /// one.
   func likelihoods(of models: [ChangedModel], in layer: Int) throws -> [[Double]] {
     guard models.count > 1 else { return try models.map { try likelihoods(of: $0) } }
     let stacked = Matrix(unfilled: models.count * tokenCount, columns: forward.model.configuration.hiddenSize)
