@@ -47,6 +47,15 @@ package enum Filter: Sendable, Hashable, Codable {
   /// How many factors are not 1: the rank of what the filter changes.
   package func changedCount(fullRank: Int) -> Int { factors(fullRank: fullRank).count { $0 != 1 } }
 
+  /// The same with 0 for the directions from some one on; one factor for all directions stays.
+  package func dropping(from first: Int) -> Filter {
+    switch self {
+    case .truncation(let rank): .truncation(rank: min(rank, first))
+    case .scale: self
+    case .factors(let factors): .factors(factors.enumerated().map { $0 < first ? $1 : 0 })
+    }
+  }
+
   /// The share of Σ σ² that it takes away, Σ (1 − fᵢ²) σᵢ² / Σ σᵢ²; below 0 where it adds more than it takes.
   package func removed(from spectrum: Spectrum) -> Double {
     var (removed, total) = (0.0, 0.0)

@@ -142,7 +142,7 @@ package struct SearchOutcome: Sendable {
   /// The factors that a search wrote beside its plan; none if it kept no filters.
   private static func factors(in folder: String, _ records: [SearchRecord]) throws -> [String: [Float]] {
     let hasFilters = records.contains { record in
-      if case .trial(let trial) = record { trial.phase == .filters } else { false }
+      if case .trial(let trial) = record { trial.phase == .filters || trial.filter != nil } else { false }
     }
     return hasFilters ? try FilterFile.read(FilterFile.path(besidePlan: folder + "/plan.yaml")) : [:]
   }

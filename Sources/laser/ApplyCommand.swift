@@ -112,6 +112,7 @@ struct ApplyCommand: ParsableCommand {
       if factored { result.factors = try FactoredOutput(reductions, of: reducer) }
       try writeLasered(
         copy, reducer, reductions, card, factored: factored, as: reducedType?.elementType,
+        expecting: plan.reductions.map(\.matrix),
         scratchFolder: nearestFolder(above: out), console)
     case .adapter(let adapter):
       result.adapter = try AdapterOutput(reductions, of: reducer, for: forBase ? .base : .model)
@@ -182,10 +183,21 @@ struct ApplyCommand: ParsableCommand {
 /// on disk in the scratch folder.
 func writeLasered(
   _ copy: CheckpointCopy, _ reducer: Reducer, _ reductions: [Reduction], _ card: ModelCard,
-  factored: Bool = false, as type: ElementType? = nil, scratchFolder: String, _ console: Console
+  factored: Bool = false, as type: ElementType? = nil, expecting fingerprints: [String?] = [], scratchFolder: String,
+  _ console: Console
 ) throws {
   let matrices = try reducer.reduced(reductions, type: type, factored: factored, scratchFolder: scratchFolder) {
     console.progress("Reducing", Double($0) / Double(reductions.count))
+  }
+  if !factored, type == nil {
+    let others = zip(matrices, fingerprints).count { made, expected in
+      expected.map { $0 != made.matrix.fingerprint } ?? false
+    }
+    if others > 0 {
+      console.note(
+        "note: \(others) of \(matrices.count) matrices have other bytes here than where the plan was found (another "
+          + "processor, BLAS library or base); scores may differ in their last digits")
+    }
   }
   var replacements: [TensorReference: StoredMatrix] = [:]
   for (site, matrix) in matrices { replacements[reducer.model.reference(of: site)] = matrix }

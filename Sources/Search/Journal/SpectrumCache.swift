@@ -8,6 +8,7 @@ internal import Wording
 package struct SpectrumCache: ~Copyable {
   private let file: LineFile
   private var spectra: [Site: Spectrum] = [:]
+  var all: [Site: Spectrum] { spectra }
 
   package static func path(in folder: String) -> String { folder + "/spectra.jsonl" }
 

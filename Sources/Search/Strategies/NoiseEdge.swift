@@ -5,13 +5,14 @@ package import Wording
 /// measured at the end.
 package enum NoiseEdge: SearchStrategy {
   package static let name = "noise-edge"
-  package static let help = "noise-edge cuts every site at the edge of its noise, without trials."
+  package static let help = 
+    "noise-edge cuts every site at the edge of its noise (with --ranks svht at the optimal threshold), without trials."
   package static let defaultRanks: [RankRule] = [.noiseEdge]
   package static let screensTrials = false
 
   package static func validate(_ settings: SearchSettings) throws(InputError) {
-    if settings.rankRules != defaultRanks {
-      throw InputError("the strategy noise-edge chooses the ranks itself; leave them out")
+    if settings.rankRules != [.noiseEdge], settings.rankRules != [.optimalThreshold] {
+      throw InputError("the strategy noise-edge chooses the ranks itself; leave them out, or give svht")
     }
     if settings.objective != .perplexity { throw InputError("the objective size goes with the strategy sweep") }
   }
@@ -19,7 +20,9 @@ package enum NoiseEdge: SearchStrategy {
   package static func run(_ context: inout SearchContext) throws {
     context.expectedCount = context.sites.count
     try context.forEachSite(usesMatrices: false) { context, site, spectrum, _ in
-      for rank in context.ranks(for: spectrum) where rank < spectrum.fullRank { try context.assign(site, rank: rank) }
+      for rank in context.ranks(for: spectrum) where rank < spectrum.fullRank { 
+        try context.assign(site, .truncation(rank: rank))
+       }
     }
   }
 

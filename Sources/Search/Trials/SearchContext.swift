@@ -61,10 +61,14 @@ package struct SearchContext: ~Copyable {
 
   /// Each rank to try once, in the order of the rules; those that make the matrix smaller, from the smallest, if that is the
   /// objective.
+  ///
+  /// Fractions count from the rank that stands above rounding, where there is a base: a difference made by an adapter has a
+  /// rank of 8 to 64, and rounding for the rest.
   package func ranks(for spectrum: Spectrum) -> [Int] {
     var ranks: [Int] = []
+    let whole = reducer.kind == .delta ? spectrum.numericalRank : nil
     for rule in settings.rankRules {
-      let rank = rule.rank(for: spectrum)
+      let rank = rule.rank(for: spectrum, fractionsOf: whole)
       if !ranks.contains(rank) { ranks.append(rank) }
     }
     guard case .size = settings.objective else { return ranks }
@@ -172,9 +176,11 @@ package struct SearchContext: ~Copyable {
     return trial
   }
 
-  /// Gives a site a rank without a measurement.
-  package mutating func assign(_ site: Site, rank: Int) throws {
-    let reduction = Reduction(site: site, kind: reducer.kind, rank: rank)
+  /// Gives a site a filter without a measurement.
+  ///
+  /// - Parameter filterKind: What its factors may be; nil for a rank.
+  package mutating func assign(_ site: Site, _ filter: Filter, filterKind: FilterKind? = nil) throws {
+    let reduction = Reduction(site: site, kind: reducer.kind, filter: filter)
     let trial: SearchRecord.Trial
     if let recorded = try log.recorded([reduction], phase: .assignment) {
       trial = recorded
@@ -182,10 +188,18 @@ package struct SearchContext: ~Copyable {
       var new = record(reduction, phase: .assignment)
       new.evidence = .none
       new.kept = true
+      new.filter = filterKind
+      new.removed = filterKind == nil ? nil : spectra[site].map(filter.removed)
       try log.write(new)
       trial = new
     }
-    try count(trial)
+    log.count(trial, reductions: [reduction])
+    try report(.trial(trial, of: max(expectedCount, log.count)))
+  }
+
+  /// Writes the factors of the kept filters down, beside where the plan will be.
+  package func writeFilters() throws {
+    try FilterFile.write(log.kept, to: FilterFile.path(besidePlan: folder + "/plan.yaml"))
   }
 
   /// A pass backwards through the original model, before anything was kept.
@@ -205,6 +219,7 @@ package struct SearchContext: ~Copyable {
       search: search, sites: sites, folds: folds, memory: memory, folder: folder, report: report)
     return FilterStudy(
       sites: sites, kind: reducer.kind, statistics: try pass.statistics(spectra: &spectra),
+      meaningfulRank: reducer.kind == .delta ? { [spectra = spectra.all] in spectra[$0]?.numericalRank } : { _ in nil },
       judging: search.text.part(Set(folds.windows(Folds.judging))),
       models: FilteredModels(reducer, memory: memory, folder: folder))
   }
@@ -241,7 +256,6 @@ package struct SearchContext: ~Copyable {
   ) throws {
     guard !found.isEmpty else { return }
     let reductions = found.map(\.reduction)
-    try FilterFile.write(reductions, to: FilterFile.path(besidePlan: folder + "/plan.yaml"))
     let trial: SearchRecord.Trial
     if let recorded = try log.recorded(reductions, phase: .filters) {
       trial = recorded
@@ -261,6 +275,7 @@ package struct SearchContext: ~Copyable {
       trial = new
     }
     log.count(trial, reductions: reductions)
+    try writeFilters()
     try report(.trial(trial, of: log.count))
   }
 

@@ -19,15 +19,19 @@ struct FilterChoice: Equatable {
     return result
   }
 
-  /// The reductions that statistics make of it, in the order of the sites, and what each is predicted to change, in nats per window.
+  /// The reductions that statistics make of it, with directions that are rounding alone dropped, in the order of the
+  /// sites, and what each is predicted to change, in nats per window.
+  ///
+  /// - Parameter meaningfulRank: From which direction on there is nothing but the rounding of the stored type.
   func reductions(
-    _ sites: [Site], kind: ReductionKind, statistics: (Site) -> DirectionStatistics?
+    _ sites: [Site], kind: ReductionKind, statistics: (Site) -> DirectionStatistics?, meaningfulRank: (Site) -> Int?
   ) -> [(reduction: Reduction, predicted: Double)] {
     sites.compactMap { site in
       guard let recipe = recipes[site], let statistics = statistics(site) else { return nil }
       let choice = statistics.filter(recipe.kind, damping: recipe.damping)
       guard choice.filter.changedCount(fullRank: statistics.directions) > 0 else { return nil }
-      return (Reduction(site: site, kind: kind, filter: choice.filter), choice.predictedChange)
+      let filter = choice.filter.dropping(from: meaningfulRank(site) ?? statistics.directions)
+      return (Reduction(site: site, kind: kind, filter: filter), choice.predictedChange)
     }
   }
 }

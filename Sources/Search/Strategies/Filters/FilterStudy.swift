@@ -7,30 +7,37 @@ struct FilterStudy {
   let sites: [Site]
   private let kind: ReductionKind
   private let statistics: [Site: [DirectionStatistics]]
+  private let meaningfulRank: (Site) -> Int?
   private let judging: Evaluation
   private let models: FilteredModels
 
   init(
-    sites: [Site], kind: ReductionKind, statistics: [Site: [DirectionStatistics]], judging: Evaluation,
-    models: FilteredModels
+    sites: [Site], kind: ReductionKind, statistics: [Site: [DirectionStatistics]],
+    meaningfulRank: @escaping (Site) -> Int?, judging: Evaluation, models: FilteredModels
   ) {
+    self.meaningfulRank = meaningfulRank
     (self.sites, self.kind, self.statistics) = (sites, kind, statistics)
     (self.judging, self.models) = (judging, models)
   }
 
   /// The reductions that one fold's windows make of a choice.
   func reductions(_ choice: FilterChoice, fold: Int) -> [Reduction] {
-    choice.reductions(sites, kind: kind) { statistics[$0]?[fold] }.map(\.reduction)
+    choice.reductions(sites, kind: kind, statistics: { statistics[$0]?[fold] }, meaningfulRank: meaningfulRank)
+      .map(\.reduction)
   }
 
   /// Whether the fitting windows make any change of some sites by a choice.
   func changes(_ choice: FilterChoice, _ sites: [Site]) -> Bool {
-    !choice.reductions(sites, kind: kind) { statistics[$0]?[Folds.fitting] }.isEmpty
+    !choice.reductions(
+      sites, kind: kind, statistics: { statistics[$0]?[Folds.fitting] }, meaningfulRank: meaningfulRank
+    ).isEmpty
   }
 
   /// The reductions that all windows make of a choice, and the change in nats per window that is predicted of each.
   func final(_ choice: FilterChoice) -> [(reduction: Reduction, predicted: Double)] {
-    choice.reductions(sites, kind: kind) { statistics[$0].map { $0.dropFirst().reduce($0[0], +) } }
+    choice.reductions(
+      sites, kind: kind, statistics: { statistics[$0].map { $0.dropFirst().reduce($0[0], +) } },
+      meaningfulRank: meaningfulRank)
   }
 
   /// One factor for every direction of every site, the same for all.
