@@ -102,7 +102,7 @@ let package = Package(
     ),
     .testTarget(
       name: "RankReductionTests",
-      dependencies: ["CheckpointFixtures", "RankReduction", "Inference", "Checkpoints", "Tensors", "Wording"]
+      dependencies: ["CheckpointFixtures", "RankReduction", "Inference", "Models", "Checkpoints", "Tensors", "Wording"]
     ),
     .testTarget(name: "WordingTests", dependencies: ["Wording"]),
     .testTarget(
