@@ -32,11 +32,6 @@ package struct Checkpoint: Sendable {
     }
   }
 
-  package static func isFolder(_ path: String) -> Bool {
-    var isFolder = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder
-  }
-
   /// - Parameter path: A folder, or a GGUF file. A folder without config.json may hold one model in GGUF.
   package init(path: String) throws(CheckpointError) {
     var isFolder = false

@@ -3,17 +3,18 @@ package import Models
 package import Tokenization
 package import Wording
 
-/// The windows of one or more corpora under one convention, ready to be scored by any model.
+/// The windows of one or more corpora under one convention and metric, ready to be scored by any model.
 package struct Evaluation: Sendable {
   package let corpora: [Corpus]
   package let convention: Convention
   package let context: Int
+  package let metric: any Metric
   package let windows: [WindowBatch.Window]
   /// Corpus i's windows.
   package let ranges: [Range<Int>]
 
   package init(
-    _ corpora: [Corpus], convention: Convention, context: Int, tokenizer: Tokenizer
+    _ corpora: [Corpus], convention: Convention, context: Int, tokenizer: Tokenizer, metric: any Metric = Perplexity()
   ) throws {
     var windows: [WindowBatch.Window] = []
     var ranges: [Range<Int>] = []
@@ -25,6 +26,7 @@ package struct Evaluation: Sendable {
     self.corpora = corpora
     self.convention = convention
     self.context = context
+    self.metric = metric
     self.windows = windows
     self.ranges = ranges
   }
@@ -34,6 +36,7 @@ package struct Evaluation: Sendable {
     corpora = whole.corpora
     convention = whole.convention
     context = whole.context
+    metric = whole.metric
     var windows: [WindowBatch.Window] = []
     var ranges: [Range<Int>] = []
     for range in whole.ranges {
@@ -139,7 +142,7 @@ package struct Evaluation: Sendable {
         observing?(group, batch, layer, routing)
         try advance()
       }
-      scores += try batch.scores(forward.negativeLogLikelihoods(states))
+      scores += try metric.samples(of: batch, forward.negativeLogLikelihoods(states))
       try advance()
     }
     return Score(scores)
@@ -181,22 +184,5 @@ package struct Evaluation: Sendable {
       tokens += count
     }
     return result + [start..<windows.count]
-  }
-}
-
-extension WindowBatch {
-  /// Sums the nll of scored tokens, in their order, window by window.
-  package func scores(_ nlls: [Double]) throws(InputError) -> [WindowScore] {
-    var result: [WindowScore] = []
-    var position = 0
-    for window in windows {
-      let sum = nlls[position..<position + window.scoredCount].reduce(0, +)
-      guard sum.isFinite else {
-        throw InputError("the model's output is not a number in window \(result.count); its weights are damaged")
-      }
-      result.append(WindowScore(nll: sum, tokens: window.scoredCount))
-      position += window.scoredCount
-    }
-    return result
   }
 }

@@ -48,11 +48,12 @@ extension Evaluation {
         return states
       }
       for index in passes.indices {
-        scores[index] += try batch.scores(passes[index].negativeLogLikelihoods(states[index]))
+        scores[index] += try metric.samples(of: batch, passes[index].negativeLogLikelihoods(states[index]))
       }
       let tokens = try passes[0].divergences(states[0], from: passes[1], states[1])
       divergences += tokens.map(\.nats)
-      divergenceSums += try batch.scores(tokens.map(\.nats))
+      // Their mean per token is wanted, as of −log p.
+      divergenceSums += try Perplexity().samples(of: batch, tokens.map(\.nats))
       same += tokens.count { $0.sameTop }
       try progress(Double(number + 1) / Double(groups.count))
     }

@@ -3,8 +3,8 @@ internal import Yams
 
 /// The YAML between two lines `---` at the top of a model card, in which Hugging Face reads what a model is.
 ///
-/// Keys are added as text, so that everything else keeps its bytes, comments and order; the result is read again, and given up
-/// if it does not hold everything that was there.
+/// Keys are added as text, so that everything else keeps its bytes, comments and order; the result is read again, and
+/// given up if it does not hold everything that was there.
 struct FrontMatter {
   private var lines: [String]
 

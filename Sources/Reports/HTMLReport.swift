@@ -5,8 +5,8 @@ internal import Models
 internal import RankReduction
 package import Search
 
-/// report.html: what a search found, as one page that needs nothing else. Made from the journal alone, so that one journal
-/// gives the same bytes always.
+/// report.html: what a search found, as one page that needs nothing else. Made from the journal alone, so that one
+/// journal gives the same bytes always.
 package enum HTMLReport {
   package static func text(_ outcome: SearchOutcome) -> String { page(outcome).document }
 

@@ -1,8 +1,8 @@
 /// A piece of HTML or SVG as a value: it can only be written out escaped.
 ///
-/// Names of elements and attributes, and style sheets, are constants of this program (`StaticString`), so that nothing a file
-/// or a path says can become markup. What is written is HTML and well-formed XML at once: every element is closed, every
-/// attribute quoted, and characters that XML cannot hold are replaced.
+/// Names of elements and attributes, and style sheets, are constants of this program (`StaticString`), so that nothing
+/// a file or a path says can become markup. What is written is HTML and well-formed XML at once: every element is
+/// closed, every attribute quoted, and characters that XML cannot hold are replaced.
 package indirect enum Markup: Sendable {
   case text(String)
   case element(StaticString, [Attribute], [Markup])

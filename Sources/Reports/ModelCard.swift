@@ -4,8 +4,8 @@ internal import Glibc
 internal import Models
 package import RankReduction
 
-/// README.md of a lasered checkpoint: what was done to it, as a section between two marks, and what Hugging Face reads in the
-/// front matter. Whatever else a README says stays as it is.
+/// README.md of a lasered checkpoint: what was done to it, as a section between two marks, and what Hugging Face reads
+/// in the front matter. Whatever else a README says stays as it is.
 package struct ModelCard {
   private let model: String
   private let fingerprint: String
@@ -94,7 +94,8 @@ package struct ModelCard {
     return (body[..<start.lowerBound], body[stop.upperBound...])
   }
 
-  /// Whether a file is a README that `laser` wrote and nobody added to: nothing but front matter, a title and our section.
+  /// Whether a file is a README that `laser` wrote and nobody added to: nothing but front matter, a title and our
+  /// section.
   package static func isOwn(_ path: String) -> Bool {
     guard path.split(separator: "/").last == "README.md", let bytes = FileManager.default.contents(atPath: path),
       let (before, after) = around(FrontMatter.split(String(decoding: bytes, as: UTF8.self)).body)

@@ -1,5 +1,6 @@
-/// How reports look: one hue for gains, its opposite for losses (blue and orange, which colour-blind readers tell apart), greys
-/// for all else. Strength is opacity over the page's own colour, so that light, dark and paper need no tables of colours.
+/// How reports look: one hue for gains, its opposite for losses (blue and orange, which colour-blind readers tell
+/// apart), greys for all else. Strength is opacity over the page's own colour, so that light, dark and paper need no
+/// tables of colours.
 enum PageStyle {
   /// Colours and what charts are drawn with; all that a plot in a file of its own needs.
   static let charts: StaticString = """

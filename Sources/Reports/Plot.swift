@@ -1,7 +1,7 @@
 /// The pieces that charts are made of.
 ///
-/// Charts are fluid: along x, marks are placed by percent of the width there is; along y, and in the size of text and marks, by
-/// pixels. So a chart fills a phone and a desktop alike, and its text is never scaled.
+/// Charts are fluid: along x, marks are placed by percent of the width there is; along y, and in the size of text and
+/// marks, by pixels. So a chart fills a phone and a desktop alike, and its text is never scaled.
 enum Plot {
   /// A drawing as wide as its place, of a fixed height. It says in words what it shows.
   static func canvas(height: Double, label: String? = nil, minimumWidth: Int? = nil, _ marks: [Markup]) -> Markup {

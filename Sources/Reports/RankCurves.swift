@@ -3,8 +3,8 @@ internal import Models
 internal import RankReduction
 internal import Search
 
-/// The change against the kept fraction of the rank, a small plot a site: the kept ones with the largest gains, then the rejected
-/// ones that came closest.
+/// The change against the kept fraction of the rank, a small plot a site: the kept ones with the largest gains, then
+/// the rejected ones that came closest.
 struct RankCurves {
   private let kept: [SiteOutcome]
   private let rejected: [SiteOutcome]

@@ -2,8 +2,8 @@ internal import Glibc
 internal import Models
 internal import Search
 
-/// Layers by matrices: where the gains are. A row is a layer, the last one on top, as signals rise; a column is a matrix of a
-/// layer, grouped by expert.
+/// Layers by matrices: where the gains are. A row is a layer, the last one on top, as signals rise; a column is a
+/// matrix of a layer, grouped by expert.
 struct SiteMap {
   private let sites: [Site: SiteOutcome]
   private let grid: SiteGrid

@@ -7,8 +7,8 @@ internal import Search
 struct SiteOutcome {
   enum State { case kept, rejected, stoppedEarly }
 
-  /// One measured trial, with its change taken from the model as it was before anything was kept at the site: in a sweep, the
-  /// change that the trial itself showed and those of the keeps before it that it would have replaced.
+  /// One measured trial, with its change taken from the model as it was before anything was kept at the site: in a
+  /// sweep, the change that the trial itself showed and those of the keeps before it that it would have replaced.
   struct Point {
     let trial: SearchRecord.Trial
     let delta: Double

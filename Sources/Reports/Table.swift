@@ -18,8 +18,8 @@ package struct Table: Sendable {
 
   package var plain: String { plain(columns: Self.terminalColumns) }
 
-  /// As wide as its text, and no wider than so many columns if shortening the first one can bring that about: the others
-  /// hold numbers, which lose their meaning with any digit.
+  /// As wide as its text, and no wider than so many columns if shortening the first one can bring that about: the
+  /// others hold numbers, which lose their meaning with any digit.
   package func plain(columns limit: Int) -> String {
     let cells = ([header] + rows).map { $0.map { printable($0) } }
     var widths = header.indices.map { column in cells.map { terminalWidth($0[column]) }.max() ?? 0 }

@@ -1,5 +1,5 @@
-/// How many columns of a terminal a text takes: two for East Asian wide characters and emoji, none for what combines with the
-/// character before it (Unicode Standard Annex 11).
+/// How many columns of a terminal a text takes: two for East Asian wide characters and emoji, none for what combines
+/// with the character before it (Unicode Standard Annex 11).
 package func terminalWidth(_ text: some StringProtocol) -> Int { text.reduce(0) { $0 + terminalWidth($1) } }
 
 private func terminalWidth(_ character: Character) -> Int {
@@ -25,8 +25,8 @@ private let wide: [ClosedRange<UInt32>] = [
   0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF01...0xFF60, 0xFFE0...0xFFE6, 0x20000...0x3FFFD,
 ]
 
-/// A text that takes no more than so many columns: what is in its middle gives way to an ellipsis, because names of files
-/// differ at their beginnings and their ends.
+/// A text that takes no more than so many columns: what is in its middle gives way to an ellipsis, because names of
+/// files differ at their beginnings and their ends.
 package func shortened(_ text: String, to columns: Int) -> String {
   guard terminalWidth(text) > columns else { return text }
   guard columns > 1 else { return columns == 1 ? "…" : "" }

@@ -90,10 +90,10 @@ package struct Search: Sendable {
   ///
   /// - Parameters:
   ///   - folder: The run folder; made if it is not there. It receives journal.jsonl, spectra.jsonl and plan.yaml.
-  ///   - memory: Bytes that the search may take: see `MemoryPlan`. States kept for trials beyond it go to disk, in the run
-  ///     folder.
-  ///   - report: Called as the search goes on, after what it tells is on disk. What it throws ends the search, which can
-  ///     be continued later.
+  ///   - memory: Bytes that the search may take: see `MemoryPlan`. States kept for trials beyond it go to disk, in the
+  ///     run folder.
+  ///   - report: Called as the search goes on, after what it tells is on disk. What it throws ends the search, which
+  ///     can be continued later.
   package func run(
     in folder: String, memory: Int, report: @escaping (Event) throws -> Void
   ) throws -> SearchOutcome {

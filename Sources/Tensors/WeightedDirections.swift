@@ -6,7 +6,8 @@ internal import COpenBLAS
 /// uᵢ = A vᵢ (or σᵢ vᵢᵀ = uᵢᵀ A), so that everything here takes the matrix that was decomposed, part by part.
 package struct WeightedDirections: Sendable {
   private let isTall: Bool
-  /// Whose rows in `range` are the vectors: where the directions are neighbours, all of the decomposition's, not copied.
+  /// Whose rows in `range` are the vectors: where the directions are neighbours, all of the decomposition's, not
+  /// copied.
   private let vectors: DoubleMatrix
   private let range: Range<Int>
   private let singularValues: [Double]

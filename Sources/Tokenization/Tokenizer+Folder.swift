@@ -26,7 +26,7 @@ extension Tokenizer {
 
 /// The model whose metadata has the tokenizer; nil for a folder with files that describe one.
 private func ggufModel(_ path: String) throws(CheckpointError) -> GGUFParts? {
-  guard Checkpoint.isFolder(path) else { return try Checkpoint(path: path).gguf }
+  guard isFolder(path) else { return try Checkpoint(path: path).gguf }
   guard try !TokenizerFolder.describesTokenizer(path) else { return nil }
   return (try? Checkpoint(path: path))?.gguf
 }

@@ -7,8 +7,8 @@ internal import Wording
 
 /// A plan as an adapter for PEFT: for each reduced matrix what was added to it, W_f − W, as two thin factors.
 ///
-/// The adapter's rank is the number of directions whose factor is not 1: thin only where nearly all are kept. Seen from the
-/// base of a fine-tune, W_f − W_base has those whose factor is not 0.
+/// The adapter's rank is the number of directions whose factor is not 1: thin only where nearly all are kept. Seen from
+/// the base of a fine-tune, W_f − W_base has those whose factor is not 0.
 struct AdapterOutput {
   private let reducer: Reducer
   private let reductions: [Reduction]

@@ -4,8 +4,8 @@ internal import Wording
 
 /// Settings of a search as options of a command: the rows of `Setting.all`, or some of them.
 ///
-/// ArgumentParser finds options by reflection and reads them back by their names; both are answered from the table here, so
-/// that help, completion, the manual and parsing follow it without a line for each option.
+/// ArgumentParser finds options by reflection and reads them back by their names; both are answered from the table
+/// here, so that help, completion, the manual and parsing follow it without a line for each option.
 struct SettingOptions<Selection: SettingSelection>: ParsableArguments, CustomReflectable {
   private var values: [String: [String]] = [:]
 

@@ -159,7 +159,8 @@ struct StrategyTests {
   @Test func screeningInBfloat16DecidesAsFloat32Does() async throws {
     func search(_ out: String, _ precision: String) -> [String] {
       let texts = ["tales", "plays"]
-      return ["search", Posy.model, "--base", Posy.base, "--layers", "4-5", "--experts", "0,2", "--ranks", "0.5,0.1"]
+      return ["search", Posy.model, "--base", Posy.base, "--layers", "4-5", "--experts", "0,2", "--strategy", "sweep"]
+        + ["--ranks", "0.5,0.1"]
         + ["--text"] + texts.map { Posy.text("\($0).search") } + ["--held-out"]
         + texts.map { Posy.text("\($0).heldout") }
         + ["--context", "256", "--out", folder.path(out), "--screening", precision]
@@ -228,6 +229,7 @@ struct StrategyTests {
       text: \(workshop.searchTexts)
       held_out: \(workshop.heldOutTexts)
       context: 32
+      strategy: sweep
       ranks: [8, 4, 0.1]
       confidence: 0.5
       fdr: 1
@@ -254,6 +256,7 @@ struct StrategyTests {
       text: \(workshop.searchTexts)
       held_out: \(workshop.heldOutTexts)
       context: 32
+      strategy: sweep
       ranks: [8, 4]
       confidence: 0.5
       fdr: 1

@@ -56,7 +56,10 @@ struct Workshop {
     out: String, model: String? = nil, text: [String]? = nil, ranks: String = "8,4,0.1", more: [String] = []
   ) -> [String] {
     ["search", model ?? self.model, "--text"] + (text ?? searchTexts) + ["--held-out"] + heldOutTexts
-      + ["--out", folder.path(out), "--context", "32", "--confidence", "0.5", "--fdr", "1", "--ranks", ranks] + more
+      + [
+        "--out", folder.path(out), "--context", "32", "--confidence", "0.5", "--fdr", "1", "--strategy", "sweep",
+        "--ranks", ranks,
+      ] + more
   }
 
   func perplexity(_ model: String, _ texts: [String]) -> [String] {

@@ -63,6 +63,7 @@ import Wording
   @Test func valuesAndLists() throws {
     let recipe = try Self.only(
       yaml: Self.minimal + "convention: strided\ncontext: 64\nstride: 16\nroles: [gate_proj, w2]\nranks: [0.5, 64, 0]\n"
+        + "strategy: sweep\n"
         + "layers: 0-1,3\nexperts: 2\nconfidence: 0.9\nfdr: 0.2\nexhaustive: true\n", folder: "")
     #expect(recipe.settings.convention == .strided(stride: 16))
     #expect(recipe.settings.selection.roles == [.w1, .w2])
@@ -76,6 +77,7 @@ import Wording
 
   @Test(arguments: [
     ("contxt: 4", "contxt"), ("context: many", "context"), ("context: 1", "context"), ("ranks: [0.5, 1.5]", "1.5"),
+    ("ranks: 0.5", "no ranks"), ("filter: blur", "blur"), ("damping: 0", "damping"),
     ("ranks: []", "ranks"), ("roles: [w4]", "w4"), ("layers: 5-2", "5-2"), ("confidence: 1", "confidence"),
     ("fdr: 0", "false discovery"),
     ("text: {a: b}", "text"), ("out: [a, b]", "out"), ("model: [a, a]", "model"), ("model: [[a], b]", "model"),

@@ -132,7 +132,7 @@ package enum AtomicFile {
         try makeFolder(parentFolder(of: path))
         if (try? makeSingleFolder(path)) != nil { return }
       }
-      guard Checkpoint.isFolder(path) else { throw CheckpointError(.unwritable, file: path, "\(error)") }
+      guard isFolder(path) else { throw CheckpointError(.unwritable, file: path, "\(error)") }
     }
   }
 }

@@ -22,6 +22,12 @@ package func nearestFolder(above path: String) -> String {
   return "."
 }
 
+/// Whether there is a folder at a path.
+package func isFolder(_ path: String) -> Bool {
+  var isFolder = false
+  return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder
+}
+
 /// The path from the root, with links and ".." as they stand.
 func absolutePath(_ path: String) -> String {
   let whole = filePath(FileManager.default.currentDirectoryPath).pushing(filePath(path))

@@ -4,8 +4,8 @@ internal import Tensors
 
 /// One expert's part in the backward pass, for the tokens that go to it; all matrices have a row for each.
 ///
-/// Its weights are packed a block of hidden channels at a time, as on the forward pass. Every number is the same sum in the
-/// same order whatever the block: channels are independent of each other, and sums over channels begin anew where
+/// Its weights are packed a block of hidden channels at a time, as on the forward pass. Every number is the same sum in
+/// the same order whatever the block: channels are independent of each other, and sums over channels begin anew where
 /// blocks may end.
 struct ExpertGradient {
   let tokens: [Int32]

@@ -10,7 +10,8 @@ extension Model {
     let projected = queries + 2 * configuration.keyValueWidth
     // x and its gradient; an expert's inputs, their gradient and its outputs'; its channels and two gradients at them.
     let expert = 5 * hidden + 3 * (everyExpert.map(\.gate.rows).max() ?? 0)
-    // The normed states and their gradient, the context and its gradient; projections plain and rotated, their gradient.
+    // The normed states and their gradient, the context and its gradient; projections plain and rotated, their
+    // gradient.
     let attention = 2 * hidden + 2 * queries + 3 * projected
     return MemoryLayout<Float>.stride * (3 * hidden + max(expert, attention))
   }

@@ -28,8 +28,8 @@ package enum SearchRecord: Sendable {
     package var search: [WindowScore]
     package var heldOutBaseline: [WindowScore]
     package var heldOut: [WindowScore]
-    /// Where the original model's router sends the tokens of each search text, then of each held-out text; nil for a dense
-    /// model.
+    /// Where the original model's router sends the tokens of each search text, then of each held-out text; nil for a
+    /// dense model.
     package var routing: [RoutingStatistics]?
     /// What needs no search of its own, measured on the held-out text.
     package var alternatives: [Alternative]?

@@ -16,8 +16,8 @@ extension SearchRecord {
     package var fullRank: Int
     /// Where the numbers of this reduction come from.
     package var evidence: Evidence
-    /// How many windows were run; the trial was stopped if they are not all. None for an assignment, which says nothing of
-    /// nll, delta and error.
+    /// How many windows were run; the trial was stopped if they are not all. None for an assignment, which says nothing
+    /// of nll, delta and error.
     package var windowsUsed: Int
     /// Over those windows, of the changed model; delta is paired on them.
     package var nll: Double
@@ -28,8 +28,8 @@ extension SearchRecord {
     /// What products were computed in, where it is not float32. Such a trial was stopped after its first windows.
     package var precision: String?
     package var kept: Bool
-    /// All members of a trial of several reductions made together. The trial's own site is then the first one's; nll, delta
-    /// and error are those of the whole.
+    /// All members of a trial of several reductions made together. The trial's own site is then the first one's; nll,
+    /// delta and error are those of the whole.
     package var together: [Member]?
     /// What the site's filter was made by, of a member; nil for a rank.
     package var filter: FilterKind?
@@ -105,8 +105,8 @@ extension SearchRecord {
 }
 
 extension SearchRecord.Trial {
-  /// A trial of several reductions made together as one of each, with its share of the change that was measured: as much as
-  /// was predicted of it.
+  /// A trial of several reductions made together as one of each, with its share of the change that was measured: as
+  /// much as was predicted of it.
   var members: [SearchRecord.Trial] {
     guard let together else { return [self] }
     let predicted = together.reduce(0) { $0 + $1.predicted }

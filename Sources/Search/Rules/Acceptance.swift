@@ -3,15 +3,15 @@ internal import Glibc
 
 /// The rule by which reductions are kept: the mean nll falls by more than its noise, judged as one of many.
 ///
-/// Each trial is a one-sided paired test. Its level is the smaller of 1 − confidence and what SAFFRON (Ramdas et al. 2018,
-/// arXiv 1802.09098) allows so that, over the whole search, the expected share of keeps that are luck stays below the
-/// false discovery rate q. With λ = 1/2, the t-th test gets
+/// Each trial is a one-sided paired test. Its level is the smaller of 1 − confidence and what SAFFRON (Ramdas et al.
+/// 2018, arXiv 1802.09098) allows so that, over the whole search, the expected share of keeps that are luck stays below
+/// the false discovery rate q. With λ = 1/2, the t-th test gets
 ///
 ///     α_t = min(λ, (1 − λ) Σ_j w_j γ(t − τⱼ − Cⱼ)),   w₀ = q/2, w₁ = q/2, w₂ = w₃ = … = q,
 ///
-/// where τ₀ = 0, τⱼ is the j-th test that kept something, Cⱼ counts the tests since then with p ≤ λ, and γ(k) ∝ k^−1.6 sums
-/// to 1: only tests that look like nothing use up the right to test. A search that finds much may test freely; one that
-/// finds nothing soon asks for overwhelming evidence.
+/// where τ₀ = 0, τⱼ is the j-th test that kept something, Cⱼ counts the tests since then with p ≤ λ, and γ(k) ∝ k^−1.6
+/// sums to 1: only tests that look like nothing use up the right to test. A search that finds much may test freely; one
+/// that finds nothing soon asks for overwhelming evidence.
 package struct Acceptance: Sendable {
   package let confidence: Double
   /// 1 leaves every test to the confidence alone.

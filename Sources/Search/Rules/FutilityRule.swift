@@ -2,12 +2,12 @@ package import Evaluation
 
 /// When a trial is stopped: the windows run so far say that the rest cannot make it acceptable.
 ///
-/// After k of n windows with mean delta d and standard deviation s of a window, the mean over all n windows is predicted
-/// as normal around d with variance s²(1/k − 1/n). The trial would be kept if that mean fell below c − z s/√n, c the
-/// threshold of the test (0 for an improvement). It is stopped when the probability of this is below `risk` divided by the
-/// number of looks (Bonferroni; looks at the same windows in two precisions count as one), so that at most
-/// `risk` of the reductions that all windows would have accepted are lost. Stopping can only reject, so it adds no false
-/// discoveries.
+/// After k of n windows with mean delta d and standard deviation s of a window, the mean over all n windows is
+/// predicted as normal around d with variance s²(1/k − 1/n). The trial would be kept if that mean fell below
+/// c − z s/√n, c the threshold of the test (0 for an improvement). It is stopped when the probability of this is below
+/// `risk` divided by the number of looks (Bonferroni; looks at the same windows in two precisions count as one), so
+/// that at most `risk` of the reductions that all windows would have accepted are lost. Stopping can only reject, so it
+/// adds no false discoveries.
 package struct FutilityRule: Sendable {
   package static let risk = 0.05
 

@@ -3,16 +3,16 @@ internal import Tensors
 /// The windows of a search text in a fixed shuffled order, divided into rounds: after each round a trial that cannot be
 /// accepted any more is stopped.
 ///
-/// Rounds end at a sixteenth, an eighth, a quarter, a half, three quarters and all of the windows. Shuffling spreads every
-/// corpus over all rounds.
+/// Rounds end at a sixteenth, an eighth, a quarter, a half, three quarters and all of the windows. Shuffling spreads
+/// every corpus over all rounds.
 package struct WindowRounds: Sendable {
   /// Indices of windows, each once; ascending within a round.
   package let rounds: [[Int]]
 
   private init(_ rounds: [[Int]]) { self.rounds = rounds }
 
-  /// The windows of the first rounds, an eighth of all at most, and those rounds as they are over these windows alone; nil
-  /// where no trial is looked at that early.
+  /// The windows of the first rounds, an eighth of all at most, and those rounds as they are over these windows alone;
+  /// nil where no trial is looked at that early.
   package var early: (windows: Set<Int>, rounds: WindowRounds)? {
     let count = rounds.reduce(0) { $0 + $1.count }
     var end = 0

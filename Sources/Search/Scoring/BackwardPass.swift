@@ -3,9 +3,9 @@ package import Models
 internal import RankReduction
 internal import Tensors
 
-/// A pass backwards through the model that a scorer began with, nothing having been kept: from the vocabulary down, with the
-/// gradient of the loss at every site. The states that enter each layer are the scorer's; everything inside a layer is
-/// computed again.
+/// A pass backwards through the model that a scorer began with, nothing having been kept: from the vocabulary down,
+/// with the gradient of the loss at every site. The states that enter each layer are the scorer's; everything inside a
+/// layer is computed again.
 package struct BackwardPass {
   private let groups: [Group]
 

@@ -4,8 +4,8 @@ internal import Inference
 internal import Models
 internal import Tensors
 
-/// The first windows of trials, which are run in another precision than float32. A trial that they do not stop is run in float32
-/// from its first window.
+/// The first windows of trials, which are run in another precision than float32. A trial that they do not stop is run
+/// in float32 from its first window.
 struct PrecisionScreening {
   let precision: Precision
   let model: Model

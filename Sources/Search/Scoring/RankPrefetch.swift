@@ -5,8 +5,8 @@ internal import Tensors
 /// Scores that later ranks of a site got while an earlier one was tried.
 ///
 /// Above a site's layer the models of all its ranks are the same: several of them pass those layers together, so that
-/// weights are read and packed once. The model of another rank is the same whether or not an earlier one is kept, so this
-/// changes no outcome.
+/// weights are read and packed once. The model of another rank is the same whether or not an earlier one is kept, so
+/// this changes no outcome.
 struct RankPrefetch {
   private var site: Site?
   private var variants: [Int: Variant] = [:]

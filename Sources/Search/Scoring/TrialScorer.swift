@@ -10,8 +10,8 @@ package import Tensors
 /// The states that enter each layer are kept. What is changed in a layer does not change those that enter it or a layer
 /// below: a search that goes from the last layer down never computes them again. Inside the layer that is entered,
 /// attention, routing and the outputs of the other experts are known; only the tokens of changed experts are run again,
-/// then the layers above. In the last layer, only those tokens' logits are computed. The score of a trial is, bit for bit,
-/// that of the changed model.
+/// then the layers above. In the last layer, only those tokens' logits are computed. The score of a trial is, bit for
+/// bit, that of the changed model.
 ///
 /// Windows are divided into shards whose states fit the memory; what is kept beyond it lies in a scratch file.
 package struct TrialScorer: ~Copyable {
@@ -28,8 +28,8 @@ package struct TrialScorer: ~Copyable {
   let memory: ScorerMemory
   /// Where matrices that were kept lie on disk; nil where there is memory for all weights.
   private let spillFolder: String?
-  /// Whether later ranks of a site are run along with the one that is tried: see `RankPrefetch`. Set where weights are read
-  /// from disk over and over; where they are in memory, what is run in vain costs what is gained.
+  /// Whether later ranks of a site are run along with the one that is tried: see `RankPrefetch`. Set where weights are
+  /// read from disk over and over; where they are in memory, what is run in vain costs what is gained.
   package var runsRanksTogether: Bool
   private var prefetch = RankPrefetch()
   /// Layers below this one have kept inputs that are those of the current model.
@@ -39,8 +39,8 @@ package struct TrialScorer: ~Copyable {
   /// Runs the model once over all windows and keeps the states that enter each layer from `firstLayer` on.
   ///
   /// - Parameters:
-  ///   - memory: Bytes that the scorer may take, the weights in use among them: see `MemoryPlan`. Kept states beyond it go
-  ///     to a file in the scratch folder.
+  ///   - memory: Bytes that the scorer may take, the weights in use among them: see `MemoryPlan`. Kept states beyond it
+  ///     go to a file in the scratch folder.
   ///   - others: Bytes of it that the caller takes for something else.
   /// - Throws: `MemoryPlan.TooSmall` if that is not enough for one window.
   package init(
@@ -81,8 +81,8 @@ package struct TrialScorer: ~Copyable {
 
   // MARK: The current model
 
-  /// Makes a changed model the current one without scoring it; the next layer that is entered does that. For changes that
-  /// an earlier session kept.
+  /// Makes a changed model the current one without scoring it; the next layer that is entered does that. For changes
+  /// that an earlier session kept.
   package mutating func adopt(_ replacements: Replacements) throws {
     try replace(replacements)
     isScoreKnown = false
@@ -158,8 +158,8 @@ package struct TrialScorer: ~Copyable {
 
   /// Scores the current model with one matrix of the entered layer reduced to a rank.
   ///
-  /// Ranks that will be tried later at the same site may pass the layers above along with this one: see `RankPrefetch`. Of
-  /// later rounds, only those are run ahead that would not be stopped either as things stand.
+  /// Ranks that will be tried later at the same site may pass the layers above along with this one: see `RankPrefetch`.
+  /// Of later rounds, only those are run ahead that would not be stopped either as things stand.
   package mutating func score(
     _ site: Site, rank: Int, before later: [Int], matrix: (Int) throws -> StoredMatrix,
     stops: (TrialEvidence) -> Bool = { _ in false }
@@ -215,7 +215,7 @@ package struct TrialScorer: ~Copyable {
   /// The outcome of a trial that has run the first shards.
   private func outcome(of changed: ChangedModel, after likelihoods: [[Double]]) throws -> TrialOutcome {
     let indices = shards[..<likelihoods.count].flatMap(\.indices)
-    let after = try zip(shards, likelihoods).flatMap { try $0.forward.batch.scores($1) }
+    let after = try zip(shards, likelihoods).flatMap { try $0.samples($1) }
     return TrialOutcome(
       original: Score(indices.map { original.windows[$0] }), before: Score(indices.map { score.windows[$0] }),
       after: Score(after), isComplete: false, changed: changed, likelihoods: likelihoods)
@@ -228,7 +228,7 @@ extension [WindowShard] {
     var windows = Array<WindowScore>(
       repeating: WindowScore(nll: 0, tokens: 0), count: reduce(0) { $0 + $1.indices.count })
     for (shard, likelihoods) in zip(self, likelihoods) {
-      for (index, window) in zip(shard.indices, try shard.forward.batch.scores(likelihoods)) { windows[index] = window }
+      for (index, sample) in zip(shard.indices, try shard.samples(likelihoods)) { windows[index] = sample }
     }
     return Score(windows)
   }

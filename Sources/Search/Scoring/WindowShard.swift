@@ -3,15 +3,17 @@ internal import Inference
 internal import Models
 internal import Tensors
 
-/// Some windows of the search text under the current model, with the activations that trials start from: all that is needed
-/// to score a change on these windows. Shards know nothing of each other.
+/// Some windows of the search text under the current model, with the activations that trials start from: all that is
+/// needed to score a change on these windows. Shards know nothing of each other.
 ///
-/// The states that enter each layer are kept. One layer at a time is *entered*: taken apart into its states after attention,
-/// its routing and every expert's contribution, so that a change of one expert runs that expert's tokens only.
+/// The states that enter each layer are kept. One layer at a time is *entered*: taken apart into its states after
+/// attention, its routing and every expert's contribution, so that a change of one expert runs that expert's tokens
+/// only.
 final class WindowShard {
   /// Into the windows of the search text.
   let indices: [Int]
   private(set) var forward: ForwardPass
+  private let metric: any Metric
   private let stores: Stores
   /// By layer: the states that enter it.
   private let inputs: [ActivationStore.Handle]
@@ -44,6 +46,7 @@ final class WindowShard {
     _ model: Model, _ indices: [Int], of text: Evaluation, firstLayer: Int, stores: Stores, advance: () throws -> Void
   ) throws {
     self.indices = indices
+    metric = text.metric
     self.stores = stores
     forward = try ForwardPass(model, WindowBatch(indices.map { text.windows[$0] }))
     let states = try forward.embeddings()
@@ -61,6 +64,11 @@ final class WindowShard {
   private var lastLayer: Int { forward.model.configuration.layerCount - 1 }
   var windows: [WindowBatch.Window] { forward.batch.windows }
   var tokenCount: Int { forward.batch.tokens.count }
+
+  /// What the metric makes of likelihoods of these windows.
+  func samples(_ likelihoods: [Double]) throws -> [WindowScore] {
+    try metric.samples(of: forward.batch, likelihoods)
+  }
 
   /// A copy of the states that enter a layer, of all windows or of some rows.
   func states(entering layer: Int, rows: Range<Int>? = nil) throws -> Matrix {
@@ -138,7 +146,8 @@ final class WindowShard {
     return result
   }
 
-  /// The same of several models that differ from the current one in a layer: above it they are all the same, and run as one.
+  /// The same of several models that differ from the current one in a layer: above it they are all the same, and run as
+  /// one.
   func likelihoods(of models: [ChangedModel], in layer: Int) throws -> [[Double]] {
     guard models.count > 1 else { return try models.map { try likelihoods(of: $0) } }
     let stacked = Matrix(unfilled: models.count * tokenCount, columns: forward.model.configuration.hiddenSize)

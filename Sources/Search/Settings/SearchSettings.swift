@@ -41,7 +41,8 @@ package struct SearchSettings: Sendable, Equatable {
   package var falseDiscoveryRate = 0.1
   /// Whether every trial runs over all windows, also when it cannot be accepted any more.
   package var isExhaustive = false
-  /// The precision of a trial's first windows, an eighth of all at most. A trial that they do not stop is run in float32.
+  /// The precision of a trial's first windows, an eighth of all at most. A trial that they do not stop is run in
+  /// float32.
   package var screening = Precision.bfloat16
   /// Nil to try everything.
   package var budget: Budget?

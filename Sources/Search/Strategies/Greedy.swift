@@ -1,10 +1,10 @@
 internal import RankReduction
 
-/// Every single reduction against the original model; then, from the best on, those that count as findings are composed,
-/// each measured again on top of those kept before (the composition of the LASER paper).
+/// Every single reduction against the original model; then, from the best on, those that count as findings are
+/// composed, each measured again on top of those kept before (the composition of the LASER paper).
 ///
-/// The false discovery rate is controlled over the single reductions (Benjamini & Hochberg); in the composition each must
-/// still improve the model with confidence.
+/// The false discovery rate is controlled over the single reductions (Benjamini & Hochberg); in the composition each
+/// must still improve the model with confidence.
 package enum Greedy: SearchStrategy {
   package static let name = "greedy"
   package static let help = "greedy measures every single reduction first and composes the best."

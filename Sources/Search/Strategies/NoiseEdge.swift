@@ -1,8 +1,8 @@
 package import RankReduction
 package import Wording
 
-/// Every site is left with the singular values that stand above the edge of noise. Nothing is tried; the whole is measured
-/// at the end.
+/// Every site is left with the singular values that stand above the edge of noise. Nothing is tried; the whole is
+/// measured at the end.
 package enum NoiseEdge: SearchStrategy {
   package static let name = "noise-edge"
   package static let help = "noise-edge cuts every site at the edge of its noise, without trials."

@@ -1,7 +1,7 @@
 internal import RankReduction
 
-/// From the last layer down, each rank of each site against the model as it then is (laserRMT's order). A later keep at a
-/// site replaces the earlier one.
+/// From the last layer down, each rank of each site against the model as it then is (laserRMT's order). A later keep at
+/// a site replaces the earlier one.
 package enum Sweep: SearchStrategy {
   package static let name = "sweep"
   package static let help = "sweep goes from the last layer down and keeps what improves the model as it then is."
@@ -33,8 +33,8 @@ package enum Sweep: SearchStrategy {
     }
   }
 
-  /// From the smallest rank up, the first that stays within the allowance is kept. The i-th of n sites may use i / n of the
-  /// tolerance, with all that was kept before it; what one site leaves, the next ones have.
+  /// From the smallest rank up, the first that stays within the allowance is kept. The i-th of n sites may use i / n of
+  /// the tolerance, with all that was kept before it; what one site leaves, the next ones have.
   private static func sweepForSize(_ context: inout SearchContext, tolerance: Double) throws {
     var rule = AllowanceRule(
       allowance: 0, confidence: context.settings.confidence, futility: context.futility)

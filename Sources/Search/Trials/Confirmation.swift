@@ -19,8 +19,8 @@ struct Confirmation {
     (self.memory, self.scratchFolder, self.report) = (memory, scratchFolder, report)
   }
 
-  /// - Parameter searched: The lasered model's score of the search text, if the trials have left it: to the bit what would
-  ///   be measured here.
+  /// - Parameter searched: The lasered model's score of the search text, if the trials have left it: to the bit what
+  ///   would be measured here.
   func result(
     of reductions: [Reduction], searched: Score?, alternatives: [Alternative]
   ) throws -> SearchRecord.Result {

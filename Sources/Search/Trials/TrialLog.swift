@@ -2,8 +2,8 @@ internal import Models
 internal import RankReduction
 internal import Wording
 
-/// The trials of a search in their order: first those that its journal has, then those that are made and written down. A
-/// search that is continued so goes through the same code as one that is not, and ends the same.
+/// The trials of a search in their order: first those that its journal has, then those that are made and written down.
+/// A search that is continued so goes through the same code as one that is not, and ends the same.
 struct TrialLog: ~Copyable {
   private let journal: Journal
   private var past: PastRecords

@@ -10,6 +10,8 @@ internal import Wording
 /// theirs. Every test is made at (1 − confidence) / `mostRungs` (Bonferroni), as many as there may be.
 struct DampingSearch {
   static let ladder: [Double] = [256, 128, 64, 32, 16, 8, 4, 2, 1]
+  /// The ladder of one factor for each matrix, for which the formula needs less caution.
+  static let alternativeLadder: [Double] = [64, 16, 4, 2, 1]
   /// Models that may be measured for the filters that are kept; each on half the search text.
   static let mostRungs = 24
 
@@ -27,7 +29,7 @@ struct DampingSearch {
   /// - Parameter original: The original model's score of the judging windows.
   init(_ kind: FilterKind, settings: SearchSettings, original: Score, isAlternative: Bool = false) {
     self.kind = kind
-    dampings = settings.damping.map { [$0] } ?? Self.ladder
+    dampings = isAlternative ? Self.alternativeLadder : settings.damping.map { [$0] } ?? Self.ladder
     self.isAlternative = isAlternative
     level = (1 - settings.confidence) / Double(Self.mostRungs)
     score = original
@@ -37,15 +39,16 @@ struct DampingSearch {
   mutating func search(_ group: SiteGroup, _ context: inout SearchContext, _ study: FilterStudy) throws {
     var best: Measured?
     var found: Measured?
-    for damping in dampings {
-      guard let rung = try measure(group, damping, &context, study) else { return }
+    for damping in dampings
+    where study.changes(choice.setting(.init(kind: kind, damping: damping), at: group.sites), group.sites) {
+      guard let rung = try measure(group, damping, &context, study) else { break }
       if let best, rung.delta.mean >= best.delta.mean { break }
       best = rung
       if rung.passes { found = rung }
     }
     if let found {
       (choice, score) = (found.choice, found.score)
-    } else if let best, best.delta.mean < 0 || group.sites.count > 1 {
+    } else if let best, !isAlternative {
       try searchHalves(group, best.damping, &context, study)
     }
   }
@@ -55,7 +58,8 @@ struct DampingSearch {
     _ group: SiteGroup, _ damping: Double, _ context: inout SearchContext, _ study: FilterStudy
   ) throws {
     guard let halves = group.halves else { return }
-    for half in [halves.0, halves.1] {
+    for half in [halves.0, halves.1]
+    where study.changes(choice.setting(.init(kind: kind, damping: damping), at: half.sites), half.sites) {
       guard let rung = try measure(half, damping, &context, study) else { return }
       if rung.passes {
         (choice, score) = (rung.choice, rung.score)

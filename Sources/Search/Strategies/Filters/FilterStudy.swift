@@ -23,6 +23,11 @@ struct FilterStudy {
     choice.reductions(sites, kind: kind) { statistics[$0]?[fold] }.map(\.reduction)
   }
 
+  /// Whether the fitting windows make any change of some sites by a choice.
+  func changes(_ choice: FilterChoice, _ sites: [Site]) -> Bool {
+    !choice.reductions(sites, kind: kind) { statistics[$0]?[Folds.fitting] }.isEmpty
+  }
+
   /// The reductions that all windows make of a choice, and the change in nats per window that is predicted of each.
   func final(_ choice: FilterChoice) -> [(reduction: Reduction, predicted: Double)] {
     choice.reductions(sites, kind: kind) { statistics[$0].map { $0.dropFirst().reduce($0[0], +) } }

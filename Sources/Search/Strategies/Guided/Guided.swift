@@ -4,10 +4,10 @@ internal import Models
 internal import RankReduction
 internal import Tensors
 
-/// One backward pass predicts what every rank of every site changes. Those that are predicted to improve the model count as
-/// candidates if they pass as findings among all predictions (Benjamini & Hochberg). From the last layer down, the best of a
-/// layer's candidates are then made and measured together, and kept if the score falls by more than its noise; otherwise
-/// the better half of them is tried, then the other.
+/// One backward pass predicts what every rank of every site changes. Those that are predicted to improve the model
+/// count as candidates if they pass as findings among all predictions (Benjamini & Hochberg). From the last layer down,
+/// the best of a layer's candidates are then made and measured together, and kept if the score falls by more than its
+/// noise; otherwise the better half of them is tried, then the other.
 package enum Guided: SearchStrategy {
   package static let name = "guided"
   package static let help =

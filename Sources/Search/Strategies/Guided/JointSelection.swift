@@ -3,8 +3,9 @@ package import Models
 
 /// Which of a layer's predicted reductions to make together, at most one a site.
 ///
-/// Changes add up to first order, so what is predicted of several is `PredictedDelta` of the sums of their windows: curvature
-/// grows with the variance of the sum. One after another, the reduction is taken that makes the whole best, as long as one does.
+/// Changes add up to first order, so what is predicted of several is `PredictedDelta` of the sums of their windows:
+/// curvature grows with the variance of the sum. One after another, the reduction is taken that makes the whole best,
+/// as long as one does.
 package struct JointSelection {
   package struct Choice {
     package let site: Site

@@ -23,9 +23,10 @@ package struct Prediction: Sendable, Codable {
 
 /// The change of a score that is predicted from a first-order change of each window.
 ///
-/// Its mean m and standard error s are those of first order. What curvature adds is read from them too: for a likelihood the
-/// second derivative is, in expectation, minus the square of the first (the information matrix equality), so a window
-/// whose first-order change C varies from text to text pays ½ Var(C). Per token, with N tokens in all, that is ½ N s².
+/// Its mean m and standard error s are those of first order. What curvature adds is read from them too: for a
+/// likelihood the second derivative is, in expectation, minus the square of the first (the information matrix
+/// equality), so a window whose first-order change C varies from text to text pays ½ Var(C). Per token, with N tokens
+/// in all, that is ½ N s².
 package struct PredictedDelta: Sendable {
   package let firstOrder: PairedDelta
   /// With curvature; what is tested.
