@@ -33,7 +33,7 @@ package struct BatchSummary {
         }
         let delta = outcome.heldOut.delta
         table.append([
-          member.name, "\(outcome.kept.count)", "\(outcome.trialCount)", perplexities(outcome.search),
+          member.name, "\(outcome.kept.count)", "\(JSONReport.measured(outcome))", perplexities(outcome.search),
           perplexities(outcome.heldOut), "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4))",
           SummaryText.shortVerdict(outcome),
         ])

@@ -12,6 +12,15 @@ package enum HTMLReport {
 
   private static func page(_ outcome: SearchOutcome) -> Markup {
     let name = fileName(outcome.settings.model)
+    let filters = FilterSections(outcome)
+    var parts = [ReportHeader(outcome).markup]
+    parts += filters?.alternatives ?? []
+    parts.append(texts(outcome))
+    parts += filters?.findings ?? (map(outcome) + waterfall(outcome) + curves(outcome))
+    parts += spectra(outcome, showsPanels: filters == nil || outcome.kept.isEmpty)
+    parts += routing(outcome)
+    parts += filters?.plan ?? plan(outcome)
+    parts += [ReportSettings(outcome).markup, footer(outcome)]
     return element(
       "html", ["lang": "en"],
       element(
@@ -22,12 +31,7 @@ package enum HTMLReport {
         element("meta", ["name": "generator", "content": Markup.Value(outcome.header.program)]),
         element("title", [:], .text("\(name), lasered")),
         element("style", [:], .styleSheet(PageStyle.charts), .styleSheet(PageStyle.page))),
-      element(
-        "body", [:],
-        element(
-          "main", [:],
-          [ReportHeader(outcome).markup, texts(outcome)] + map(outcome) + waterfall(outcome) + curves(outcome)
-            + spectra(outcome) + routing(outcome) + plan(outcome) + [ReportSettings(outcome).markup, footer(outcome)])))
+      element("body", [:], element("main", [:], parts)))
   }
 
   private static func texts(_ outcome: SearchOutcome) -> Markup {
@@ -132,7 +136,9 @@ package enum HTMLReport {
   }
 
   /// Kept sites with the largest gains first, then the others in the order of the search.
-  private static func spectra(_ outcome: SearchOutcome) -> [Markup] {
+  ///
+  /// - Parameter showsPanels: Whether each site's singular values are shown.
+  private static func spectra(_ outcome: SearchOutcome, showsPanels: Bool) -> [Markup] {
     let ranks = Dictionary(outcome.kept.map { ($0.site, $0.rank) }) { _, last in last }
     let gains = Dictionary(outcome.sites.map { ($0.site, $0.best?.delta ?? 0) }) { first, _ in first }
     var seen: Set<Site> = []
@@ -150,14 +156,16 @@ package enum HTMLReport {
     let plots = SpectrumPlots(ordered.map(\.element))
     guard !plots.isEmpty else { return [] }
     let what = outcome.settings.base == nil ? "of the matrices" : "of the differences to the base"
-    var parts = [
-      section(
-        "Singular values",
-        note:
-          "Singular values \(what), from the largest to the smallest, on a logarithmic scale that is the same in every panel "
-          + "(\(plots.span)). The dashed line is the edge of noise by Marchenko and Pastur; what is shaded is kept.",
-        plots.panels)
-    ]
+    var parts: [Markup] = []
+    if showsPanels {
+      parts.append(
+        section(
+          "Singular values",
+          note:
+            "Singular values \(what), from the largest to the smallest, on a logarithmic scale that is the same in every panel "
+            + "(\(plots.span)). The dashed line is the edge of noise by Marchenko and Pastur; what is shaded is kept.",
+          plots.panels))
+    }
     if !plots.lines.isEmpty {
       parts.append(
         section(

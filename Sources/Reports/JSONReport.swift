@@ -9,7 +9,13 @@ package struct JSONReport: Codable {
   private let search: Comparison
   private let heldOut: Comparison
   private let plan: [Entry]
+  /// Of a filter search, models that were measured to choose k.
   private let trials: Int
+  /// Of a filter search: the search for k, and what needs no choice of directions.
+  private let rungs: [Rung]?
+  private let alternatives: [Alternative]?
+  /// Whether random directions took the place of singular ones.
+  private let control: Bool?
   private let seconds: Double
   private let model: String
   private let base: String?
@@ -71,8 +77,18 @@ package struct JSONReport: Codable {
     /// Null where the reduction was not measured by itself.
     let delta: Double?
     let standardError: Double?
+    /// What the filter was made by; missing for a rank.
+    let filter: String?
+    let damping: Double?
+    let scale: Float?
+    /// Share of Σσ² that the filter takes away.
+    let removed: Double?
+    /// Of the change that all filters make together, as predicted.
+    let predictedShare: Double?
+    /// Fingerprint of the reduced matrix.
+    let matrix: String?
 
-    init(_ trial: SearchRecord.Trial) {
+    init(_ trial: SearchRecord.Trial, share: Double?, matrix: String?) {
       tensor = trial.tensor
       layer = trial.layer
       expert = trial.expert
@@ -80,8 +96,14 @@ package struct JSONReport: Codable {
       kind = trial.kind.rawValue
       rank = trial.rank
       fullRank = trial.fullRank
-      delta = trial.pairedDelta?.mean
-      standardError = trial.pairedDelta?.standardError
+      delta = trial.filter == nil ? trial.pairedDelta?.mean : nil
+      standardError = trial.filter == nil ? trial.pairedDelta?.standardError : nil
+      filter = trial.filter?.rawValue
+      damping = trial.damping
+      scale = trial.scale
+      removed = trial.removed
+      predictedShare = trial.filter == nil ? nil : share
+      self.matrix = matrix
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -95,6 +117,12 @@ package struct JSONReport: Codable {
       try container.encode(fullRank, forKey: .fullRank)
       try container.encode(delta, forKey: .delta)
       try container.encode(standardError, forKey: .standardError)
+      try container.encodeIfPresent(filter, forKey: .filter)
+      try container.encodeIfPresent(damping, forKey: .damping)
+      try container.encodeIfPresent(scale, forKey: .scale)
+      try container.encodeIfPresent(removed, forKey: .removed)
+      try container.encodeIfPresent(predictedShare, forKey: .predictedShare)
+      try container.encodeIfPresent(matrix, forKey: .matrix)
     }
 
     enum CodingKeys: String, CodingKey {
@@ -102,20 +130,79 @@ package struct JSONReport: Codable {
       case fullRank = "full_rank"
       case delta
       case standardError = "standard_error"
+      case filter, damping, scale, removed
+      case predictedShare = "predicted_share"
+      case matrix
+    }
+  }
+
+  /// A model measured to choose k; the change is from the model with what was chosen before.
+  private struct Rung: Codable {
+    let group: String
+    let filter: String
+    let damping: Double
+    let matrices: Int
+    let delta: Double
+    let standardError: Double?
+    let passes: Bool
+    let alternative: Bool
+
+    init(_ rung: SearchRecord.Rung) {
+      (group, filter, damping, matrices) = (rung.group, rung.filter.rawValue, rung.damping, rung.sites)
+      (delta, passes, alternative) = (rung.delta, rung.passes, rung.isAlternative)
+      standardError = rung.standardError.isFinite ? rung.standardError : nil
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case group, filter, damping, matrices, delta
+      case standardError = "standard_error"
+      case passes, alternative
+    }
+  }
+
+  /// On the held-out text: the change from the original, and the result's from there.
+  private struct Alternative: Codable {
+    let name: String
+    let delta: Double
+    let standardError: Double?
+    let resultDelta: Double
+    let resultStandardError: Double?
+
+    init?(_ row: Alternatives.Row) {
+      guard let result = row.result else { return nil }
+      name = row.name
+      delta = row.change.mean
+      standardError = row.change.standardError.isFinite ? row.change.standardError : nil
+      resultDelta = result.mean
+      resultStandardError = result.standardError.isFinite ? result.standardError : nil
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case name, delta
+      case standardError = "standard_error"
+      case resultDelta = "result_delta"
+      case resultStandardError = "result_standard_error"
     }
   }
 
   private enum CodingKeys: String, CodingKey {
     case search
     case heldOut = "held_out"
-    case plan, trials, seconds, model, base, convention, context, stride
+    case plan, trials, rungs, alternatives, control, seconds, model, base, convention, context, stride
   }
 
   package init(_ outcome: SearchOutcome) {
     search = Comparison(outcome.search)
     heldOut = Comparison(outcome.heldOut)
-    plan = outcome.kept.map(Entry.init)
-    trials = outcome.trialCount
+    let matrices = outcome.matrices.count == outcome.kept.count ? outcome.matrices : []
+    plan = FilterEntry.entries(outcome).enumerated().map { index, entry in
+      Entry(entry.trial, share: entry.share, matrix: matrices.isEmpty ? nil : matrices[index])
+    }
+    trials = Self.measured(outcome)
+    let filters = FilterText(outcome)
+    rungs = filters == nil ? nil : outcome.rungs.map(Rung.init)
+    alternatives = filters?.alternatives.rows.compactMap(Alternative.init)
+    control = filters == nil ? nil : outcome.settings.isControl
     seconds = outcome.seconds
     model = outcome.settings.model
     base = outcome.settings.base
@@ -128,10 +215,23 @@ package struct JSONReport: Codable {
 // MARK: - What a model card reads
 
 extension JSONReport {
-  /// Whether it is a report of this plan and no other.
+  /// Whether it is a report of this plan and no other: of the same reductions, making the same matrices where both say
+  /// which.
   func describes(_ plan: Plan) -> Bool {
-    self.plan.map { "\($0.layer) \($0.expert ?? -1) \($0.role) \($0.kind) \($0.rank)" }
-      == plan.reductions.map { "\($0.layer) \($0.expert ?? -1) \($0.role.rawValue) \($0.kind.rawValue) \($0.rank)" }
+    self.plan.count == plan.reductions.count
+      && zip(self.plan, plan.reductions).allSatisfy { mine, other in
+        // A truncation is a rank, however it was found.
+        let filter = mine.filter.flatMap { $0 == FilterKind.truncate.rawValue ? nil : $0 }
+        let isSameMatrix = mine.matrix.flatMap { mine in other.matrix.map { $0 == mine } } ?? true
+        return mine.layer == other.layer && mine.expert == other.expert && mine.role == other.role.rawValue
+          && mine.kind == other.kind.rawValue && mine.rank == other.rank && filter == other.filter?.rawValue
+          && isSameMatrix
+      }
+  }
+
+  /// How many trials there were; of a filter search, models measured to choose k.
+  static func measured(_ outcome: SearchOutcome) -> Int {
+    FilterText(outcome) == nil ? outcome.trialCount : outcome.rungs.count
   }
 
   var conventionText: String {

@@ -10,13 +10,26 @@ internal import Wording
 package enum MarkdownReport {
   package static func text(_ outcome: SearchOutcome) -> String {
     let settings = outcome.settings
+    let filters = FilterText(outcome)
+    let isControl = settings.isControl && filters != nil
     var parts = [
-      "# Lasered: \(Table.escaped(fileName(settings.model)))", SummaryText.verdict(outcome),
+      "# \(isControl ? "A control, random directions" : "Lasered"): \(Table.escaped(fileName(settings.model)))",
+      SummaryText.verdict(outcome),
+    ]
+    if let table = filters?.alternativesTable {
+      parts += [
+        "The result beside what needs no choice of directions, on the same held-out text; paired by window, ± one standard "
+          + "error.", table.markdown,
+      ]
+    }
+    parts += [
       "Perplexity (convention \(SummaryText.conventionText(settings))); the change is that of the mean negative log-likelihood, "
         + "paired by window, ± one standard error.", SummaryText.perplexities(outcome).markdown, "## Plan",
     ]
     let luck = outcome.trialCount == 0 ? "" : " " + SummaryText.luck(outcome)
-    if outcome.kept.isEmpty {
+    if let filters {
+      parts += filterPlan(outcome, filters)
+    } else if outcome.kept.isEmpty {
       parts.append("No matrix is reduced.")
     } else {
       let (one, many) = (outcome.kept.count == 1, matrices(outcome.kept.count))
@@ -53,6 +66,25 @@ package enum MarkdownReport {
     return table
   }
 
+  private static func filterPlan(_ outcome: SearchOutcome, _ filters: FilterText) -> [String] {
+    var parts = ["\(filters.filtered)."]
+    if !outcome.kept.isEmpty {
+      let isMixture = outcome.kept.contains { $0.expert != nil }
+      var table = Table(["layer"] + (isMixture ? ["expert"] : []) + ["role"] + FilterEntry.header)
+      for entry in FilterEntry.entries(outcome) {
+        let expert = isMixture ? [entry.trial.expert.map(String.init) ?? "–"] : []
+        table.append(["\(entry.trial.layer)"] + expert + [entry.trial.role.rawValue] + entry.cells)
+      }
+      parts += ["The last column is what is predicted of each filter; none was measured by itself.", table.markdown]
+    }
+    let ladders = Ladder.ladders(of: outcome)
+    if !ladders.isEmpty {
+      parts += ["## The damping", FilterText.dampingNote(outcome), Ladder.table(ladders).markdown]
+      parts += ladders.compactMap(\.note)
+    }
+    return parts
+  }
+
   private static func settings(_ outcome: SearchOutcome) -> Table {
     let inputs = outcome.inputs
     var table = Table(["setting", "value"])
@@ -61,7 +93,11 @@ package enum MarkdownReport {
     table.append(["search text", inputs.text.map(\.path).joined(separator: ", ")])
     table.append(["held-out text", inputs.heldOut.map(\.path).joined(separator: ", ")])
     for (name, value) in SettingsList.entries(outcome.settings) { table.append([name, value]) }
-    table.append(["trials", outcome.hasPredictions ? SummaryText.trials(outcome) : "\(outcome.trialCount)"])
+    if let filters = FilterText(outcome) {
+      table.append(["effort", filters.effort])
+    } else {
+      table.append(["trials", outcome.hasPredictions ? SummaryText.trials(outcome) : "\(outcome.trialCount)"])
+    }
     table.append(["time", Numbers.duration(outcome.seconds)])
     table.append(["program", outcome.header.program])
     return table

@@ -9,7 +9,7 @@ package import RankReduction
 package struct ModelCard {
   private let model: String
   private let fingerprint: String
-  private let plan: Plan
+  let plan: Plan
   private let report: JSONReport?
   private let form: Form
   /// The model that an adapter is for: the original, or its base.
@@ -109,15 +109,20 @@ package struct ModelCard {
     let name = Table.escaped(model)
     let base = plan.base.map { Table.escaped(Self.name(ofFolder: $0.path)) }
     let count = plan.reductions.count
+    let their = count == 1 ? "its" : "their"
     let what =
       count == 0
       ? "no matrix of it is reduced."
-      : "\(matrices(count)) \(count == 1 ? "has" : "have") "
-        + (base.map { "\(count == 1 ? "its" : "their") difference to \($0) reduced in rank." }
-          ?? "\(count == 1 ? "its" : "their") rank reduced.")
+      : hasFilters
+        ? "\(matrices(count)) \(count == 1 ? "is" : "are") filtered. \(filterText(difference: base))"
+        : "\(matrices(count)) \(count == 1 ? "has" : "have") "
+          + (base.map { "\(their) difference to \($0) reduced in rank." } ?? "\(their) rank reduced.")
+    let laser = "layer-selective rank reduction ([LASER](https://arxiv.org/abs/2312.13558))"
     var parts = [
       "## Lasered",
-      "This is \(name) after layer-selective rank reduction ([LASER](https://arxiv.org/abs/2312.13558)) with `laser`: \(what)",
+      hasFilters
+        ? "This is \(name) after filtering singular directions with `laser`, as \(laser) does by their rank alone: \(what)"
+        : "This is \(name) after \(laser) with `laser`: \(what)",
     ]
     if let report {
       parts += [
@@ -126,7 +131,11 @@ package struct ModelCard {
         report.perplexities.markdown,
       ]
     }
-    if count > 0 { parts += ["What is left of each matrix's rank, of its full rank:", ranks] }
+    if count > 0 {
+      parts += [
+        "What is left of each matrix's rank, of its full rank" + (hasScales ? ", or its factor:" : ":"), ranks,
+      ]
+    }
     if form == .factored { parts.append(Self.factorsText) }
     if form.isAdapter { parts.append(Self.adapterText(for: adapted)) }
     var origin = "The original has the fingerprint `\(fingerprint)`"
@@ -145,7 +154,10 @@ package struct ModelCard {
       let entries = plan.reductions.filter { $0.layer == layer }
       let groups = Set(entries.map { $0.expert ?? -1 }).sorted().map { expert in
         let ranks = entries.filter { ($0.expert ?? -1) == expert }.sorted { $0.role.rawValue < $1.role.rawValue }
-          .map { "\($0.role.rawValue) \($0.rank)/\($0.fullRank)" }
+          .map { entry in
+            let left = entry.scale.map { "× \(Numbers.fixed(Double($0), 3))" } ?? "\(entry.rank)/\(entry.fullRank)"
+            return "\(entry.role.rawValue) \(left)"
+          }
         return (expert < 0 ? "" : "expert \(expert): ") + ranks.joined(separator: ", ")
       }
       return "- layer \(layer), " + groups.joined(separator: "; ")

@@ -34,6 +34,14 @@ package enum Numbers {
     return fixed(value, min(15, max(0, digits - 1 - magnitude)))
   }
 
+  /// A factor as people write it: 32, 0.5, 1.33.
+  package static func plain(_ value: Double) -> String {
+    var text = significant(value, 3)
+    guard text.contains(".") else { return text }
+    while text.hasSuffix("0") { text.removeLast() }
+    return text.hasSuffix(".") ? String(text.dropLast()) : text
+  }
+
   /// As CSS and SVG read numbers: at most two decimals, none that are zero, an ASCII minus.
   package static func coordinate(_ value: Double) -> String {
     var text = fixed(value.isFinite ? value : 0, 2)

@@ -20,7 +20,7 @@ enum PageStyle {
     .curve{fill:none;stroke-width:1.5;vector-effect:non-scaling-stroke;stroke-linejoin:round} .thin{stroke-width:1}
     .curve.ink-line{stroke:var(--ink)} .ink-line{stroke:var(--ink)} .soft-line{stroke:var(--soft)}
     .dashed{stroke-dasharray:4 3} .hollow{fill:var(--page);stroke-width:1.25}
-    .kept{stroke:var(--ink);stroke-width:1.25}
+    .faded{fill-opacity:.5} .kept{stroke:var(--ink);stroke-width:1.25}
     """
 
   static let page: StaticString = """
@@ -37,7 +37,7 @@ enum PageStyle {
     .lede{margin:1rem 0 0;color:var(--soft);max-width:44em}
     .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(11.5rem,1fr));gap:1.4rem 2rem;margin:2.4rem 0 0;
     padding:1.4rem 0 0;border-top:1px solid var(--line)}
-    .fact b{display:block;font-size:1.5rem;line-height:1.25;font-weight:600;letter-spacing:-.015em;white-space:nowrap}
+    .fact b{display:block;font-size:1.35rem;line-height:1.25;font-weight:600;letter-spacing:-.015em;white-space:nowrap}
     .fact b i{font-style:normal;font-weight:400;color:var(--faint)} .fact b .better{color:var(--gain)}
     .fact b .worse{color:var(--loss)} .fact span{display:block;font-size:.82rem;color:var(--soft);line-height:1.4}
     section{margin:4rem 0 0}
@@ -48,7 +48,7 @@ enum PageStyle {
     p.left-out{margin:1rem 0 0;color:var(--soft);font-size:.82rem}
     figure{margin:0} .key{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;margin:.9rem 0 0;font-size:.78rem;color:var(--soft);
     align-items:center} .key>span{display:inline-flex;gap:.45rem;align-items:center} .key svg{flex:none}
-    .framed{display:grid;grid-template-columns:3.4rem minmax(0,1fr)} .framed.slim{grid-template-columns:2rem minmax(0,1fr)}
+    .framed{display:grid;grid-template-columns:3.4rem minmax(0,1fr)} .framed.slim{grid-template-columns:2.5rem minmax(0,1fr)}
     .framed.tagged{grid-template-columns:3.4rem minmax(0,1fr) 3.6rem}
     .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.6rem,1fr));gap:1.5rem 1.6rem}
     .panels.wide{grid-template-columns:repeat(auto-fill,minmax(19rem,1fr));gap:2rem 2.6rem}
@@ -70,10 +70,15 @@ enum PageStyle {
     footer{margin:4rem 0 0;padding:1.2rem 0 0;border-top:1px solid var(--line);font-size:.8rem;color:var(--soft)}
     .scroll{overflow-x:auto;overflow-y:hidden;padding:0 0 .2rem}
     @media (max-width:40rem){main{padding:2rem 1.1rem 3rem} section{margin-top:3rem} .crowded .rank,.crowded .role,.crowded .word{display:none}
-    .facts{grid-template-columns:1fr 1fr;gap:1.2rem 1rem} .fact b{font-size:1.2rem}
+    .facts{grid-template-columns:1fr 1fr;gap:1.2rem 1rem} .fact b{font-size:1rem}
     .texts thead{display:none} .texts tr{display:grid;grid-template-columns:minmax(0,1fr) auto auto;gap:0 .9rem;
     border-top:1px solid var(--line);padding:.4rem 0} .texts tr.group{border:0;padding:.8rem 0 0} .texts td{border:0;
     padding:0} .texts tr.group td{padding:0} .texts td.graph{grid-column:1/-1;width:auto;padding:.1rem 0 0}
+    .beside thead{display:none} .beside tr{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:0 .9rem;
+    border-top:1px solid var(--line);padding:.4rem 0} .beside td{border:0;padding:0}
+    .beside td.against{grid-column:1/-1;font-size:.78rem;color:var(--soft)} .beside .against::before{content:"result against it: "}
+    .beside tr.whole .against{display:none}
+    .beside td.graph{grid-column:1/-1;width:auto;padding:.1rem 0 0} .beside tr.axis{border-top:0}
     .texts td.before{display:none} .texts tr.axis{border-top:0} .framed,.framed.tagged{grid-template-columns:3rem minmax(0,1fr)}
     .framed.tagged{grid-template-columns:3rem minmax(0,1fr) 3.2rem} dl{grid-template-columns:1fr;gap:0} dd{margin:0 0 .6rem}}
     @media print{.texts{font-size:8pt} td.graph,th.graph{width:24%} section:has(>figure){break-inside:avoid} @page{margin:16mm 15mm} body{font-size:10.5pt} main{max-width:none;padding:0} section{margin-top:9mm}

@@ -65,6 +65,16 @@ enum Plot {
       element("polyline", ["points": Markup.Value(list.joined(separator: " ")), "class": style]))
   }
 
+  /// What lies under a line; points as those of a curve.
+  static func area(_ points: [(x: Double, y: Double)], height: Double, _ style: Markup.Value) -> Markup {
+    let ends = [points.last, points.first].compactMap(\.self).map { (x: $0.x, y: 1.0) }
+    let list = (points + ends).map { "\(Numbers.coordinate(1000 * $0.x)),\(Numbers.coordinate(1000 * $0.y))" }
+    return element(
+      "svg",
+      ["width": "100%", "height": .number(height), "viewBox": "0 0 1000 1000", "preserveAspectRatio": "none"],
+      element("polygon", ["points": Markup.Value(list.joined(separator: " ")), "class": style]))
+  }
+
   /// Tick labels beside a drawing of the same height; positions are those of the scale, from the bottom up.
   static func verticalAxis(_ scale: Scale, top: Double, height: Double, total: Double, ticks: Int = 4) -> Markup {
     canvas(

@@ -8,24 +8,31 @@ internal import Search
 /// The top of the page: did the model get better, by how much, how sure is it.
 struct ReportHeader {
   private let outcome: SearchOutcome
+  private let filters: FilterText?
 
-  init(_ outcome: SearchOutcome) { self.outcome = outcome }
+  init(_ outcome: SearchOutcome) {
+    self.outcome = outcome
+    filters = FilterText(outcome)
+  }
 
   var markup: Markup {
     let settings = outcome.settings
     var line: [Markup] = [element("b", [:], .text(fileName(settings.model))), ", lasered"]
-    if settings.isControl { line = [line[0], ", a control: random directions dropped"] }
+    if settings.isControl {
+      line = [line[0], ", a control: random directions \(filters == nil ? "dropped" : "filtered")"]
+    }
     if let base = settings.base { line.append(.text(" relative to \(fileName(base))")) }
     return element(
       "header", [:], element("h1", [:], .fragment(line)), element("p", ["class": "verdict"], .text(verdict)),
       element("p", ["class": "lede"], .text(lede)), element("div", ["class": "facts"], facts))
   }
 
-  private var triedSites: Int { Set(outcome.trials.map(\.site)).count }
+  private var triedSites: Int { filters?.siteCount ?? Set(outcome.trials.map(\.site)).count }
 
   private var verdict: String {
-    switch outcome.verdict {
-    case .nothingKept: "No reduction helped, and the model is left as it is."
+    if let (row, _) = filters?.alternatives.better { return "A simpler change is better: \(row.name)." }
+    return switch outcome.verdict {
+    case .nothingKept: "No \(filters == nil ? "reduction" : "filter") helped, and the model is left as it is."
     case .holds: "The model got better, and the gain holds on text that the search never saw."
     case .withinTolerance: "The model got smaller, and its loss stays within the tolerance on held-out text."
     case .beyondTolerance: "The model got smaller, but on held-out text its loss exceeds the tolerance."
@@ -35,6 +42,7 @@ struct ReportHeader {
   }
 
   private var lede: String {
+    if let filters { return filterLede(filters) }
     let tried =
       outcome.hasPredictions ? "\(Numbers.grouped(outcome.trialCount)) reductions" : SummaryText.trials(outcome)
     switch outcome.verdict {
@@ -58,6 +66,19 @@ struct ReportHeader {
     }
   }
 
+  private func filterLede(_ filters: FilterText) -> String {
+    let finding: String? =
+      switch outcome.verdict {
+      case .nothingKept:
+        "No filter lowered the perplexity of the windows that judge by more than its noise: \(filters.effort)."
+      case .holds, .withinTolerance:
+        "\(filters.filtered). On held-out text the change is \(ratio) times its standard error."
+      case .doesNotHold, .beyondTolerance:
+        "\(filters.filtered), but on held-out text the change is not below zero by more than its noise."
+      }
+    return [filters.loss, finding, filters.worth].compactMap(\.self).joined(separator: " ")
+  }
+
   private var reduced: String {
     "\(matrices(outcome.kept.count)) of \(Numbers.grouped(triedSites)) \(outcome.kept.count == 1 ? "is" : "are") reduced in rank"
   }
@@ -69,7 +90,8 @@ struct ReportHeader {
   }
 
   private var facts: [Markup] {
-    var result = [perplexity("held-out text", outcome.heldOut), perplexity("search text", outcome.search)]
+    var result = [perplexity("held-out text", outcome.heldOut)]
+    if filters == nil || outcome.kept.isEmpty { result.append(perplexity("search text", outcome.search)) }
     if !outcome.kept.isEmpty {
       let delta = outcome.heldOut.delta
       result.append(
@@ -79,16 +101,28 @@ struct ReportHeader {
             element("i", [:], .text(" ± \(Numbers.fixed(delta.standardError, 4))")),
           ], "nats per token on held-out text, paired by window, ± one standard error"))
     }
+    if let (row, gain) = filters?.alternatives.nearest, !outcome.kept.isEmpty {
+      result.append(
+        fact(
+          [
+            .text(Numbers.signed(gain.mean, 4)),
+            element("i", [:], .text(" ± \(Numbers.fixed(gain.standardError, 4))")),
+          ], "nats per token beyond \(row.name)"))
+    }
     result.append(
       fact(
         [.text(Numbers.grouped(outcome.kept.count)), element("i", [:], .text(" of \(Numbers.grouped(triedSites))"))],
-        "matrices reduced, \(effort) \(Numbers.duration(outcome.seconds))"
+        "matrices \(filters == nil ? "reduced" : "filtered"), \(effort) \(Numbers.duration(outcome.seconds))"
           + (outcome.spentBudget ? ", the whole budget" : ""))
     )
     return result
   }
 
   private var effort: String {
+    if filters != nil {
+      let count = outcome.rungs.count
+      return "\(Numbers.grouped(count)) \(count == 1 ? "model" : "models") measured in"
+    }
     if outcome.hasPredictions { return "\(SummaryText.trials(outcome)) in" }
     return switch outcome.trialCount {
     case 0: "without a trial, in"

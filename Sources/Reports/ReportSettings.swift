@@ -24,8 +24,12 @@ struct ReportSettings {
       }
     }
     for (name, value) in SettingsList.entries(settings) { add(name, .text(value)) }
-    add(
-      "trials", .text("\(SummaryText.trials(outcome)) in \(Numbers.duration(outcome.seconds))"))
+    let duration = Numbers.duration(outcome.seconds)
+    if let filters = FilterText(outcome) {
+      add("effort", .text("\(filters.effort); \(duration) in all"))
+    } else {
+      add("trials", .text("\(SummaryText.trials(outcome)) in \(duration)"))
+    }
     add("program", .text(outcome.header.program))
     return section(
       "Reproduce",

@@ -4,6 +4,7 @@ package import Search
 /// What a search found, in words and in one table: shared by the terminal and the Markdown report.
 package enum SummaryText {
   package static func verdict(_ outcome: SearchOutcome) -> String {
+    if let filters = FilterText(outcome) { return filters.verdict.joined(separator: " ") }
     let delta = outcome.heldOut.delta
     let change = "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4)) nats per token"
     return switch outcome.verdict {
@@ -25,8 +26,9 @@ package enum SummaryText {
     }
   }
 
-  /// How many trials a search took.
+  /// How many trials a search took, or models.
   package static func trials(_ outcome: SearchOutcome) -> String {
+    if let filters = FilterText(outcome) { return filters.effort }
     let count = Numbers.grouped(outcome.trialCount)
     guard outcome.hasPredictions else { return "\(count) \(outcome.trialCount == 1 ? "trial" : "trials")" }
     let measured = outcome.jointCount == 1 ? "1 trial" : "\(outcome.jointCount) trials"
@@ -35,7 +37,8 @@ package enum SummaryText {
 
   /// A word or two for a table.
   package static func shortVerdict(_ outcome: SearchOutcome) -> String {
-    switch outcome.verdict {
+    if FilterText(outcome)?.hasBetterAlternative == true { return "a simpler change is better" }
+    return switch outcome.verdict {
     case .nothingKept: "nothing holds"
     case .holds: "holds"
     case .doesNotHold: "does not hold"

@@ -19,7 +19,10 @@ struct TextsChart {
   var markup: Markup {
     let rows =
       group("Held-out text: what the search never saw", outcome.heldOut, name: "all held-out text")
-      + group("Search text: what trials were scored on", outcome.search, name: "all search text")
+      + group(
+        FilterText(outcome) == nil
+          ? "Search text: what trials were scored on" : "Search text: what made the filters and chose k",
+        outcome.search, name: "all search text")
     return element(
       "table", ["class": "texts"],
       element(

@@ -28,7 +28,7 @@ extension Search {
 
 /// A measured rung, for the progress line.
 private func rungLine(_ rung: SearchRecord.Rung) -> String {
-  "\(rung.group), k = \(Numbers.significant(rung.damping, 3)): \(Numbers.signed(rung.delta, 4))"
+  "\(rung.group), k = \(Numbers.plain(rung.damping)): \(Numbers.signed(rung.delta, 4))"
 }
 
 /// What a search has come to, for its progress line.
@@ -63,16 +63,24 @@ func searchSummary(_ outcome: SearchOutcome, folder: String, _ style: TerminalSt
   let settings = outcome.settings
   let tone: TerminalStyle.Tone =
     switch outcome.verdict {
+    case _ where FilterText(outcome)?.hasBetterAlternative == true: .caution
     case .holds, .withinTolerance: .good
     case .doesNotHold, .beyondTolerance, .nothingKept: .caution
     }
-  let sites = "\(outcome.kept.count) \(outcome.kept.count == 1 ? "matrix" : "matrices") reduced"
+  let duration = Numbers.duration(outcome.seconds) + (outcome.spentBudget ? ", the whole budget" : "")
+  let convention = "Perplexity by \(SummaryText.conventionText(settings))."
+  let filters = FilterText(outcome)
+  let effort =
+    filters.map { "\($0.filtered).\n  \($0.effort); \(duration) in all.\n  \(convention)" }
+    ?? "\(outcome.kept.count) \(outcome.kept.count == 1 ? "matrix" : "matrices") reduced; "
+    + "\(SummaryText.trials(outcome)) in \(duration). \(convention)"
+  let verdict = filters?.verdict.joined(separator: "\n  ") ?? SummaryText.verdict(outcome)
+  let alternatives = filters?.alternativesTable.map { "\n\($0.plain)\n" } ?? ""
   return """
     \(SummaryText.perplexities(outcome).plain)
-
-      \(style.apply(tone, to: SummaryText.verdict(outcome)))
-      \(sites); \(SummaryText.trials(outcome)) in \(Numbers.duration(outcome.seconds))\
-    \(outcome.spentBudget ? ", the whole budget" : ""). Perplexity by \(SummaryText.conventionText(settings)).
+    \(alternatives)
+      \(style.apply(tone, to: verdict))
+      \(effort)
 
     \(settings.isControl ? "" : "  Plan    \(folder)/plan.yaml\n")  Report  \(folder)/report.html
 

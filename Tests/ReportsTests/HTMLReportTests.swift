@@ -28,6 +28,16 @@ struct HTMLReportTests {
     add("old journal") { ($0.hasSpectra, $0.hasRouting) = (false, false) }
     add("control") { $0.isControl = true }
     add("size") { $0.tolerance = 0.01 }
+    func add(_ name: String, _ sample: SampleOutcome) { samples.append((name, sample)) }
+    add("filters", .filters())
+    add("filters of the weights", .filters(.reweight) { $0.base = nil })
+    add("filters, nothing kept", .filters { ($0.keepsEvery, $0.alternativeGains) = (0, []) })
+    add("filters, nothing known", .filters { ($0.hasSpectra, $0.layers, $0.rungs) = (false, 0, []) })
+    add(
+      "filters, hostile",
+      .filters {
+        $0.alternativeGains = [("<script>alert(1)</script>", 0.1), (#"a "name" & ]]>"#, 0.001)]
+      })
     add("hostile") {
       $0.model = "runs/<script>alert(1)</script>"
       $0.base = #"a "base" & </style><img src=x onerror=alert(1)>"#

@@ -51,6 +51,46 @@ struct ModelCardTests {
     }
   }
 
+  private func filterCard(_ entries: String) throws -> String {
+    let yaml = "laser_plan: 2\nmodel: aaaa\nbase: {path: ../base, fingerprint: bbbb}\nreductions:\n\(entries)"
+    let plan = try YAMLDecoder().decode(Plan.self, from: yaml)
+    return ModelCard(model: "model", fingerprint: "aaaa", plan: plan, report: nil).readme(existing: nil)
+  }
+
+  @Test func filtersAreNoRanks() throws {
+    func entry(_ role: String, _ what: String) -> String {
+      "- {tensor: t, layer: 0, expert: 1, role: \(role), kind: delta, full_rank: 64, \(what)}\n"
+    }
+    let shrink = entry("w1", "filter: shrink, rank: 20")
+    let card = try filterCard(shrink)
+    for words in [
+      "1 matrix is filtered. The singular directions of the difference to base are weighed one by one, by factors from 0 to 1.",
+      "- layer 0, expert 1: w1 20/64",
+    ] {
+      #expect(card.contains(words), "\(words)\n\(card)")
+    }
+    #expect(!card.contains("reduced in rank") && !card.contains("rank reduced"))
+    let mixed = try filterCard(shrink + entry("w2", "filter: scale, scale: 0.25, rank: 64") + entry("w3", "rank: 4"))
+    for words in [
+      "3 matrices are filtered. In 1 matrix, the singular directions of the difference to base are cut off behind the strongest.",
+      "or its factor:", "w1 20/64, w2 × 0.250, w3 4/64",
+    ] {
+      #expect(mixed.contains(words), "\(words)\n\(mixed)")
+    }
+    // Scores go with the matrices that they are of.
+    let outcome = try SampleOutcome.filters().outcome
+    let entries = outcome.kept.map { trial in
+      "- {tensor: t, layer: \(trial.layer), \(trial.expert.map { "expert: \($0), " } ?? "")role: \(trial.role.rawValue), "
+        + "kind: delta, full_rank: 64, filter: FILTER, rank: \(trial.rank)}\n"
+    }.joined()
+    for (filter, hasScores) in [("shrink", true), ("reweight", false)] {
+      let yaml = "laser_plan: 2\nmodel: aaaa\nreductions:\n" + entries.replacingOccurrences(of: "FILTER", with: filter)
+      let plan = try YAMLDecoder().decode(Plan.self, from: yaml)
+      let card = ModelCard(model: "model", fingerprint: "aaaa", plan: plan, report: JSONReport(outcome))
+      #expect(card.readme(existing: nil).contains("all held-out text") == hasScores)
+    }
+  }
+
   @Test func withoutAReportOfThePlanThereAreNoScores() throws {
     #expect(try !card(scores: false).readme(existing: nil).contains("held-out"))
     let plan = try Self.plan([("other", 0, nil, "w1", 3)])

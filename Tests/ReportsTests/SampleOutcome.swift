@@ -24,10 +24,18 @@ struct SampleOutcome {
   var isControl = false
   var strategy = "sweep"
   var tolerance: Double?
+  /// For a search of filters: see `SampleOutcome+Filters.swift`.
+  var filter: FilterKind?
+  /// Records in the place of its own rungs and trials.
+  var rungs: [[String: Any]]?
+  /// Of each filter; nil for the full rank.
+  var factorCount: Int?
+  /// What the alternatives gain on the held-out text.
+  var alternativeGains: [(name: String, gain: Double)] = []
 
-  private static let windows = 6
+  static let windows = 6
 
-  private var sites: [Site] {
+  var sites: [Site] {
     (0..<layers).reversed().flatMap { layer in
       (experts.map { Array(0..<$0) as [Int?] } ?? [nil]).flatMap { expert in
         roles.map { Site(layer: layer, expert: $0.part == .expert ? expert : nil, role: $0) }
@@ -37,11 +45,11 @@ struct SampleOutcome {
 
   var outcome: SearchOutcome {
     get throws {
-      let lines = [settings] + trials + [result]
+      let lines = [settings] + (rungs ?? filter.map(filterRecords) ?? trials) + [result]
       let records = try lines.map {
         try JSONDecoder().decode(SearchRecord.self, from: JSONSerialization.data(withJSONObject: $0))
       }
-      return try SearchOutcome(records, spectra: spectra)
+      return try SearchOutcome(records, spectra: spectra, factors: filter.map(factors) ?? [:])
     }
   }
 
@@ -60,6 +68,10 @@ struct SampleOutcome {
     ]
     if let base { values["base"] = base }
     if isControl { values["control"] = "true" }
+    if let filter {
+      (values["strategy"], values["filter"]) = ("filters", filter.rawValue)
+      values["ranks"] = nil
+    }
     if let tolerance { (values["objective"], values["tolerance"]) = ("size", "\(tolerance)") }
     let settings: [String: Any] = [
       "record": "settings", "version": 2, "program": "laser 0.0.0", "settings": values, "inputs": inputs,
@@ -85,16 +97,22 @@ struct SampleOutcome {
     }
   }
 
+  private func scores(_ texts: [String], gain: Double) -> [[String: Any]] {
+    (0..<Self.windows * texts.count).map { ["nll": 900 + Double($0) - gain * (255 + Double($0 % 3)), "tokens": 255] }
+  }
+
   private var result: [String: Any] {
-    func scores(_ texts: [String], gain: Double) -> [[String: Any]] {
-      (0..<Self.windows * texts.count).map { ["nll": 900 + Double($0) - gain * (255 + Double($0 % 3)), "tokens": 255] }
-    }
     let keeps = keepsEvery > 0 && !ranks.isEmpty
     var result: [String: Any] = [
       "record": "result", "searchBaseline": scores(searchTexts, gain: 0),
       "search": scores(searchTexts, gain: keeps ? 0.03 : 0), "heldOutBaseline": scores(heldOutTexts, gain: 0),
       "heldOut": scores(heldOutTexts, gain: keeps ? heldOutGain : 0), "spentBudget": false, "seconds": 83.2,
     ]
+    if filter != nil {
+      result["alternatives"] = alternativeGains.map { alternative -> [String: Any] in
+        ["name": alternative.name, "heldOut": scores(heldOutTexts, gain: alternative.gain)]
+      }
+    }
     if hasRouting, let experts {
       let layer: [String: Any] = [
         "experts": (0..<experts).map { ["tokens": 100 + 10 * $0, "weight": 50.5] as [String: Any] },

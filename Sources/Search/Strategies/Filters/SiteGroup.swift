@@ -1,18 +1,18 @@
-internal import Models
+package import Models
 
 /// Sites that share a damping. Attention's matrices and the experts' differ in how far their directions depend on each other.
-struct SiteGroup {
+package struct SiteGroup {
   let name: String
   /// From the last layer down.
   let sites: [Site]
 
+  /// The name of the group that a site falls into.
+  package static func name(of site: Site) -> String { site.role.part == .attention ? "attention" : "feed-forward" }
+
   /// The groups that some sites fall into; none is empty.
   static func groups(of sites: [Site]) -> [SiteGroup] {
-    let isAttention = { (site: Site) in site.role.part == .attention }
-    return [
-      SiteGroup(name: "feed-forward", sites: sites.filter { !isAttention($0) }),
-      SiteGroup(name: "attention", sites: sites.filter(isAttention)),
-    ].filter { !$0.sites.isEmpty }
+    ["feed-forward", "attention"].map { group in SiteGroup(name: group, sites: sites.filter { name(of: $0) == group }) }
+      .filter { !$0.sites.isEmpty }
   }
 
   /// Both halves: of the layers, or of a layer's sites. Nil for a single site.
