@@ -1,5 +1,6 @@
 import CheckpointFixtures
 import Inference
+import Models
 import RankReduction
 import Tensors
 import Testing

@@ -1,6 +1,7 @@
 import CheckpointFixtures
 import Foundation
 import Inference
+import Models
 import RankReduction
 import Tensors
 import Testing
