@@ -5,7 +5,7 @@ package import Wording
 /// measured at the end.
 package enum NoiseEdge: SearchStrategy {
   package static let name = "noise-edge"
-  package static let help = 
+  package static let help =
     "noise-edge cuts every site at the edge of its noise (with --ranks svht at the optimal threshold), without trials."
   package static let defaultRanks: [RankRule] = [.noiseEdge]
   package static let screensTrials = false
@@ -20,9 +20,9 @@ package enum NoiseEdge: SearchStrategy {
   package static func run(_ context: inout SearchContext) throws {
     context.expectedCount = context.sites.count
     try context.forEachSite(usesMatrices: false) { context, site, spectrum, _ in
-      for rank in context.ranks(for: spectrum) where rank < spectrum.fullRank { 
+      for rank in context.ranks(for: spectrum) where rank < spectrum.fullRank {
         try context.assign(site, .truncation(rank: rank))
-       }
+      }
     }
   }
 

@@ -28,7 +28,9 @@ package enum FilterSearch: SearchStrategy {
     let report = context.report
     let original = try study.judge([]) { try report(.baseline(share: $0)) }
     var search = DampingSearch(context.settings.filter, settings: context.settings, original: original)
-    for group in SiteGroup.groups(of: context.sites) { try search.search(group, &context, study) }
+    let groups = SiteGroup.groups(of: context.sites)
+    context.expectedCount = groups.count * (DampingSearch.ladder.count + DampingSearch.alternativeLadder.count)
+    for group in groups { try search.search(group, &context, study) }
     try context.keep(
       study.final(search.choice), PairedDelta(from: original, to: search.score), nll: search.score.meanNLL,
       windows: original.windows.count, search.choice)

@@ -26,34 +26,50 @@ final class FilteredModels {
     _ reductions: [Reduction], on text: Evaluation, checkpoint: (Double) throws -> Void
   ) throws -> Score {
     let byLayer = Dictionary(grouping: reductions, by: \.site.layer)
-    return try text.score(reducer.model, memory: memory, others: reducer.byteCount(of: reductions.map(\.site))) {
-      model, layer in
-      try self.matrices(byLayer[layer] ?? []).reduce(model) { $0.replacing($1.site, by: $1.matrix) }
-    } progress: {
-      try checkpoint($0)
+    var share = 0.0
+    return try withoutActuallyEscaping(checkpoint) { checkpoint in
+      try text.score(
+        reducer.model, memory: memory, others: reducer.byteCount(of: reductions.map(\.site)),
+        changing: { model, layer in
+          try self.matrices(byLayer[layer] ?? []) { try checkpoint(share) }
+            .reduce(model) { $0.replacing($1.site, by: $1.matrix) }
+        },
+        progress: {
+          share = $0
+          try checkpoint($0)
+        })
     }
   }
 
-  private func matrices(_ reductions: [Reduction]) throws -> [(site: Site, matrix: StoredMatrix)] {
+  /// A layer's matrices; large ones one after another, so that an interrupt is heeded between them.
+  private func matrices(
+    _ reductions: [Reduction], checkpoint: () throws -> Void
+  ) throws -> [(site: Site, matrix: StoredMatrix)] {
     try reducer.check(reductions)
     let unknown = reductions.filter { !$0.filter.isScale && decompositions[$0.site] == nil }.map(\.site)
-    var made: [Site: SiteDecomposition] = [:]
+    var known = decompositions
     for decomposition in reducer.decompositions(of: unknown) {
+      try checkpoint()
       let decomposition = try decomposition.get()
       let bytes = decomposition.fullRank * decomposition.fullRank * MemoryLayout<Double>.stride
       if bytes <= freeBytes {
         freeBytes -= bytes
         decompositions[decomposition.site] = decomposition
       }
-      made[decomposition.site] = decomposition
+      known[decomposition.site] = decomposition
     }
-    let found = decompositions.merging(made) { known, _ in known }
-    let reducer = reducer
-    return try Parallelism.map(reductions) { reduction in
-      Result {
-        if case .scale(let factor, _) = reduction.filter { return try reducer.scaled(reduction.site, by: factor) }
-        return try (found[reduction.site] ?? reducer.decompose(reduction.site)).reduced(by: reduction.filter)
+    var made: [(site: Site, matrix: StoredMatrix)] = []
+    for block in Parallelism.blocks(of: reductions.count, size: 2 * Parallelism.threads) {
+      try checkpoint()
+      let (reducer, known) = (reducer, known)
+      let matrices = Parallelism.map(Array(reductions[block])) { reduction in
+        Result {
+          if case .scale(let factor, _) = reduction.filter { return try reducer.scaled(reduction.site, by: factor) }
+          return try (known[reduction.site] ?? reducer.decompose(reduction.site)).reduced(by: reduction.filter)
+        }
       }
-    }.enumerated().map { (reductions[$0].site, try $1.get()) }
+      for (reduction, matrix) in zip(reductions[block], matrices) { made.append((reduction.site, try matrix.get())) }
+    }
+    return made
   }
 }
