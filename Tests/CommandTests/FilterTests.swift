@@ -139,10 +139,11 @@ struct FilterTests {
 
   @Test func damagedFactorsAreNamed() async throws {
     let good: [Float] = Array(repeating: 0.5, count: 16)
-    for (factors, named) in [
+    let damaged: [(factors: [String: [Float]], named: String)] = [
       (["0.0.w2": good], "layer 0 expert 0 w1"), (["0.0.w1": Array(good.dropLast())], "15 directions"),
       (["0.0.w1": [3] + good.dropLast()], "not from 0 to 2"), (["0.0.w1": [.nan] + good.dropLast()], "not from 0 to 2"),
-    ] {
+    ]
+    for (factors, named) in damaged {
       let plan = try writePlan(factors: factors, filter: "shrink", rank: 16)
       let run = try await laser(["apply", workshop.model, "--plan", plan, "--out", folder.path("out")])
       #expect(run.status == 1 && run.error.contains(named), "\(run.error)")

@@ -60,7 +60,7 @@ def search(folder, scratch, ranks):
         shutil.rmtree(out, ignore_errors=True)
         listed = ",".join(str(8 * (number + 1)) for number in range(ranks))
         result = run([contenders.laser, "search", folder, "--text", text(scratch, 4096), "--held-out", text(scratch, 512), "--out", out, "--layers", 2,
-                      "--experts", 0, "--roles", "w1", "--ranks", listed, "--context", 256, "--exhaustive", "--json", "--quiet"])
+                      "--experts", 0, "--roles", "w1", "--strategy", "sweep", "--ranks", listed, "--context", 256, "--exhaustive", "--json", "--quiet"])
         return result | {"seconds": json.loads(result["output"])["seconds"]}
     return once
 

@@ -5,7 +5,7 @@ whole evaluation per trial), and compares what they find.
     runs/bench/search.py MODEL --text FILE... --held-out FILE... --peer-python PYTHON [--base BASE] [--layers 0-5]
                          [--ranks 0.9,0.5,0.1] [--context 256] [--scratch FOLDER] [--keep-peer FILE] [--json]
 
-PYTHON is an interpreter with torch and transformers. laser runs three times: as a user would, with --strategy guided, and with --exhaustive,
+PYTHON is an interpreter with torch and transformers. laser runs four times: with --strategy sweep, guided and filters, and with --exhaustive,
 accepting any decrease, whose trials are compared with those of brute force one by one. --keep-peer FILE keeps what brute
 force printed and takes it from there the next time, with its time of then.
 """
@@ -21,7 +21,8 @@ p.add_argument("--ranks", default="0.9,0.75,0.5,0.25,0.1"); p.add_argument("--co
 p.add_argument("--scratch"); p.add_argument("--keep-peer"); p.add_argument("--laser", default=LASER); p.add_argument("--json", action="store_true")
 a = p.parse_args()
 
-shared = ["--text", *a.text, "--held-out", *a.held_out, "--ranks", a.ranks, "--context", a.context]
+texts = ["--text", *a.text, "--held-out", *a.held_out, "--context", a.context]
+shared = [*texts, "--ranks", a.ranks]
 shared += ["--base", a.base] if a.base else []
 shared += ["--layers", a.layers] if a.layers else []
 scratch = a.scratch or tempfile.mkdtemp()
@@ -31,7 +32,7 @@ def laser(name, *more):
     folder = os.path.join(scratch, name)
     shutil.rmtree(folder, ignore_errors=True)
     start = time.perf_counter()
-    done = subprocess.run([a.laser, "search", a.model, *shared, "--out", folder, "--json", "--quiet", *more], capture_output=True, text=True, env=environment())
+    done = subprocess.run([a.laser, "search", a.model, *texts, "--out", folder, "--json", "--quiet", *more], capture_output=True, text=True, env=environment())
     seconds = time.perf_counter() - start
     if done.returncode != 0: sys.exit(done.stderr)
     with open(os.path.join(folder, "journal.jsonl")) as file: records = [json.loads(line) for line in file]
@@ -44,9 +45,11 @@ def brute_force():
     if a.keep_peer: open(a.keep_peer, "w").write(done.stdout)
     return json.loads(done.stdout)
 
-usual, usual_trials, usual_seconds = laser("usual")
-guided, _, guided_seconds = laser("guided", "--strategy", "guided")
-exhaustive, trials, exhaustive_seconds = laser("exhaustive", "--exhaustive", "--confidence", "0.5", "--fdr", "1")
+ranks = ["--ranks", a.ranks, "--strategy"]
+usual, usual_trials, usual_seconds = laser("usual", *ranks, "sweep")
+guided, _, guided_seconds = laser("guided", *ranks, "guided")
+filters, _, filters_seconds = laser("filters", "--roles", "w1,w2,w3")
+exhaustive, trials, exhaustive_seconds = laser("exhaustive", *ranks, "sweep", "--exhaustive", "--confidence", "0.5", "--fdr", "1")
 peer = brute_force()
 
 def nlls(report, part): return report[part]["baseline"]["nll"], report[part]["result"]["nll"]
@@ -54,7 +57,7 @@ def row(name, seconds, trials, kept, search, held):
     return [name, f"{seconds:.1f}", f"{peer['seconds'] / seconds:.1f}", f"{trials}", f"{kept}", *(f"{before:.5f} → {after:.5f}" for before, after in (search, held))]
 rows = [row("brute force", peer["seconds"], peer["trials"], len(peer["plan"]), (peer["baseline_nll"], peer["result_nll"]),
             (peer["held_out_baseline_nll"], peer["held_out_result_nll"]))]
-for name, report, seconds in (("`laser search`", usual, usual_seconds), ("`laser search --strategy guided`", guided, guided_seconds), ("`laser search`, exhaustive, any decrease", exhaustive, exhaustive_seconds)):
+for name, report, seconds in (("`laser search --strategy sweep`", usual, usual_seconds), ("`laser search`: filters", filters, filters_seconds), ("`laser search --strategy guided`", guided, guided_seconds), ("`laser search`, exhaustive, any decrease", exhaustive, exhaustive_seconds)):
     rows.append(row(name, seconds, report["trials"], len(report["plan"]), nlls(report, "search"), nlls(report, "held_out")))
 
 def label(trial): return ".".join(str(trial[k]) for k in ("layer", "expert", "role") if k in trial)
@@ -70,7 +73,7 @@ theirs = [(q["site"], q["rank"]) for q in peer["plan"]]
 notes += f"Exhaustive against brute force: largest difference of a trial's nll {apart:.1e}; plans {'equal' if ours == theirs else 'differ'}.\n"
 table = markdown(["", "seconds", "times as fast", "trials", "kept", "search nll", "held-out nll"], rows) + "\n" + notes
 if a.json:
-    print(json.dumps({"brute_force": peer["seconds"], "laser": usual_seconds, "guided": guided_seconds, "exhaustive": exhaustive_seconds, "table": table}))
+    print(json.dumps({"brute_force": peer["seconds"], "laser": usual_seconds, "guided": guided_seconds, "filters": filters_seconds, "exhaustive": exhaustive_seconds, "table": table}))
 else:
     print(table, end="")
 if not a.scratch: shutil.rmtree(scratch)
