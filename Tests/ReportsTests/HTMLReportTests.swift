@@ -32,7 +32,7 @@ struct HTMLReportTests {
     add("filters", .filters())
     add("filters of the weights", .filters(.reweight) { $0.base = nil })
     add("filters, nothing kept", .filters { ($0.keepsEvery, $0.alternativeGains) = (0, []) })
-    add("filters, nothing known", .filters { ($0.hasSpectra, $0.layers, $0.rungs) = (false, 0, []) })
+    add("filters, nothing known", .filters { ($0.hasSpectra, $0.layers, $0.partSizes) = (false, 0, []) })
     add(
       "filters, hostile",
       .filters {

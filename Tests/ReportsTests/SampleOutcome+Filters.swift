@@ -34,6 +34,17 @@ extension SampleOutcome {
   }
 
   func filterRecords(_ kind: FilterKind) -> [[String: Any]] {
+    if let partSizes {
+      let whole = rung(1, "feed-forward", kind, damping: 64, delta: 0.001, isAlternative: false)
+      let parts = partSizes.enumerated().map { index, size -> [String: Any] in
+        var part = whole
+        let isLast = index == partSizes.count - 1
+        (part["number"], part["sites"], part["passes"]) = (2 + index, size, isLast)
+        part["delta"] = isLast ? -0.005 : 0.001
+        return part
+      }
+      return parts.isEmpty ? [] : [whole] + parts
+    }
     let groups = [("feed-forward", 16, false), ("attention", 4, false), ("feed-forward", 2, true)]
     var number = 0
     let rungs = groups.flatMap { group, last, isAlternative -> [[String: Any]] in

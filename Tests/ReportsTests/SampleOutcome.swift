@@ -26,8 +26,9 @@ struct SampleOutcome {
   var tolerance: Double?
   /// For a search of filters: see `SampleOutcome+Filters.swift`.
   var filter: FilterKind?
-  /// Records in the place of its own rungs and trials.
-  var rungs: [[String: Any]]?
+  /// Sizes of parts of a group that are measured where it does not pass as a whole, of which the last passes; nothing is
+  /// kept then. None for a search that ends before its first model.
+  var partSizes: [Int]?
   /// Of each filter; nil for the full rank.
   var factorCount: Int?
   /// What the alternatives gain on the held-out text.
@@ -45,7 +46,7 @@ struct SampleOutcome {
 
   var outcome: SearchOutcome {
     get throws {
-      let lines = [settings] + (rungs ?? filter.map(filterRecords) ?? trials) + [result]
+      let lines = [settings] + (filter.map(filterRecords) ?? trials) + [result]
       let records = try lines.map {
         try JSONDecoder().decode(SearchRecord.self, from: JSONSerialization.data(withJSONObject: $0))
       }
