@@ -143,7 +143,9 @@ package struct Search: Sendable {
         Plan.Entry(
           outcome.reduction(of: trial), model: model, filter: trial.filter,
           matrix: outcome.matrices.indices.contains(index) ? outcome.matrices[index] : nil,
-          delta: trial.pairedDelta?.mean, standardError: trial.pairedDelta?.standardError)
+          // A filter's share of what all of them do together is a prediction.
+          delta: trial.filter == nil ? trial.pairedDelta?.mean : nil,
+          standardError: trial.filter == nil ? trial.pairedDelta?.standardError : nil)
       })
   }
 }

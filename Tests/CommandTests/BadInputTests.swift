@@ -153,7 +153,7 @@ struct BadInputTests {
       try await expectRefusal(apply(try workshop.writePlan("plan.yaml", entries: [bad])), naming: words)
     }
     for text in [
-      "", "just words", "[1, 2", "a: [b", "laser_plan: 1\n", "\u{0}", "laser_plan: 2\nmodel: x\nreductions: []\n",
+      "", "just words", "[1, 2", "a: [b", "laser_plan: 1\n", "\u{0}", "laser_plan: 3\nmodel: x\nreductions: []\n",
     ] {
       try Data(text.utf8).write(to: folder["plan.yaml"])
       try await expectRefusal(apply(folder.path("plan.yaml")), naming: folder.path("plan.yaml"))

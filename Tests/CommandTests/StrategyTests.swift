@@ -256,7 +256,6 @@ struct StrategyTests {
       text: \(workshop.searchTexts)
       held_out: \(workshop.heldOutTexts)
       context: 32
-      strategy: sweep
       ranks: [8, 4]
       confidence: 0.5
       fdr: 1

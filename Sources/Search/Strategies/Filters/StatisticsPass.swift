@@ -1,4 +1,5 @@
 internal import Evaluation
+internal import Inference
 internal import Models
 internal import RankReduction
 internal import Tensors
@@ -23,13 +24,22 @@ struct StatisticsPass {
     guard let lowest = missing.map(\.layer).min() else { return known }
     let reducer = search.reducer
     let layers = Dictionary(grouping: missing, by: \.layer)
-    let directionMemory = memory / 4
-    let pass = DirectionPass(reducer, memory: directionMemory, scratchFolder: folder)
-    let others = layers.values.map { pass.byteCount(ofLayer: $0) }.max() ?? 0
-    let scorer = try TrialScorer(
-      search.model, search.text, rounds: WindowRounds(count: search.text.windows.count, exhaustive: true),
-      firstLayer: lowest, memory: memory, others: others, scratchFolder: folder
-    ) { try report(.baseline(share: $0)) }
+    // A layer's directions all at once if a quarter of the memory holds them, else one site's after another.
+    var pass = DirectionPass(reducer, memory: memory / 4, scratchFolder: folder)
+    func makeScorer(beside pass: DirectionPass) throws -> TrialScorer {
+      try TrialScorer(
+        search.model, search.text, rounds: WindowRounds(count: search.text.windows.count, exhaustive: true),
+        firstLayer: lowest, memory: memory, others: layers.values.map { pass.byteCount(ofLayer: $0) }.max() ?? 0,
+        scratchFolder: folder
+      ) { try report(.baseline(share: $0)) }
+    }
+    let scorer: TrialScorer
+    do {
+      scorer = try makeScorer(beside: pass)
+    } catch is MemoryPlan.TooSmall {
+      pass = DirectionPass(reducer, memory: 0, scratchFolder: folder)
+      scorer = try makeScorer(beside: pass)
+    }
     let backward = try BackwardPass(scorer)
     let last = search.model.configuration.layerCount - 1
     var done = known.count
