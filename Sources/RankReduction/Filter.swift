@@ -56,17 +56,6 @@ package enum Filter: Sendable, Hashable, Codable {
     }
   }
 
-  /// The share of Σ σ² that it takes away, Σ (1 − fᵢ²) σᵢ² / Σ σᵢ²; below 0 where it adds more than it takes.
-  package func removed(from spectrum: Spectrum) -> Double {
-    var (removed, total) = (0.0, 0.0)
-    for (direction, value) in spectrum.singularValues.enumerated() {
-      let factor = Double(factor(of: direction))
-      total += value * value
-      removed += (1 - factor * factor) * value * value
-    }
-    return total > 0 ? removed / total : 0
-  }
-
   /// - Throws: `InputError` where it is no filter for a matrix of that full rank: another number of directions, a
   ///   factor outside `range` or not a number.
   package func check(fullRank: Int) throws(InputError) {

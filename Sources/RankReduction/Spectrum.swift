@@ -80,6 +80,17 @@ package struct Spectrum: Sendable {
     count(above: (quantile(0.75) - quantile(0.25)) / 1.349 * (1 + aspect.squareRoot()))
   }
 
+  /// The share of Σ σ² that a filter takes away, Σ (1 − fᵢ²) σᵢ² / Σ σᵢ²; below 0 where it adds more than it takes.
+  package func removed(by filter: Filter) -> Double {
+    var (removed, total) = (0.0, 0.0)
+    for (direction, value) in singularValues.enumerated() {
+      let factor = Double(filter.factor(of: direction))
+      total += value * value
+      removed += (1 - factor * factor) * value * value
+    }
+    return total > 0 ? removed / total : 0
+  }
+
   /// The smallest rank that keeps a share of Σ σᵢ².
   package func rank(keepingEnergy share: Double) -> Int {
     let total = singularValues.reduce(0) { $0 + $1 * $1 }
