@@ -5,17 +5,18 @@ internal import Search
 struct SearchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "search",
-    abstract: "Find the reductions that lower a model's perplexity.",
+    abstract: "Find what of a model's matrices it is better without.",
     discussion: """
-      For each site (a layer's and expert's matrix), from the last layer down, it tries each rank and keeps it if the \
-      perplexity on --text falls by more than its noise; at the end it measures --held-out. The run folder receives the \
-      journal, plan.yaml and the reports. The same command on the same folder continues an interrupted search.
+      One backward pass over --text weighs every singular direction of every matrix; how cautious to be is measured on windows \
+      that did not choose the weights, and the result on --held-out, beside simpler changes. With --strategy sweep, greedy or \
+      guided, ranks are searched instead. The run folder receives the journal, plan.yaml and the reports. The same command on \
+      the same folder continues an interrupted search.
 
       Examples:
 
         laser search MODEL --text A.txt --held-out B.txt --out runs/first
-        laser search MODEL --base BASE --ranks 0.25,0.1,0.03 --text A.txt --out RUN
-        laser search MODEL --strategy greedy --budget 2h --text A.txt --out RUN
+        laser search MODEL --base BASE --filter select --text A.txt --out RUN
+        laser search MODEL --strategy sweep --ranks 0.5,0.1 --budget 2h --text A.txt --out RUN
       """)
 
   @OptionGroup var options: SearchOptions
