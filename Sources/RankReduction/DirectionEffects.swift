@@ -1,5 +1,5 @@
 package import Inference
-package import Tensors
+internal import Tensors
 
 /// What dropping a matrix's directions changes in a loss, to first order.
 ///
@@ -59,32 +59,6 @@ package struct DirectionEffects: Sendable {
     sums.end(&statistics)
   }
 
-  /// The change of the loss by each row of inputs and gradients, for some ranks: (rows, ranks), in the loss's unit.
-  package func changes(_ gradient: SiteGradient, ranks: [Int]) -> Matrix {
-    let (inputs, gradients) = (gradient.inputs, gradient.gradients)
-    let result = Matrix(rows: inputs.rows, columns: ranks.count)
-    let descending = ranks.indices.sorted { ranks[$0] > ranks[$1] }
-    let blocks = Parallelism.shares(of: inputs.rows, atMost: Self.block)
-    Parallelism.forEach(blocks.count) { index in
-      let block = blocks[index]
-      let outputs = Matrix(unfilled: block.count, columns: left.directions)
-      let coordinates = Matrix(unfilled: block.count, columns: left.directions)
-      left.project(gradients[rows: block], into: outputs)
-      right.project(inputs[rows: block], into: coordinates)
-      var sums = Array(repeating: Float(0), count: block.count)
-      var end = left.directions
-      for place in descending {
-        let dropped = min(ranks[place], end)..<end
-        let dots = rowDots(outputs[columns: dropped], coordinates[columns: dropped])
-        for row in sums.indices {
-          sums[row] -= dots[row]
-          result[block.lowerBound + row, place] = sums[row]
-        }
-        end = dropped.lowerBound
-      }
-    }
-    return result
-  }
 }
 
 /// Adds up the tokens of each window, block by block of tokens; a window that is complete goes to its fold's

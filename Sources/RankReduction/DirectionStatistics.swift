@@ -99,58 +99,70 @@ extension DirectionStatistics {
     package let predictedChange: Double
   }
 
-  /// The filter of a kind for which Σ mᵢ aᵢ + ½ k vᵢ aᵢ² is least. Directions whose change does not vary (vᵢ = 0)
-  /// have never been seen, or too seldom, and stay as they are.
+  /// The filter of a kind for which Σ mᵢ (aᵢ − bᵢ) + ½ k vᵢ (aᵢ − bᵢ)² is least, bᵢ being what the model that the
+  /// statistics are of has taken away already. Directions whose change does not vary (vᵢ = 0) have never been seen, or
+  /// too seldom, and stay as they are.
   ///
-  /// - Parameter damping: k, above 0.
-  package func filter(_ kind: FilterKind, damping: Double) -> Choice {
+  /// - Parameters:
+  ///   - damping: k, above 0.
+  ///   - start: The filter that the site had when the statistics were made; nil for none.
+  package func filter(_ kind: FilterKind, damping: Double, from start: Filter? = nil) -> Choice {
     precondition(damping > 0, "a damping of \(damping)")
+    let before = start.map { start in (0..<directions).map { 1 - Double(start.factor(of: $0)) } }
+    let slopes = sums.indices.map { direction in
+      Slope(moments(of: direction), damping, from: before?[direction] ?? 0)
+    }
     switch kind {
-    case .truncate: return truncation(damping)
+    case .truncate: return truncation(slopes)
     case .scale:
-      let share = Share(totalMoments, damping, in: 0...1)
-      return Choice(filter: .scale(Float(1 - share.share), directions: directions), predictedChange: share.change)
-    case .select:
-      return choice { moments in
-        let dropped = moments.mean + damping * moments.variance / 2
-        return moments.variance > 0 && dropped < 0 ? Share(share: 1, change: dropped) : Share(share: 0, change: 0)
-      }
-    case .shrink: return choice { Share($0, damping, in: 0...1) }
-    case .reweight: return choice { Share($0, damping, in: -1...1) }
+      let slope = Slope(totalMoments, damping, from: before.map { $0.reduce(0, +) / Double(max(1, directions)) } ?? 0)
+      let share = slope.best(in: 0...1)
+      return Choice(filter: .scale(Float(1 - share), directions: directions), predictedChange: slope.change(to: share))
+    case .select: return choice(slopes) { $0.change(to: 1) < $0.change(to: 0) ? 1 : 0 }
+    case .shrink: return choice(slopes) { $0.best(in: 0...1) }
+    case .reweight: return choice(slopes) { $0.best(in: -1...1) }
     }
   }
 
-  /// How much of a direction is taken away, a, and m a + ½ k v a².
-  private struct Share {
-    let share: Double
-    let change: Double
+  /// How the loss depends on how much of a direction is taken away, a: m (a − b) + ½ k v (a − b)².
+  private struct Slope {
+    private let mean: Double
+    /// k v.
+    private let curvature: Double
+    /// b, where the statistics were made.
+    let start: Double
 
-    init(share: Double, change: Double) { (self.share, self.change) = (share, change) }
+    init(_ moments: (mean: Double, variance: Double), _ damping: Double, from start: Double) {
+      (mean, curvature, self.start) = (moments.mean, damping * moments.variance, start)
+    }
 
-    /// a = −m / (k v), clamped.
-    init(_ moments: (mean: Double, variance: Double), _ damping: Double, in range: ClosedRange<Double>) {
-      let curvature = damping * moments.variance
-      guard curvature > 0 else {
-        (share, change) = (0, 0)
-        return
-      }
-      share = min(max(-moments.mean / curvature, range.lowerBound), range.upperBound)
-      change = moments.mean * share + curvature * share * share / 2
+    /// Where nothing is known, nothing is worth a change.
+    var isKnown: Bool { curvature > 0 }
+
+    func change(to share: Double) -> Double {
+      isKnown ? mean * (share - start) + curvature * (share - start) * (share - start) / 2 : 0
+    }
+
+    /// The a for which the loss is least: b − m / (k v), clamped.
+    func best(in range: ClosedRange<Double>) -> Double {
+      isKnown ? min(max(start - mean / curvature, range.lowerBound), range.upperBound) : start
     }
   }
 
-  private func choice(_ share: ((mean: Double, variance: Double)) -> Share) -> Choice {
-    let shares = sums.indices.map { share(moments(of: $0)) }
+  private func choice(_ slopes: [Slope], _ share: (Slope) -> Double) -> Choice {
+    let shares = slopes.map { $0.isKnown ? share($0) : $0.start }
     return Choice(
-      filter: .factors(shares.map { Float(1 - $0.share) }), predictedChange: shares.reduce(0) { $0 + $1.change })
+      filter: .factors(shares.map { Float(1 - $0) }),
+      predictedChange: zip(slopes, shares).reduce(0) { $0 + $1.0.change(to: $1.1) })
   }
 
-  /// The rank r with the least Σ_{i ≥ r} mᵢ + ½ k vᵢ; the largest of equal ones.
-  private func truncation(_ damping: Double) -> Choice {
-    var (rank, least, change) = (directions, 0.0, 0.0)
-    for direction in sums.indices.reversed() {
-      let moments = moments(of: direction)
-      change += moments.mean + damping * moments.variance / 2
+  /// The rank r for which dropping directions from it on and keeping those before changes the loss least; the largest of
+  /// equal ones.
+  private func truncation(_ slopes: [Slope]) -> Choice {
+    var change = slopes.reduce(0) { $0 + $1.change(to: 0) }
+    var (rank, least) = (directions, change)
+    for (direction, slope) in slopes.enumerated().reversed() {
+      change += slope.change(to: 1) - slope.change(to: 0)
       if change < least { (rank, least) = (direction, change) }
     }
     return Choice(filter: .truncation(rank: rank), predictedChange: least)

@@ -136,9 +136,11 @@ package struct Reducer: Sendable {
   }
 
   /// The model with every reduction of a list made, each from the model's own weights.
-  package func applying(_ reductions: [Reduction], scratchFolder: String? = nil) throws -> Model {
+  package func applying(
+    _ reductions: [Reduction], scratchFolder: String? = nil, progress: (Int) throws -> Void = { _ in }
+  ) throws -> Model {
     var result = model
-    for (site, matrix) in try reduced(reductions, scratchFolder: scratchFolder) {
+    for (site, matrix) in try reduced(reductions, scratchFolder: scratchFolder, progress: progress) {
       result = result.replacing(site, by: matrix)
     }
     return result
@@ -150,7 +152,7 @@ package struct Reducer: Sendable {
   ///   - scratchFolder: Where the matrices lie on disk until they are used; nil to have them in memory.
   package func reduced(
     _ reductions: [Reduction], type: ElementType? = nil, factored: Bool = false, scratchFolder: String? = nil,
-    progress: (Int) -> Void = { _ in }
+    progress: (Int) throws -> Void = { _ in }
   ) throws -> [(site: Site, matrix: StoredMatrix)] {
     try check(reductions)
     var result: [(site: Site, matrix: StoredMatrix)] = []
@@ -169,7 +171,7 @@ package struct Reducer: Sendable {
         preconditionFailure("a reduction without a decomposition")
       }
       result.append((reduction.site, try scratchFolder.map { try matrix.spilled(to: $0) } ?? matrix))
-      progress(result.count)
+      try progress(result.count)
     }
     return result
   }

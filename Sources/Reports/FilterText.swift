@@ -115,7 +115,8 @@ package struct FilterText {
     "The damping k says how cautious the filters are: with a larger k they take less away. Filters made from every second "
       + "window of the search text are measured on the others; the change is from the model with what was chosen before, "
       + "in nats per token, paired by window, ± one standard error. "
-      + (outcome.settings.damping == nil ? "The search goes down by halves until the change gets worse; then" : "Then")
+      + (outcome.settings.damping == nil
+        ? "The search goes down by quarters until the change gets worse, then looks beside the best; then" : "Then")
       + " the filters are made anew from all windows."
   }
 

@@ -75,9 +75,7 @@ package enum HTMLReport {
         "How they add up",
         note:
           "The kept reductions in the order in which they were kept, each "
-          + (outcome.hasPredictions
-            ? "with its share of what its layer's were measured to change together, and "
-            : "measured against the model with all before it, and ")
+          + "measured against the model with all before it, and "
           + "what they come to when the finished model is evaluated. Nats per token; down is better. "
           + SummaryText.luck(outcome),
         [waterfall.markup])
@@ -174,6 +172,14 @@ package enum HTMLReport {
             "exp of the entropy of the singular values' shares (Roy and Vetterli, 2007), in % of the full rank: the mean over "
             + "experts, and their range. Low where a few directions carry the matrix.",
           [plots.lines.markup]))
+    }
+    let tuning = TuningRanks(outcome.spectra).lines
+    if !tuning.isEmpty {
+      parts.append(
+        section(
+          "Rank of the tuning",
+          note: "How many singular values of the differences to the base stand above the rounding of the stored types.",
+          tuning.map { element("p", ["class": "left-out"], .text($0)) }))
     }
     return parts
   }

@@ -4,6 +4,7 @@ internal import Search
 /// The search for a damping, as it was made: a ladder for each group of matrices, and what was measured of its parts.
 struct Ladder {
   let group: String
+  let round: Int
   let isAlternative: Bool
   /// For all matrices of the group, from the most cautious damping down.
   private(set) var rungs: [SearchRecord.Rung]
@@ -11,7 +12,7 @@ struct Ladder {
   private(set) var parts: [SearchRecord.Rung] = []
 
   private init(_ first: SearchRecord.Rung) {
-    (group, isAlternative, rungs) = (first.group, first.isAlternative, [first])
+    (group, round, isAlternative, rungs) = (first.group, first.round, first.isAlternative, [first])
   }
 
   private var sites: Int { rungs.first?.sites ?? 0 }
@@ -22,23 +23,24 @@ struct Ladder {
   static func ladders(of outcome: SearchOutcome) -> [Ladder] {
     var ladders: [Ladder] = []
     for rung in outcome.rungs {
-      if let last = ladders.last, last.group == rung.group, last.isAlternative == rung.isAlternative {
-        let index = ladders.count - 1
-        if rung.sites < last.sites {
-          ladders[index].parts.append(rung)
-          continue
-        }
-        if last.parts.isEmpty, let step = last.rungs.last, rung.sites == last.sites, rung.damping < step.damping {
-          ladders[index].rungs.append(rung)
-          continue
-        }
+      let known = ladders.firstIndex {
+        $0.group == rung.group && $0.round == rung.round && $0.isAlternative == rung.isAlternative
       }
-      ladders.append(Ladder(rung))
+      if let known, rung.sites < ladders[known].sites {
+        ladders[known].parts.append(rung)
+      } else if let known {
+        ladders[known].rungs.append(rung)
+        ladders[known].rungs.sort { $0.damping > $1.damping }
+      } else {
+        ladders.append(Ladder(rung))
+      }
     }
     return ladders
   }
 
-  var name: String { isAlternative ? "\(group), one factor for each matrix" : group }
+  var name: String {
+    isAlternative ? "\(group), one factor for each matrix" : round > 1 ? "\(group), round \(round)" : group
+  }
 
   /// Nil where the whole group has a damping.
   var note: String? {

@@ -23,7 +23,7 @@ struct LadderChart {
 
   var isEmpty: Bool { ladders.isEmpty }
 
-  /// The most cautious damping, with which the search begins, is on the left.
+  /// The most cautious damping is on the left.
   private func x(_ value: Double) -> Double { 0.02 + 0.96 * (1 - damping.clampedPosition(value)) }
   private func y(_ value: Double) -> Double { Self.top + Self.height * (1 - change.clampedPosition(value)) }
 
@@ -32,7 +32,9 @@ struct LadderChart {
     return ladder.isAlternative ? ("even", "even-line") : isAttention ? ("ink", "ink-line") : ("gain", "gain-line")
   }
 
-  private static func isDashed(_ ladder: Ladder) -> Bool { ladder.isAlternative && ladder.group == "attention" }
+  private static func isDashed(_ ladder: Ladder) -> Bool {
+    (ladder.isAlternative && ladder.group == "attention") || ladder.round > 1
+  }
 
   var markup: Markup {
     element(

@@ -42,6 +42,8 @@ package enum MarkdownReport {
         plan(outcome).markdown,
       ]
     }
+    let tuning = TuningRanks(outcome.spectra).lines
+    if !tuning.isEmpty { parts += ["## Rank of the tuning", tuning.joined(separator: "\n")] }
     parts += [
       "## Do it again", fenced(ReproductionCommand.text(settings)), "## Settings", self.settings(outcome).markdown,
     ]
@@ -96,7 +98,7 @@ package enum MarkdownReport {
     if let filters = FilterText(outcome) {
       table.append(["effort", filters.effort])
     } else {
-      table.append(["trials", outcome.hasPredictions ? SummaryText.trials(outcome) : "\(outcome.trialCount)"])
+      table.append(["trials", "\(outcome.trialCount)"])
     }
     table.append(["time", Numbers.duration(outcome.seconds)])
     table.append(["program", outcome.header.program])

@@ -12,7 +12,6 @@ struct RankCurves {
   private let change: Scale
   private let fraction: Scale
   private let isSquareRoot: Bool
-  private let hasPredictions: Bool
 
   private static let (height, total) = (84.0, 104.0)
 
@@ -23,7 +22,6 @@ struct RankCurves {
         return x == y ? a.offset < b.offset : x < y
       }.map(\.element)
     }
-    hasPredictions = outcome.hasPredictions
     let sites = outcome.sites
     let allKept = ranked(sites.filter { $0.state == .kept && $0.best != nil })
     let allRejected = ranked(sites.filter { $0.state != .kept && $0.best != nil })
@@ -58,9 +56,7 @@ struct RankCurves {
         + "\(isSquareRoot ? ", on a square-root scale" : ""). Up: the change of the negative log-likelihood on the search "
         + "text, from the model before the matrix was touched, ± one standard error; every panel goes "
         + "\(span) nats per token, the grey line is zero, and arrows point to what lies beyond. Below zero is better. "
-        + (hasPredictions
-          ? "Filled points were kept, with their share of what was measured; the others are predicted by one backward pass."
-          : "Filled points were kept, small ones were stopped early."),
+        + "Filled points were kept, small ones were stopped early.",
       block("Kept", kept, leftOut: leftOut.kept)
         + block("Rejected, the best first", rejected, leftOut: leftOut.rejected))
   }
@@ -96,8 +92,7 @@ struct RankCurves {
       + "\(Numbers.fixed(trial.standardError, 5)) nats per token, "
       + (trial.kept
         ? "kept"
-        : trial.evidence == .predicted
-          ? "predicted" : point.isComplete ? "rejected" : "stopped after \(trial.windowsUsed) windows")
+        : point.isComplete ? "rejected" : "stopped after \(trial.windowsUsed) windows")
     if place > 1 || place < 0 { return [arrow(x: x, isUp: place > 1, style, title)] }
     var marks: [Markup] = []
     if trial.standardError.isFinite {

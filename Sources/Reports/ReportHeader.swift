@@ -43,13 +43,11 @@ struct ReportHeader {
 
   private var lede: String {
     if let filters { return filterLede(filters) }
-    let tried =
-      outcome.hasPredictions ? "\(Numbers.grouped(outcome.trialCount)) reductions" : SummaryText.trials(outcome)
     switch outcome.verdict {
     case .nothingKept:
       return outcome.trials.isEmpty
         ? "Nothing was tried."
-        : "None of \(tried) on \(matrices(triedSites)) lowered the perplexity of the search text by more than its noise."
+        : "None of \(SummaryText.trials(outcome)) on \(matrices(triedSites)) lowered the perplexity of the search text by more than its noise."
     case .holds:
       return "\(reduced). On held-out text the change is \(ratio) times its standard error."
     case .doesNotHold where outcome.search.delta.mean >= 0:
@@ -123,7 +121,6 @@ struct ReportHeader {
       let count = outcome.rungs.count
       return "\(Numbers.grouped(count)) \(count == 1 ? "model" : "models") measured in"
     }
-    if outcome.hasPredictions { return "\(SummaryText.trials(outcome)) in" }
     return switch outcome.trialCount {
     case 0: "without a trial, in"
     case 1: "in 1 trial and"

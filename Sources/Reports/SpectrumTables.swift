@@ -7,6 +7,9 @@ package struct SpectrumTables: Encodable {
   private let model: String
   private let base: String?
   private let sites: [Row]
+  private let tuning: TuningRanks
+
+  private enum CodingKeys: String, CodingKey { case model, base, sites }
 
   private struct Row: Encodable {
     let site: Site
@@ -21,6 +24,7 @@ package struct SpectrumTables: Encodable {
       try container.encode(spectrum.columns, forKey: .columns)
       try container.encode(spectrum.noiseEdge, forKey: .noiseEdge)
       try container.encode(spectrum.rankAboveNoise, forKey: .rankAboveNoise)
+      try container.encodeIfPresent(spectrum.numericalRank, forKey: .numericalRank)
       try container.encode(spectrum.effectiveRank, forKey: .effectiveRank)
       var energy = container.nestedContainer(keyedBy: EnergyKeys.self, forKey: .energyRanks)
       try energy.encode(spectrum.rank(keepingEnergy: 0.5), forKey: .half)
@@ -39,6 +43,7 @@ package struct SpectrumTables: Encodable {
       case layer, expert, role, rows, columns
       case noiseEdge = "noise_edge"
       case rankAboveNoise = "rank_above_noise"
+      case numericalRank = "numerical_rank"
       case effectiveRank = "effective_rank"
       case energyRanks = "energy_ranks"
       case singularValues = "singular_values"
@@ -48,27 +53,32 @@ package struct SpectrumTables: Encodable {
   package init(model: String, base: String?, _ spectra: [SiteSpectrum]) {
     self.model = model
     self.base = base
+    tuning = TuningRanks(spectra)
     sites = spectra.compactMap { record in record.spectrum.map { Row(site: record.site, spectrum: $0) } }
   }
 
   package var plain: String {
-    var table = Table(["matrix", "rank", "σ₁", "noise", "above", "eff.", "50 %", "90 %", "99 %", "spectrum"])
+    let hasBase = base != nil
+    var table = Table(
+      ["matrix", "rank"] + (hasBase ? ["num."] : [])
+        + ["σ₁", "noise", "above", "eff.", "50 %", "90 %", "99 %", "spectrum"])
     for row in sites {
       let spectrum = row.spectrum
       table.append(
         [
           ["\(row.site.layer)", row.site.expert.map { "e\($0)" }, row.site.role.rawValue].compactMap(\.self)
             .joined(separator: " "), "\(spectrum.fullRank)",
+        ] + (hasBase ? [spectrum.numericalRank.map(String.init) ?? "–"] : []) + [
           Numbers.significant(spectrum.singularValues.first ?? 0, 3), Numbers.significant(spectrum.noiseEdge, 3),
           "\(spectrum.rankAboveNoise)", Numbers.fixed(spectrum.effectiveRank, spectrum.effectiveRank < 100 ? 1 : 0),
         ] + [0.5, 0.9, 0.99].map { "\(spectrum.rank(keepingEnergy: $0))" } + [Self.bars(spectrum)])
     }
-    let what = base == nil ? "the weights" : "the differences to the base"
+    let numerical = hasBase ? "\n  The numerical rank is that above the rounding of the stored types." : ""
     return """
       \(table.plain)
-        Singular values of \(what): the largest, the edge of noise
+        Singular values of \(hasBase ? "the differences to the base" : "the weights"): the largest, the edge of noise
         and the rank above it, the effective rank, the ranks that keep 50, 90 and
-        99 % of Σ σ².
+        99 % of Σ σ².\(numerical)\(tuning.lines.map { "\n  " + $0 }.joined())
 
       """
   }

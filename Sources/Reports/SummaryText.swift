@@ -9,7 +9,7 @@ package enum SummaryText {
     let change = "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4)) nats per token"
     return switch outcome.verdict {
     case .nothingKept:
-      "Nothing holds: none of \(outcome.trialCount) \(outcome.hasPredictions ? "reductions" : "trials") "
+      "Nothing holds: none of \(outcome.trialCount) trials "
         + "lowered the search perplexity by more than its noise. "
         + "The model is left as it is."
     case .holds:
@@ -30,9 +30,7 @@ package enum SummaryText {
   package static func trials(_ outcome: SearchOutcome) -> String {
     if let filters = FilterText(outcome) { return filters.effort }
     let count = Numbers.grouped(outcome.trialCount)
-    guard outcome.hasPredictions else { return "\(count) \(outcome.trialCount == 1 ? "trial" : "trials")" }
-    let measured = outcome.jointCount == 1 ? "1 trial" : "\(outcome.jointCount) trials"
-    return "\(count) reductions predicted, \(measured) of several together"
+    return "\(count) \(outcome.trialCount == 1 ? "trial" : "trials")"
   }
 
   /// A word or two for a table.

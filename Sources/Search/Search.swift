@@ -23,8 +23,8 @@ package struct Search: Sendable {
   /// What a search tells while it runs.
   package enum Event: Sendable {
     case baseline(share: Double)
-    /// What reductions would change is predicted.
-    case prediction(share: Double)
+    /// The statistics of directions are made.
+    case statistics(share: Double)
     /// - Parameter of: How many there will be at most.
     case trial(SearchRecord.Trial, of: Int)
     /// A rung of the search for a damping; nil while it is measured.
@@ -83,6 +83,20 @@ package struct Search: Sendable {
     }
   }
 
+  /// Of all that statistics of the search text depend on: the files, and how windows are made of them.
+  var statisticsOrigin: Fingerprint {
+    var fingerprint = Fingerprint()
+    for file in [inputs.model.fingerprint, inputs.base?.fingerprint ?? "none", inputs.tokenizer] {
+      fingerprint.update(file)
+    }
+    for text in inputs.text { fingerprint.update("\(text.fingerprint) \(text.windows)") }
+    for name in ["convention", "context", "stride", "experts-per-token", "control"] {
+      let setting = Setting.all.first { $0.name == name }
+      fingerprint.update("\(name) \(setting?.write(settings) ?? [])")
+    }
+    return fingerprint
+  }
+
   /// The order in which trials run over the windows.
   var rounds: WindowRounds { WindowRounds(count: text.windows.count, exhaustive: settings.isExhaustive) }
 
@@ -123,9 +137,10 @@ package struct Search: Sendable {
         self, log: TrialLog(journal, past: past), spectra: try SpectrumCache(in: folder), screening: screening,
         memory: memory, folder: folder, seconds: seconds, report: report)
       try settings.strategy.run(&context)
-      let searched = context.end()
+      let (original, searched) = context.end()
       let confirmation = Confirmation(self, heldOut: heldOut, memory: memory, scratchFolder: folder, report: report)
-      var result = try confirmation.result(of: context.kept, searched: searched, alternatives: context.alternatives)
+      var result = try confirmation.result(
+        of: context.kept, original: original, searched: searched, alternatives: context.alternatives)
       result.spentBudget = context.hasSpentBudget
       result.seconds = seconds()
       try context.finish(result)

@@ -24,7 +24,7 @@ package struct SearchOutcome: Sendable {
   package let seconds: Double
   /// Of the sites that were searched, as far as they were decomposed.
   package let spectra: [SiteSpectrum]
-  /// Of the original model on every text, the held-out ones last; empty for a dense model.
+  /// Of the original model on every held-out text; empty for a dense model.
   package let routing: [CorpusRouting]
 
   /// Where the router sent one text's tokens.
@@ -80,14 +80,8 @@ package struct SearchOutcome: Sendable {
   package var settings: SearchSettings { header.settings }
   package var inputs: SearchInputs { header.inputs }
 
-  /// How many reductions were measured, each by itself, or predicted.
-  package var trialCount: Int { trials.count { $0.evidence == .measured || $0.evidence == .predicted } }
-
-  /// Whether reductions were predicted, and those chosen measured together.
-  package var hasPredictions: Bool { trials.contains { $0.evidence == .predicted } }
-
-  /// How many times several reductions were measured together.
-  package let jointCount: Int
+  /// How many reductions were measured, each by itself.
+  package var trialCount: Int { trials.count { $0.evidence == .measured } }
 
   package enum Verdict: Sendable {
     /// No reduction passed the test on the search text.
@@ -154,8 +148,7 @@ package struct SearchOutcome: Sendable {
     let records = try Journal.read(in: folder)
     guard !records.isEmpty else { throw InputError("\(folder): no journal of a search in it") }
     try self.init(
-      records, in: folder, spectra: SpectrumCache.read(in: folder), predictions: PredictionFile.read(in: folder),
-      factors: Self.factors(in: folder, records))
+      records, in: folder, spectra: SpectrumCache.read(in: folder), factors: Self.factors(in: folder, records))
   }
 
   /// From the records of a finished journal.
@@ -163,7 +156,6 @@ package struct SearchOutcome: Sendable {
   /// - Throws: `InputError` if the search is not finished.
   package init(
     _ records: [SearchRecord], in folder: String = "the run folder", spectra: [SiteSpectrum] = [],
-    predictions: [Prediction] = [],
     factors: [String: [Float]] = [:]
   ) throws {
     var header: SearchRecord.Header?
@@ -173,6 +165,7 @@ package struct SearchOutcome: Sendable {
     for record in records {
       switch record {
       case .header(let value): header = value
+      case .original: break  // the result has it too
       case .trial(let value): trials.append(value)
       case .rung(let value): rungs.append(value)
       case .result(let value): result = value
@@ -186,9 +179,7 @@ package struct SearchOutcome: Sendable {
     self.rungs = rungs
     let inputs = header.inputs
     search = try Comparison(texts: inputs.text, baseline: result.searchBaseline, result: result.search)
-    jointCount = trials.count { $0.together != nil }
-    trials =
-      try predictions.trials(header.settings, baseline: search.baseline, spectra: spectra) + trials.flatMap(\.members)
+    trials = trials.flatMap(\.members)
     self.trials = trials
     var lastKept: [Site: Int] = [:]
     for (index, trial) in trials.enumerated() where trial.kept { lastKept[trial.site] = index }
@@ -204,8 +195,7 @@ package struct SearchOutcome: Sendable {
         name: $0.name,
         comparison: try Comparison(texts: inputs.heldOut, baseline: result.heldOutBaseline, result: $0.heldOut))
     }
-    let texts = (inputs.text + inputs.heldOut).map(\.path)
-    routing = zip(texts, result.routing ?? []).map { CorpusRouting(text: $0, statistics: $1) }
+    routing = zip(inputs.heldOut.map(\.path), result.routing ?? []).map { CorpusRouting(text: $0, statistics: $1) }
     guard routing.allSatisfy({ $0.statistics.isConsistent }) else {
       throw InputError("the journal's routing statistics do not fit together")
     }

@@ -8,9 +8,9 @@ struct SearchCommand: ParsableCommand {
     abstract: "Find what of a model's matrices it is better without.",
     discussion: """
       One backward pass over --text weighs every singular direction of every matrix; how cautious to be is measured on windows \
-      that did not choose the weights, and the result on --held-out, beside simpler changes. With --strategy sweep, greedy or \
-      guided, ranks are searched instead. The run folder receives the journal, plan.yaml and the reports. The same command on \
-      the same folder continues an interrupted search.
+      that did not choose the weights, and the result on --held-out, beside simpler changes. With --strategy sweep or greedy, \
+      ranks are searched instead. The run folder receives the journal, plan.yaml and the reports. The same command on the same \
+      folder continues an interrupted search.
 
       Examples:
 

@@ -14,7 +14,7 @@ extension Search {
       }
       switch event {
       case .baseline(let share): console.progress("Baseline", share)
-      case .prediction(let share): console.progress("Predicting", share)
+      case .statistics(let share): console.progress("Weighing directions", share)
       case .trial(let trial, let total):
         watch.record(trial)
         console.progress("Trials", Double(trial.number) / Double(total), detail: watch.line(total: total))
@@ -50,7 +50,7 @@ private struct TrialWatch {
     guard let last else { return "" }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     let parts = [
-      last.together.map { "layer \(last.layer), \($0.count) together" } ?? "\(last.site)", "\(last.number) of \(total)",
+      "\(last.site)", "\(last.number) of \(total)",
       "\(kept) kept", best.map { "best \(Numbers.signed($0, 4))" },
       seconds > 1 ? "\(Numbers.fixed(Double(count) / seconds, 1)) trials/s" : nil,
     ]

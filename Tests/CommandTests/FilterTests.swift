@@ -54,9 +54,16 @@ struct FilterTests {
     try await laserSucceeds(search("run", ["--roles", "w1,w2,w3"]))
     let rungs = try records("run", "rung").filter { $0["isAlternative"]?.boolean == false }
     let dampings = rungs.compactMap { $0["damping"]?.number }
-    #expect(dampings == (0..<dampings.count).map { 256 / Double(1 << $0) })
     let deltas = rungs.compactMap { $0["delta"]?.number }
-    for (before, after) in zip(deltas, deltas.dropFirst().dropLast()) { #expect(after < before) }
+    // Down by quarters as long as that is better, then the powers of 2 beside the best.
+    let worse = try #require(
+      zip(deltas, deltas.dropFirst()).enumerated().first { $1.0 <= $1.1 }?.offset ?? deltas.indices.last)
+    let coarse = (0...worse).map { 64 / Double(1 << (2 * $0)) }
+    #expect(Array(dampings.prefix(worse + 1)) == coarse)
+    let least = dampings[deltas.indices.min { deltas[$0] < deltas[$1] } ?? 0]
+    for damping in dampings { #expect(damping == exp2(log2(damping).rounded())) }
+    #expect(Set(dampings).count == dampings.count)
+    #expect(dampings.contains(2 * least) && (least == 1 || dampings.contains(least / 2)))
     // Half of each text's windows.
     let windows = try #require(records("run", "settings").first?["inputs"]?["text"]?.array).map {
       $0["windows"]?.integer ?? 0
@@ -77,8 +84,8 @@ struct FilterTests {
     let spectra = try Data(contentsOf: folder["whole/spectra.jsonl"])
     let ends = journal.indices.filter { journal[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }
     let cuts: [(journal: Int, directions: Int, spectra: Int)] = [
-      (ends[0], 0, 0), (ends[0], directions.count / 2, spectra.count / 2),
-      (ends[0], directions.count, spectra.count / 3),
+      (ends[0], 0, 0), (ends[1], directions.count / 2, spectra.count / 2),
+      (ends[0], directions.count, spectra.count / 3), (ends[0], directions.count, spectra.count),
       (ends[2] + 5, directions.count, spectra.count), (ends[ends.count - 2], directions.count, spectra.count),
       (ends[ends.count - 2] - 3, directions.count, spectra.count),
     ]
@@ -92,6 +99,52 @@ struct FilterTests {
       #expect(try RunFiles(folder[run]) == whole, "cut \(number)")
       #expect(try Data(contentsOf: folder["\(run)/plan.safetensors"]) == factors)
       #expect(try Data(contentsOf: folder["\(run)/directions.jsonl"]).count == directions.count)
+    }
+  }
+
+  /// A second backward pass, through the filtered model, begins where the first one ended; it goes on from any point, and the
+  /// report's number is the checkpoint's.
+  @Test func aSecondRoundGoesOnFromTheFirst() async throws {
+    let more = ["--roles", "w1,w2", "--filter", "reweight", "--damping", "12"]
+    try await laserSucceeds(search("one", more))
+    try await laserSucceeds(search("two", more + ["--rounds", "2"]))
+    let (one, two) = (try records("one", "rung"), try records("two", "rung"))
+    let rounds = two.filter { $0["isAlternative"]?.boolean == false }
+    #expect(rounds.map { $0["round"]?.integer } == [1, 2] && rounds[1]["passes"]?.boolean == true)
+    func nlls(_ rung: JSON) -> [Double?] { (rung["windows"]?.array ?? []).map { $0["nll"]?.number } }
+    #expect(nlls(rounds[0]) == nlls(one[0]) && nlls(rounds[1]) != nlls(one[0]))
+    // What is kept lowers the score by both steps.
+    let kept = try #require(records("two", "trial").first)
+    let steps = rounds.compactMap { $0["delta"]?.number }.reduce(0, +)
+    #expect(abs(try #require(kept["delta"]?.number) - steps) < 1e-12)
+    let score = try #require(report("two")["search"]?["result"]?["nll"]?.number)
+    #expect(try score < #require(report("one")["search"]?["result"]?["nll"]?.number))
+    try await laserSucceeds(
+      [
+        "apply", Posy.model, "--base", Posy.base, "--plan", folder.path("two/plan.yaml"), "--out",
+        folder.path("lasered"),
+      ])
+    let json = try await laserSucceeds(
+      ["perplexity", folder.path("lasered"), "--context", "64", "--json", "--text"] + workshop.searchTexts
+    ).json
+    let scored = try #require(json["corpora"]?.array).map { $0["nll"]?.number }
+    #expect(try report("two")["search"]?["corpora"]?.array?.map { $0["result"]?["nll"]?.number } == scored)
+    // Cut in the second round's first pass, before its rung, and in the pass over all windows.
+    let whole = try RunFiles(folder["two"])
+    let journal = try Data(contentsOf: folder["two/journal.jsonl"])
+    let ends = journal.indices.filter { journal[$0] == UInt8(ascii: "\n") }.map { $0 + 1 }
+    for (journalEnd, halved) in [
+      (ends[2], "directions-2-fitting.jsonl"), (ends[2], ""), (ends[3], "directions-2.jsonl"),
+    ] {
+      try? FileManager.default.removeItem(at: folder["cut"])
+      try FileManager.default.copyItem(at: folder["two"], to: folder["cut"])
+      try journal[..<journalEnd].write(to: folder["cut/journal.jsonl"])
+      if !halved.isEmpty {
+        let statistics = try Data(contentsOf: folder["cut/\(halved)"])
+        try statistics.prefix(statistics.count / 2).write(to: folder["cut/\(halved)"])
+      }
+      try await laserSucceeds(search("cut", more + ["--rounds", "2"]))
+      #expect(try RunFiles(folder["cut"]) == whole, "\(halved)")
     }
   }
 
@@ -119,6 +172,11 @@ struct FilterTests {
       let run = try await laser(search("run", ["--roles", "w1"]))
       #expect(run.status == 1 && run.error.contains("directions.jsonl") && run.error.contains("remove the file"))
     }
+    // Whole, but of windows that were cut in another way.
+    try FileManager.default.removeItem(at: folder["run/journal.jsonl"])
+    try Data(text.utf8).write(to: directions)
+    let run = try await laser(search("run", ["--roles", "w1", "--convention", "llama.cpp"]))
+    #expect(run.status == 1 && run.error.contains("statistics of another search"))
   }
 
   /// What filters leave of a matrix is of low rank with `select`, so that factors are thin.

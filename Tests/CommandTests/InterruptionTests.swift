@@ -11,10 +11,8 @@ struct InterruptionTests {
 
   private static let manyRanks = (1...15).reversed().map(String.init).joined(separator: ",")
 
-  @Test(arguments: ["sweep", "guided"])
-  func aKilledSearchEndsLikeAnUninterruptedOne(strategy: String) async throws {
-    let more = ["--strategy", strategy]
-    try await laserSucceeds(workshop.search(out: "whole", ranks: Self.manyRanks, more: more))
+  @Test func aKilledSearchEndsLikeAnUninterruptedOne() async throws {
+    try await laserSucceeds(workshop.search(out: "whole", ranks: Self.manyRanks))
     let whole = try RunFiles(folder["whole"])
     #expect(whole.plan.contains("rank:"))
     var generator = SeededGenerator(seed: 20)
@@ -24,7 +22,7 @@ struct InterruptionTests {
     // through what the journal has, so the limits grow until one finishes.
     var limit = 30.0
     while kills < 20 {
-      let arguments = workshop.search(out: "run\(finished)", ranks: Self.manyRanks, more: more)
+      let arguments = workshop.search(out: "run\(finished)", ranks: Self.manyRanks)
       let run = try await laser(
         arguments, killedAfter: .milliseconds(Int.random(in: 20...Int(limit), using: &generator)))
       limit *= 1.3
@@ -37,7 +35,7 @@ struct InterruptionTests {
         limit = 30
       }
     }
-    try await laserSucceeds(workshop.search(out: "run\(finished)", ranks: Self.manyRanks, more: more))
+    try await laserSucceeds(workshop.search(out: "run\(finished)", ranks: Self.manyRanks))
     #expect(try RunFiles(folder["run\(finished)"]) == whole)
   }
 

@@ -145,34 +145,6 @@ import Testing
     return try MemoryPlan(bytes: least, models: [model], window: 200, bytesPerToken: model.bytesOfGradient)
   }
 
-  /// What `changes` says of dropping the last directions is the sum of what the statistics say of each.
-  @Test func directionsAddUpToTruncations() throws {
-    let fixture = ArchitectureFixture(name: "mixtral")
-    let model = try fixture.model
-    let windows = [WindowBatch.Window(tokens: try fixture.recorded.integers("input_ids"), firstScored: 1)]
-    let reducer = try Reducer(model, base: nil)
-    let forward = try ForwardPass(model, WindowBatch(windows))
-    let states = try states(forward)
-    let layer = model.configuration.layerCount - 1
-    let gradient = try GradientPass(forward).gradient(ofLast: states[layer + 1])
-    let found = try findings(reducer, [windows], folds: [[0]])
-    var compared = 0
-    try GradientPass(forward).run(layer: layer, states[layer], gradient, observing: Set(Role.allCases)) { seen in
-      let decomposition = try reducer.decompose(seen.site)
-      let ranks = [decomposition.fullRank, decomposition.fullRank / 2, 1, 0]
-      let changes = try DirectionEffects(decomposition).changes(seen, ranks: ranks)
-      let statistics = try #require(found.first { $0.site == seen.site }).folds[0]
-      for (place, rank) in ranks.enumerated() {
-        let sum = (0..<changes.rows).reduce(0) { $0 + Double(changes[$1, place]) }
-        let expected = statistics.sums[rank...].reduce(0, +)
-        let size = statistics.sums.reduce(0) { $0 + abs($1) }
-        #expect(abs(sum - expected) < 1e-4 * (size + 1e-3), "\(seen.site) \(rank)")
-      }
-      compared += 1
-    }
-    #expect(compared >= 7)
-  }
-
   private struct Stopped: Error {}
 
   /// Whatever is being done, a checkpoint that throws ends it.

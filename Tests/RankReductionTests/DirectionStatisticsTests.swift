@@ -97,11 +97,13 @@ import Testing
     let windows = Self.changes.map { window in window.enumerated().map { $1 - ($0 > 7 ? 0.3 : 0) } }
     let choice = Self.statistics(windows).filter(.truncate, damping: damping)
     let costs = (0...12).map { rank in
-      (rank..<12).reduce(0.0) { sum, direction in
+      // Of directions 3 and 7 nothing is known.
+      (rank..<12).filter { $0 != 3 && $0 != 7 }.reduce(0.0) { sum, direction in
         sum + change(Self.moments(windows.map { $0[direction] }), 1, damping: damping)
       }
     }
-    let best = costs.indices.min { costs[$0] < costs[$1] } ?? 0
+    // The largest of equal ones: what is not known stays.
+    let best = costs.indices.reversed().min { costs[$0] < costs[$1] } ?? 0
     #expect(choice.filter == .truncation(rank: best) && best < 12)
     #expect(abs(choice.predictedChange - costs[best]) < 1e-12)
   }
@@ -113,6 +115,42 @@ import Testing
     let share = 1 - Double(choice.filter.factor(of: 0))
     #expect(change(moments, share, damping: damping) < best + 1e-7 && choice.predictedChange <= best)
     #expect(choice.filter == .scale(Float(1 - share), directions: 12) && choice.filter.rank == (share == 1 ? 0 : 12))
+  }
+
+  /// What a filter has taken away already is where the slope was measured: its best share is near that one.
+  @Test(arguments: [FilterKind.shrink, .reweight], Self.dampings)
+  func aStartIsWhereTheSlopeIs(_ kind: FilterKind, _ damping: Double) {
+    let start = (0..<12).map { Float($0 % 4) / 4 }
+    let choice = statistics.filter(kind, damping: damping, from: .factors(start))
+    let plain = statistics.filter(kind, damping: damping)
+    var moved = 0
+    for direction in 0..<12 {
+      let before = 1 - Double(start[direction])
+      let share = 1 - Double(choice.filter.factor(of: direction))
+      let moments = Self.moments(Self.changes.map { $0[direction] })
+      guard direction != 3, direction != 7 else {
+        #expect(choice.filter.factor(of: direction) == start[direction])
+        continue
+      }
+      let shares = Self.grid(kind == .shrink ? 0 : -1)
+      let best = shares.map { change(moments, $0 - before, damping: damping) }.min() ?? 0
+      #expect(change(moments, share - before, damping: damping) < best + 1e-7, "\(direction)")
+      if choice.filter.factor(of: direction) != plain.filter.factor(of: direction) { moved += 1 }
+    }
+    #expect((damping < 1 || moved > 0) && choice.predictedChange < 0)
+    #expect(statistics.filter(kind, damping: damping, from: .truncation(rank: 12)) == plain)
+  }
+
+  @Test func ranksAndSelectionsStartFromWhatIsLeft() {
+    // Direction 0 does harm where it is, direction 1 helps, though nothing of it is left.
+    let windows = (0..<20).map { window in [-0.5, 0.5, 0.5].map { $0 + 0.01 * Double(window % 3) } }
+    let statistics = windows.reduce(into: DirectionStatistics(directions: 3)) { $0.take($1) }
+    let start = Filter.factors([1, 0, 1])
+    #expect(statistics.filter(.select, damping: 1, from: start).filter == .factors([0, 1, 1]))
+    #expect(statistics.filter(.truncate, damping: 1, from: start).filter == .truncation(rank: 3))
+    #expect(statistics.filter(.truncate, damping: 1, from: .truncation(rank: 1)).filter == .truncation(rank: 3))
+    let scaled = statistics.filter(.scale, damping: 1e5, from: .scale(0.5, directions: 3)).filter
+    #expect((scaled.scale ?? 0) > 0.5 && (scaled.scale ?? 1) < 1)
   }
 
   /// Clamps are reached by directions of strong and steady effect; damping moves every factor toward 1.

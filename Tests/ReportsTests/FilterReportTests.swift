@@ -50,6 +50,18 @@ struct FilterReportTests {
     }
   }
 
+  /// Singular values of 3 / (1 + 0.1 (i + j)), j from 0 to 4: those above 1 are the first 16 to 20.
+  @Test func theRankOfATuningIsSaid() throws {
+    let outcome = try SampleOutcome.filters { $0.roundingEdge = 1 }.outcome
+    let line = "The tuning of expert 1 has rank 16 to 20 of 64; beyond it is rounding."
+    #expect(MarkdownReport.text(outcome).contains(line) && HTMLReport.text(outcome).contains(line))
+    #expect(MarkdownReport.text(outcome).contains("The tuning of the other matrices has rank"))
+    for edge in [nil, 0.01] {
+      let outcome = try SampleOutcome.filters { $0.roundingEdge = edge }.outcome
+      #expect(!MarkdownReport.text(outcome).contains("tuning of") && !HTMLReport.text(outcome).contains("tuning of"))
+    }
+  }
+
   @Test func thePageShowsThem() throws {
     let page = HTMLReport.text(try SampleOutcome.filters().outcome)
     for words in [

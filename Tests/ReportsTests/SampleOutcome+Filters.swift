@@ -81,7 +81,7 @@ extension SampleOutcome {
     _ number: Int, _ group: String, _ kind: FilterKind, damping: Int, delta: Double, isAlternative: Bool
   ) -> [String: Any] {
     [
-      "record": "rung", "number": number, "group": group, "filter": kind.rawValue, "damping": damping,
+      "record": "rung", "number": number, "round": 1, "group": group, "filter": kind.rawValue, "damping": damping,
       "sites": distinctSites.count { SiteGroup.name(of: $0) == group }, "windows": [["nll": 900, "tokens": 255]],
       "nll": 3.5,
       "delta": delta, "standardError": 0.0005, "level": 0.002, "passes": delta < 0, "isAlternative": isAlternative,

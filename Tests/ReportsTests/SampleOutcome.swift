@@ -20,6 +20,8 @@ struct SampleOutcome {
   var keepsEvery = 2
   var heldOutGain = 0.02
   var hasSpectra = true
+  /// Where the rounding of the differences ends.
+  var roundingEdge: Double?
   var hasRouting = true
   var isControl = false
   var strategy = "sweep"
@@ -75,7 +77,7 @@ struct SampleOutcome {
     }
     if let tolerance { (values["objective"], values["tolerance"]) = ("size", "\(tolerance)") }
     let settings: [String: Any] = [
-      "record": "settings", "version": 2, "program": "laser 0.0.0", "settings": values, "inputs": inputs,
+      "record": "settings", "version": 3, "program": "laser 0.0.0", "settings": values, "inputs": inputs,
     ]
     return settings
   }
@@ -120,7 +122,7 @@ struct SampleOutcome {
         "gateSingularValues": (0..<experts).map { 2 - 0.1 * Double($0) },
       ]
       let text: [String: Any] = ["tokens": 200, "layers": Array(repeating: layer, count: layers)]
-      result["routing"] = Array(repeating: text, count: searchTexts.count + heldOutTexts.count)
+      result["routing"] = Array(repeating: text, count: heldOutTexts.count)
     }
     return result
   }
@@ -130,7 +132,9 @@ struct SampleOutcome {
     return sites.enumerated().map { index, site in
       let values = (0..<fullRank).map { 3 / (1 + 0.1 * Double($0 + index % 5)) }
       return SiteSpectrum(
-        site, kind: base == nil ? .weights : .delta, Spectrum(singularValues: values, rows: fullRank, columns: 96))
+        site, kind: base == nil ? .weights : .delta,
+        Spectrum(
+          singularValues: values, rows: fullRank, columns: 96, roundingEdge: roundingEdge))
     }
   }
 }

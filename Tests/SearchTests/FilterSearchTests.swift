@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import Inference
 import Models
 import RankReduction
 import Search
@@ -52,17 +53,59 @@ import Tokenization
     return []
   }
 
+  /// Windows of text that the model itself writes, each from a common word on: no model predicts them better.
+  private func written(_ count: Int, seed: UInt64) throws -> [[Int32]] {
+    let tokenizer = try Tokenizer(path: Self.posy + "/model")
+    let model = try Model(path: Self.posy + "/model")
+    var windows: [[Int32]] = []
+    for attempt in 0..<UInt64(20 * count) where windows.count < count {
+      var sampler = Sampler(temperature: 1, topP: 1, seed: seed << 32 | attempt)
+      let word = Self.words[Int(attempt) % Self.words.count]
+      var window = [try #require(try tokenizer.encode(" " + word, addSpecialTokens: false).last)]
+      var continuation = Continuation(model, capacity: Self.context)
+      while window.count < Self.context {
+        window.append(sampler.next(try continuation.append([window[window.count - 1]])))
+      }
+      // Only those that are read back as the same tokens, after those before.
+      let tokens = (windows + [window]).joined()
+      if try read(text(of: windows + [window])).elementsEqual(tokens.dropFirst()) { windows.append(window) }
+    }
+    return windows
+  }
+
+  /// The token that begins every text takes the place of the first window's first.
+  private func text(of windows: [[Int32]]) throws -> String {
+    try Tokenizer(path: Self.posy + "/model").decode(windows.joined().dropFirst())
+  }
+
+  private func read(_ text: String) throws -> ArraySlice<Int32> {
+    try Tokenizer(path: Self.posy + "/model").encode(text).dropFirst()
+  }
+
+  private func write(_ name: String, _ windows: [[Int32]]) throws -> String {
+    let path = folder.appending(path: name).path
+    try Data(text(of: windows).utf8).write(to: URL(filePath: path))
+    return path
+  }
+
   /// With so little caution that filters do all they can for the windows that make them.
   private func search(_ windows: [[String]], heldOut: [[String]]) throws -> SearchOutcome {
     defer { try? FileManager.default.removeItem(at: folder) }
+    return try search(write("search.txt", windows), heldOut: write("heldout.txt", heldOut)) { settings in
+      settings.layers = IndexList("5") ?? .all
+      settings.roles = [.w1, .w2]
+      (settings.filter, settings.damping) = (.reweight, 0.5)
+    }
+  }
+
+  private func search(
+    _ text: String, heldOut: String, _ set: (inout SearchSettings) -> Void
+  ) throws -> SearchOutcome {
     var settings = SearchSettings()
     settings.model = Self.posy + "/model"
-    settings.text = [try write("search.txt", windows)]
-    settings.heldOut = [try write("heldout.txt", heldOut)]
+    (settings.text, settings.heldOut) = ([text], [heldOut])
     settings.context = Self.context
-    settings.layers = try #require(IndexList("5"))
-    settings.roles = [.w1, .w2]
-    (settings.filter, settings.damping) = (.reweight, 0.5)
+    set(&settings)
     let search = try Search(settings, program: "test")
     return try search.run(in: folder.appending(path: "run").path, memory: 1 << 32) { _ in }
   }
@@ -76,6 +119,20 @@ import Tokenization
     #expect(!outcome.rungs.isEmpty && outcome.kept.isEmpty)
     #expect(outcome.verdict == .nothingKept)
     #expect(outcome.rungs.allSatisfy { !$0.passes || $0.isAlternative })
+  }
+
+  /// Text by the model itself is predicted as well as can be: all that seems to help is noise, and nothing is kept.
+  @Test(arguments: [FilterKind.shrink, .reweight]) func ofPureNoiseNothingIsKept(filter: FilterKind) throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let seed: UInt64 = filter == .shrink ? 1 : 2
+    let (windows, heldOut) = (try written(48, seed: seed), try written(8, seed: seed + 10))
+    try #require(windows.count == 48 && heldOut.count == 8)
+    let outcome = try search(write("search.txt", windows), heldOut: write("heldout.txt", heldOut)) {
+      $0.filter = filter
+    }
+    #expect(outcome.header.inputs.text.map(\.windows) == [48])
+    #expect(outcome.rungs.count { !$0.isAlternative } > 6)
+    #expect(outcome.kept.isEmpty && outcome.verdict == .nothingKept)
   }
 
   /// The same word in all windows is worth learning.

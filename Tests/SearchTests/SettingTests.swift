@@ -9,7 +9,7 @@ import Testing
   private static let others: [String: [String]] = [
     "model": ["m"], "base": ["b"], "text": ["a.txt", "b, c.txt"], "held_out": ["d.txt"], "layers": ["0-5,7"],
     "experts": ["0,2"], "roles": ["w1,q_proj"], "ranks": ["0.5,64,energy:0.9"], "strategy": ["greedy"],
-    "filter": ["reweight"], "damping": ["32.0"],
+    "filter": ["reweight"], "damping": ["32.0"], "rounds": ["2"],
     "objective": ["size"], "tolerance": ["0.02"], "confidence": ["0.9"], "fdr": ["1.0"], "exhaustive": ["true"],
     "screening": ["float32"], "budget": ["5400s"], "control": ["true"], "convention": ["strided"], "context": ["64"],
     "stride": ["16"], "experts_per_token": ["3"],

@@ -132,41 +132,6 @@ import Testing
       #expect(WindowRounds(count: count, exhaustive: true).rounds == [Array(0..<count)])
     }
   }
-
-  // MARK: Predictions
-
-  /// Curvature is half the variance of a window's change in nats, whatever the number of tokens.
-  @Test func aPredictionPaysForItsVariance() {
-    let score = Score([10.0, 20, 30, 40].map { WindowScore(nll: $0, tokens: 10) })
-    let predicted = PredictedDelta(changes: [-1.1, -0.9, -0.7, -1.3], of: score)
-    #expect(abs(predicted.firstOrder.mean + 0.1) < 1e-12)
-    let variance = (0.01 + 0.01 + 0.09 + 0.09) / 3
-    #expect(abs(predicted.delta.mean - (-0.1 + variance / 2 / 10)) < 1e-12)
-    #expect(predicted.delta.standardError == predicted.firstOrder.standardError)
-  }
-
-  @Test func aJointSelectionTakesOneRankOfASiteAndWhatGoesTogether() {
-    let score = Score((0..<4).map { _ in WindowScore(nll: 20, tokens: 10) })
-    func choice(_ expert: Int, _ rank: Int, _ changes: [Double]) -> JointSelection.Choice {
-      JointSelection.Choice(
-        site: Site(layer: 0, expert: expert, role: .w1), rank: rank, changes: changes,
-        predicted: PredictedDelta(changes: changes, of: score))
-    }
-    let selection = JointSelection(
-      of: [
-        choice(0, 1, [-1, -1, -1, -1]), choice(0, 2, [-2, -2, -2, -2]),
-        // Moves with the next one: both together vary more than they gain.
-        choice(1, 1, [2, -4, 2, -4]), choice(2, 1, [2, -4.1, 2, -4.1]),
-        // Moves against the one of them that is taken.
-        choice(3, 1, [-2.5, 2, -2.5, 2]),
-        choice(4, 1, [1, 1, 1, 1]),
-      ], score: score)
-    #expect(selection.choices.map(\.site.expert) == [0])
-    #expect(selection.choices.first?.rank == 2)
-    let pair = JointSelection(
-      of: [choice(1, 1, [-0.1, -0.9, -0.1, -0.9]), choice(3, 1, [-0.9, -0.1, -0.9, -0.1])], score: score)
-    #expect(pair.choices.count == 2)
-  }
 }
 
 /// Normal numbers, the same for a seed everywhere.

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """What filters gain on held-out text, with what needs no search beside it: the table of docs/performance.md.
 
-    runs/bench/filters.py [--laser PROGRAM] [--trained FOLDER] [--scratch FOLDER] [--rounds 3]
+    runs/bench/filters.py [--laser PROGRAM] [--trained FOLDER] [--scratch FOLDER] [--repeats 3]
 
-Texts are those of runs/posy, context 256. FOLDER is posy-4x1m-trained, left out where it is not given. Seconds are the median of the rounds.
+Texts are those of runs/posy, context 256. FOLDER is posy-4x1m-trained, left out where it is not given. Seconds are the median of the repeats; nothing else differs among them.
 """
 import argparse, json, os, shutil, statistics, subprocess, sys, tempfile, time
 from measuring import LASER, REPOSITORY, environment
 from tables import markdown
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-p.add_argument("--laser", default=LASER); p.add_argument("--trained"); p.add_argument("--scratch"); p.add_argument("--rounds", type=int, default=3)
+p.add_argument("--laser", default=LASER); p.add_argument("--trained"); p.add_argument("--scratch"); p.add_argument("--repeats", type=int, default=3)
 a = p.parse_args()
 scratch = a.scratch or tempfile.mkdtemp(prefix="laser-filters-")
 posy = os.path.join(REPOSITORY, "runs", "posy")
@@ -18,10 +18,11 @@ texts = [f"{posy}/text/{name}" for name in ("tales", "novels", "essays", "plays"
 shared = ["--text", *(t + ".search.txt" for t in texts), "--held-out", *(t + ".heldout.txt" for t in texts), "--context", "256", "--quiet"]
 experts = ["--roles", "w1,w2,w3"]
 model, base = [f"{posy}/model"], ["--base", f"{posy}/base"]
-runs = [("relative, experts", kind, [*model, *base, *experts]) for kind in ("select", "shrink", "reweight")]
+runs = [("relative, experts", kind, [*model, *base, *experts]) for kind in ("truncate", "select", "shrink", "reweight")]
 runs += [("plain, experts", kind, [*model, *experts]) for kind in ("shrink", "reweight")]
 runs += [("plain", kind, model) for kind in ("select", "shrink", "reweight")]
 if a.trained: runs += [("trained, plain", kind, [a.trained]) for kind in ("shrink", "reweight")]
+runs += [(f"{name}, two rounds", kind, [*arguments, "--rounds", "2"]) for name, kind, arguments in runs if kind in ("shrink", "reweight")]
 
 
 def change(before, after):
@@ -36,7 +37,7 @@ def change(before, after):
 rows = []
 for number, (name, kind, arguments) in enumerate(runs):
     seconds = []
-    for _ in range(a.rounds):
+    for _ in range(a.repeats):
         folder = os.path.join(scratch, str(number))
         shutil.rmtree(folder, ignore_errors=True)
         start = time.perf_counter()

@@ -5,7 +5,7 @@ whole evaluation per trial), and compares what they find.
     runs/bench/search.py MODEL --text FILE... --held-out FILE... --peer-python PYTHON [--base BASE] [--layers 0-5]
                          [--ranks 0.9,0.5,0.1] [--context 256] [--scratch FOLDER] [--keep-peer FILE] [--json]
 
-PYTHON is an interpreter with torch and transformers. laser runs four times: with --strategy sweep, guided and filters, and with --exhaustive,
+PYTHON is an interpreter with torch and transformers. laser runs four times: with --strategy sweep, with filters (shrink, and truncate for ranks alone), and with --exhaustive,
 accepting any decrease, whose trials are compared with those of brute force one by one. --keep-peer FILE keeps what brute
 force printed and takes it from there the next time, with its time of then.
 """
@@ -47,8 +47,8 @@ def brute_force():
 
 ranks = ["--ranks", a.ranks, "--strategy"]
 usual, usual_trials, usual_seconds = laser("usual", *ranks, "sweep")
-guided, _, guided_seconds = laser("guided", *ranks, "guided")
 filters, _, filters_seconds = laser("filters", "--roles", "w1,w2,w3")
+truncated, _, truncated_seconds = laser("truncated", "--roles", "w1,w2,w3", "--filter", "truncate")
 exhaustive, trials, exhaustive_seconds = laser("exhaustive", *ranks, "sweep", "--exhaustive", "--confidence", "0.5", "--fdr", "1")
 peer = brute_force()
 
@@ -57,7 +57,7 @@ def row(name, seconds, trials, kept, search, held):
     return [name, f"{seconds:.1f}", f"{peer['seconds'] / seconds:.1f}", f"{trials}", f"{kept}", *(f"{before:.5f} → {after:.5f}" for before, after in (search, held))]
 rows = [row("brute force", peer["seconds"], peer["trials"], len(peer["plan"]), (peer["baseline_nll"], peer["result_nll"]),
             (peer["held_out_baseline_nll"], peer["held_out_result_nll"]))]
-for name, report, seconds in (("`laser search --strategy sweep`", usual, usual_seconds), ("`laser search`: filters", filters, filters_seconds), ("`laser search --strategy guided`", guided, guided_seconds), ("`laser search`, exhaustive, any decrease", exhaustive, exhaustive_seconds)):
+for name, report, seconds in (("`laser search --strategy sweep`", usual, usual_seconds), ("`laser search`: filters", filters, filters_seconds), ("`laser search --filter truncate`", truncated, truncated_seconds), ("`laser search`, exhaustive, any decrease", exhaustive, exhaustive_seconds)):
     rows.append(row(name, seconds, report["trials"], len(report["plan"]), nlls(report, "search"), nlls(report, "held_out")))
 
 def label(trial): return ".".join(str(trial[k]) for k in ("layer", "expert", "role") if k in trial)
@@ -73,7 +73,7 @@ theirs = [(q["site"], q["rank"]) for q in peer["plan"]]
 notes += f"Exhaustive against brute force: largest difference of a trial's nll {apart:.1e}; plans {'equal' if ours == theirs else 'differ'}.\n"
 table = markdown(["", "seconds", "times as fast", "trials", "kept", "search nll", "held-out nll"], rows) + "\n" + notes
 if a.json:
-    print(json.dumps({"brute_force": peer["seconds"], "laser": usual_seconds, "guided": guided_seconds, "filters": filters_seconds, "exhaustive": exhaustive_seconds, "table": table}))
+    print(json.dumps({"brute_force": peer["seconds"], "laser": usual_seconds, "filters": filters_seconds, "truncated": truncated_seconds, "exhaustive": exhaustive_seconds, "table": table}))
 else:
     print(table, end="")
 if not a.scratch: shutil.rmtree(scratch)

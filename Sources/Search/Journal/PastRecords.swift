@@ -1,3 +1,4 @@
+internal import Evaluation
 internal import Models
 internal import RankReduction
 internal import Wording
@@ -8,6 +9,8 @@ struct PastRecords {
   private(set) var isFinished = false
   /// Worked in earlier sessions.
   private(set) var seconds = 0.0
+  /// The original model's score of the search text, if it was measured.
+  private(set) var original: Score?
   private var trials: ArraySlice<SearchRecord.Trial>
   private var rungs: ArraySlice<SearchRecord.Rung>
 
@@ -17,6 +20,7 @@ struct PastRecords {
     for record in records {
       switch record {
       case .header(let value): header = value
+      case .original(let value): original = Score(value.windows)
       case .trial(let value):
         trials.append(value)
         seconds = value.seconds

@@ -5,6 +5,8 @@ extension SearchRecord {
   /// One step of the search for a damping: filters made from the fitting windows and measured on the judging ones.
   package struct Rung: Sendable, Codable, Equatable {
     package var number: Int
+    /// Of gradients, from 1.
+    package var round: Int
     /// Whose matrices: "feed-forward", "attention", or all for an alternative.
     package var group: String
     package var filter: FilterKind

@@ -3,6 +3,7 @@ package import Evaluation
 /// One line of a journal. All that a report says can be read from these.
 package enum SearchRecord: Sendable {
   case header(Header)
+  case original(Original)
   case trial(Trial)
   case rung(Rung)
   case result(Result)
@@ -15,11 +16,16 @@ package enum SearchRecord: Sendable {
     package var settings: SearchSettings
     package var inputs: SearchInputs
 
-    package static let currentVersion = 2
+    package static let currentVersion = 3
 
     package init(program: String, settings: SearchSettings, inputs: SearchInputs) {
       (self.program, self.settings, self.inputs) = (program, settings, inputs)
     }
+  }
+
+  /// The original model on the search text, by window.
+  package struct Original: Sendable, Codable {
+    package var windows: [WindowScore]
   }
 
   /// The last line: the original and the lasered model on both texts, by window, evaluated as `laser perplexity` does.
@@ -28,8 +34,7 @@ package enum SearchRecord: Sendable {
     package var search: [WindowScore]
     package var heldOutBaseline: [WindowScore]
     package var heldOut: [WindowScore]
-    /// Where the original model's router sends the tokens of each search text, then of each held-out text; nil for a
-    /// dense model.
+    /// Where the original model's router sends the tokens of each held-out text; nil for a dense model.
     package var routing: [RoutingStatistics]?
     /// What needs no search of its own, measured on the held-out text.
     package var alternatives: [Alternative]?
@@ -98,12 +103,13 @@ extension SearchRecord: Codable {
   private enum Key: String, CodingKey { case record }
   private enum Kind: String, Codable {
     case header = "settings"
-    case trial, rung, result
+    case original, trial, rung, result
   }
 
   package init(from decoder: any Decoder) throws {
     switch try decoder.container(keyedBy: Key.self).decode(Kind.self, forKey: .record) {
     case .header: self = .header(try Header(from: decoder))
+    case .original: self = .original(try Original(from: decoder))
     case .trial: self = .trial(try Trial(from: decoder))
     case .rung: self = .rung(try Rung(from: decoder))
     case .result: self = .result(try Result(from: decoder))
@@ -115,6 +121,9 @@ extension SearchRecord: Codable {
     switch self {
     case .header(let value):
       try container.encode(Kind.header, forKey: .record)
+      try value.encode(to: encoder)
+    case .original(let value):
+      try container.encode(Kind.original, forKey: .record)
       try value.encode(to: encoder)
     case .trial(let value):
       try container.encode(Kind.trial, forKey: .record)

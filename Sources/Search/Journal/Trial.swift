@@ -48,12 +48,8 @@ extension SearchRecord {
       case composition
       /// A rank given to a site without a measurement.
       case assignment
-      /// Guided: several reductions of a layer, or the one that is left of them.
-      case together
       /// Filters: those of all sites, measured together on windows that did not make them.
       case filters
-      /// Guided: predicted to first order. Not in the journal; see `Prediction`.
-      case prediction
     }
 
     /// What is known of a reduction, and how.
@@ -62,8 +58,6 @@ extension SearchRecord {
       case measured
       /// Its share of what several reductions were measured to change together.
       case shared
-      /// Predicted to first order by a backward pass.
-      case predicted
       /// Nothing: it was chosen by a rule.
       case none
     }

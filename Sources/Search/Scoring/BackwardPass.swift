@@ -1,5 +1,5 @@
-package import Inference
-package import Models
+internal import Inference
+internal import Models
 internal import RankReduction
 internal import Tensors
 
@@ -17,10 +17,6 @@ package struct BackwardPass {
     let forward: ForwardPass
     /// Into the windows of the search text.
     let windows: [Int]
-
-    var windowOfToken: [Int] {
-      zip(windows, forward.batch.windows).flatMap { Array(repeating: $0, count: $1.tokens.count) }
-    }
 
     func states(entering layer: Int) throws -> Matrix { try shard.states(entering: layer, rows: rows) }
   }
@@ -57,31 +53,4 @@ package struct BackwardPass {
 
   /// A copy of the states of a group that enter a layer.
   func states(ofGroup index: Int, entering layer: Int) throws -> Matrix { try groups[index].states(entering: layer) }
-
-  /// Goes down to the lowest of some layers.
-  ///
-  /// - Parameters:
-  ///   - beforeLayer: Called before each of them.
-  ///   - observe: Called with each of their sites, group by group of windows, and with the window of each token.
-  package func run(
-    through layers: Set<Int>, roles: Set<Role>, beforeLayer: (Int) throws -> Void,
-    observe: (SiteGradient, [Int]) throws -> Void
-  ) throws {
-    guard let lowest = layers.min(), let last = groups.first.map({ $0.forward.model.configuration.layerCount - 1 })
-    else { return }
-    let gradients = try groups.map { group in
-      let states = try group.states(entering: last)
-      try group.forward.run(layer: last, states)
-      return try GradientPass(group.forward).gradient(ofLast: states)
-    }
-    for layer in (lowest...last).reversed() {
-      let isObserved = layers.contains(layer)
-      if isObserved { try beforeLayer(layer) }
-      for (group, gradient) in zip(groups, gradients) {
-        try GradientPass(group.forward).run(
-          layer: layer, try group.states(entering: layer), gradient, observing: isObserved ? roles : []
-        ) { try observe($0, group.windowOfToken) }
-      }
-    }
-  }
 }

@@ -83,8 +83,8 @@ package struct TrialScorer: ~Copyable {
 
   /// Makes a changed model the current one without scoring it; the next layer that is entered does that. For changes
   /// that an earlier session kept.
-  package mutating func adopt(_ replacements: Replacements) throws {
-    try replace(replacements)
+  package mutating func adopt(_ replacement: Replacement) throws {
+    try replace(replacement)
     isScoreKnown = false
     prefetch.clear()
     leaveLayer()
@@ -112,24 +112,23 @@ package struct TrialScorer: ~Copyable {
     enteredLayer = nil
   }
 
-  private mutating func replace(_ replacements: Replacements) throws {
-    for (site, matrix) in replacements.matrices {
-      model = model.replacing(site, by: try spillFolder.map { try matrix.spilled(to: $0) } ?? matrix)
-      currentInputs = min(currentInputs, site.layer + 1)
-    }
+  private mutating func replace(_ replacement: Replacement) throws {
+    let (site, matrix) = (replacement.site, replacement.matrix)
+    model = model.replacing(site, by: try spillFolder.map { try matrix.spilled(to: $0) } ?? matrix)
+    currentInputs = min(currentInputs, site.layer + 1)
     for shard in shards { shard.use(model) }
   }
 
   /// Makes the model of a complete trial the current one.
   package mutating func keep(_ outcome: TrialOutcome) throws {
     precondition(outcome.isComplete, "a trial that was stopped cannot be kept")
-    let replacements = outcome.changed.replacements
-    try replace(replacements)
+    let replacement = outcome.changed.replacement
+    try replace(replacement)
     score = outcome.after
     for (shard, likelihoods) in zip(shards, outcome.likelihoods) { shard.likelihoods = likelihoods }
     guard let layer = enteredLayer else { return }
-    if replacements.changesOnlyExperts(of: layer) {
-      for shard in shards { try shard.updateExperts(at: replacements.sites) }
+    if replacement.site.layer == layer, replacement.changesOnlyAnExpert {
+      for shard in shards { try shard.updateExpert(at: replacement.site) }
     } else {
       leaveLayer()
       try enter(layer: layer)
@@ -137,24 +136,6 @@ package struct TrialScorer: ~Copyable {
   }
 
   // MARK: Trials
-
-  /// Scores the current model with some of its matrices replaced.
-  ///
-  /// - Parameter stops: Asked between rounds, with what the windows so far say, whether the trial is to end there.
-  package mutating func score(
-    _ replacements: Replacements, stops: (TrialEvidence) -> Bool = { _ in false }
-  ) throws -> TrialOutcome {
-    prefetch.clear()
-    let changed = ChangedModel(model, replacements)
-    var scored: [[Double]] = []
-    for (number, round) in rounds.enumerated() {
-      for shard in shards[round] { scored.append(try shard.likelihoods(of: changed)) }
-      guard number < rounds.count - 1 else { break }
-      let outcome = try outcome(of: changed, after: scored)
-      if stops(outcome.evidence) { return outcome }
-    }
-    return try complete(changed, scored)
-  }
 
   /// Scores the current model with one matrix of the entered layer reduced to a rank.
   ///
@@ -168,7 +149,7 @@ package struct TrialScorer: ~Copyable {
     var variants: [Int: RankPrefetch.Variant] = [:]
     func variant(_ rank: Int) throws -> RankPrefetch.Variant {
       if let known = variants[rank] ?? prefetch.take(rank) { return known }
-      return RankPrefetch.Variant(changed: ChangedModel(model, Replacements(site, by: try matrix(rank))))
+      return RankPrefetch.Variant(changed: ChangedModel(model, Replacement(site, by: try matrix(rank))))
     }
     var trial = try variant(rank)
     defer { for (rank, variant) in variants { prefetch.put(variant, rank: rank) } }

@@ -104,15 +104,14 @@ final class WindowShard {
     self.entered = nil
   }
 
-  /// Brings the entered layer up to date after some of its experts were changed in the current model.
-  func updateExperts(at sites: [Site]) throws {
+  /// Brings the entered layer up to date after one of its experts was changed in the current model.
+  func updateExpert(at site: Site) throws {
     guard let entered else { return }
     try stores.layer.update(entered.contributions) { contributions in
       let attended = try stores.layer.lend(entered.attended)
       let feedForward = try FeedForward(forward.model, layer: entered.layer)
-      for expert in Set(sites.map(entered.routing.expert)).sorted() {
-        try feedForward.run(expert: expert, on: attended, routing: entered.routing, into: contributions)
-      }
+      try feedForward.run(
+        expert: entered.routing.expert(of: site), on: attended, routing: entered.routing, into: contributions)
     }
   }
 
@@ -132,14 +131,14 @@ final class WindowShard {
 
   // MARK: Changed models
 
-  /// −log p of every scored token under a model that differs from the current one by some replacements.
+  /// −log p of every scored token under a model that differs from the current one by one matrix.
   func likelihoods(of changed: ChangedModel) throws -> [Double] {
-    guard let layer = changed.replacements.lowestLayer else { return likelihoods }
+    let (site, layer) = (changed.replacement.site, changed.replacement.site.layer)
     let states = try states(after: layer, in: changed)
-    guard layer == lastLayer, let entered, entered.layer == layer, changed.replacements.changesOnlyExperts(of: layer)
+    guard layer == lastLayer, let entered, entered.layer == layer, changed.replacement.changesOnlyAnExpert
     else { return try likelihoods(forward.with(changed.model), from: layer + 1, states) }
-    // In the last layer, only logits of the changed experts' tokens are other ones.
-    let slots = Set(changed.replacements.sites.map(entered.routing.expert)).flatMap { entered.routing.slots[$0] }
+    // In the last layer, only logits of the changed expert's tokens are other ones.
+    let slots = entered.routing.slots[entered.routing.expert(of: site)]
     var result = likelihoods
     try forward.with(changed.model).update(
       &result, of: Set(slots.map { $0 / Int32(entered.routing.expertsPerToken) }), states)
@@ -165,36 +164,29 @@ final class WindowShard {
     return try forward.negativeLogLikelihoods(states)
   }
 
-  /// The states after the lowest changed layer.
+  /// The states after the changed layer.
   private func states(after layer: Int, in changed: ChangedModel) throws -> Matrix {
-    let here = Replacements(changed.replacements.matrices.filter { $0.site.layer == layer })
-    if let entered, entered.layer == layer, here.changesOnlyExperts(of: layer) {
+    if let entered, entered.layer == layer, changed.replacement.changesOnlyAnExpert {
       return try states(
-        of: entered, changing: Set(here.sites.map(entered.routing.expert)).sorted(), in: changed.model)
+        of: entered, changing: entered.routing.expert(of: changed.replacement.site), in: changed.model)
     }
     let states = try states(entering: layer)
     try forward.with(changed.model).run(layer: layer, states)
     return states
   }
 
-  /// The states after the entered layer when some of its experts are changed. What is kept of it is left as it was.
-  private func states(of entered: LayerActivations, changing experts: [Int], in changed: Model) throws -> Matrix {
-    let slots = experts.map { entered.routing.slots[$0] }
+  /// The states after the entered layer when one of its experts is changed. What is kept of it is left as it was.
+  private func states(of entered: LayerActivations, changing expert: Int, in changed: Model) throws -> Matrix {
+    let slots = entered.routing.slots[expert][...]
     let contributions = try stores.layer.lend(entered.contributions)
     let attended = try stores.layer.lend(entered.attended)
     let feedForward = try FeedForward(changed, layer: entered.layer)
-    var unchanged: [Matrix] = []
-    for (expert, slots) in zip(experts, slots) {
-      let before = Matrix(unfilled: slots.count, columns: contributions.columns)
-      gatherRows(contributions, slots[...], into: before)
-      unchanged.append(before)
-      try feedForward.run(expert: expert, on: attended, routing: entered.routing, into: contributions)
-    }
+    let before = Matrix(unfilled: slots.count, columns: contributions.columns)
+    gatherRows(contributions, slots, into: before)
+    try feedForward.run(expert: expert, on: attended, routing: entered.routing, into: contributions)
     let states = attended.copy()
     FeedForward.add(contributions, perToken: entered.routing.expertsPerToken, to: states)
-    for (before, slots) in zip(unchanged, slots) {
-      scatterRows(before, slots[...], weights: Array(repeating: 1, count: slots.count), into: contributions)
-    }
+    scatterRows(before, slots, weights: Array(repeating: 1, count: slots.count), into: contributions)
     return states
   }
 }

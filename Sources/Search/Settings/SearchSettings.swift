@@ -32,6 +32,8 @@ package struct SearchSettings: Sendable, Equatable {
   package var filter = FilterKind.shrink
   /// k, how cautious filters are; nil to search it.
   package var damping: Double?
+  /// Backward passes, each of the model with the filters that those before found.
+  package var rounds = 1
   package var objectiveName = Objective.perplexity.name
   /// Nats per token that the objective size allows; nil for its default.
   package var tolerance: Double?
@@ -85,7 +87,7 @@ extension Setting {
         + "k_proj, v_proj, o_proj.", valueName: "list", shape: .set, parse: SearchSettings.roles
     ) { $0.map { $0.map(\.rawValue).joined(separator: ",") } },
     .value(
-      "ranks", \.ranks, help: "Ranks to try, in this order, with --strategy sweep, guided or greedy.",
+      "ranks", \.ranks, help: "Ranks to try, in this order, with --strategy sweep or greedy.",
       discussion: "Each is \(RankRule.syntax).",
       valueName: "list", shape: .set, parse: SearchSettings.ranks
     ) { $0.map { $0.map(\.description).joined(separator: ",") } },
@@ -106,6 +108,11 @@ extension Setting {
       valueName: "number",
       parse: number
     ) { $0.map { "\($0)" } },
+    .value(
+      "rounds", \.rounds, help: "Backward passes for filters, each of the model with those found before.",
+      discussion: "A round counts only if windows that did not make its filters score better with them.",
+      valueName: "count", parse: integer
+    ) { "\($0)" },
     .value(
       "objective", \.objectiveName,
       help: "perplexity for the lowest, size for the largest reduction within --tolerance.",

@@ -43,7 +43,7 @@ extension SearchStrategy {
 /// The strategies that there are.
 package enum Strategies {
   package static let all: [any SearchStrategy.Type] = [
-    FilterSearch.self, Sweep.self, Guided.self, Greedy.self, NoiseEdge.self, Denoise.self,
+    FilterSearch.self, Sweep.self, Greedy.self, NoiseEdge.self, Denoise.self,
   ]
 
   package static var names: [String] { all.map { $0.name } }

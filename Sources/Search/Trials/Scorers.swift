@@ -36,9 +36,9 @@ final class Scorers {
   var current: Score? { scorer.isScoreKnown ? scorer.score : nil }
 
   /// Makes what an earlier session kept part of the current model.
-  func adopt(_ replacements: Replacements) throws {
-    try scorer.adopt(replacements)
-    try screener?.adopt(replacements)
+  func adopt(_ replacement: Replacement) throws {
+    try scorer.adopt(replacement)
+    try screener?.adopt(replacement)
   }
 
   /// A trial's outcome, and what is needed to keep it.
@@ -79,20 +79,9 @@ final class Scorers {
       isKept: outcome.isComplete && rule.keeps(outcome.evidence))
   }
 
-  /// Measures several replacements together, without screening.
-  func measure(_ replacements: Replacements, rule: some TrialRule) throws -> Measurement {
-    if let layer = replacements.lowestLayer { try scorer.enter(layer: layer) }
-    let outcome = try scorer.score(replacements) { rule.stops($0) }
-    return Measurement(
-      outcome: outcome, screened: nil, stoppedIn: nil, isKept: outcome.isComplete && rule.keeps(outcome.evidence))
-  }
-
   /// Makes a kept trial's model the current one.
   func keep(_ measurement: Measurement) throws {
     try scorer.keep(measurement.outcome)
     if let screened = measurement.screened { try screener?.keep(screened) }
   }
-
-  /// A pass backwards through the original model, before anything was kept.
-  func backwardPass() throws -> BackwardPass { try BackwardPass(scorer) }
 }

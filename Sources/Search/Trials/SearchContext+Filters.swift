@@ -9,21 +9,67 @@ internal import Wording
 // What a search by filters asks of its context.
 
 extension SearchContext {
-  /// The statistics of every site's directions, read from the run folder or made and written there, and what measures filters.
-  mutating func filterStudy() throws -> FilterStudy {
-    let folds = Folds(search.text)
-    guard folds.windows(Folds.fitting).count > 1, folds.windows(Folds.judging).count > 1 else {
-      throw InputError(
-        "the search text has \(windowCount) windows, too few to make filters from one half of them and judge "
-          + "them on the other; give more text or a smaller --context")
-    }
+  /// The first round: the statistics of every site's directions in the original model, read from the run folder or made
+  /// and written there, and what measures filters.
+  mutating func filterStudy(_ folds: Folds) throws -> FilterStudy {
     let pass = StatisticsPass(
-      search: search, sites: sites, folds: folds, memory: memory, folder: folder, report: report)
-    return FilterStudy(
-      sites: sites, kind: reducer.kind, statistics: try pass.statistics(spectra: &spectra),
+      reducer: reducer, sites: sites, model: search.model, text: search.text, folds: folds.ofWindow,
+      fileName: "directions.jsonl", origin: search.statisticsOrigin, memory: memory, folder: folder, report: report)
+    let known = Set(spectra.all.keys)
+    let statistics = try pass.statistics(
+      needs: { !known.contains($0) }, scored: { try log.write(original: $0) },
+      decomposed: { try add($1, of: $0) })
+    return study(
+      folds, fitting: RoundStatistics(bySite: statistics.mapValues { $0[Folds.fitting] }),
+      whole: { RoundStatistics(bySite: statistics.mapValues { $0.dropFirst().reduce($0[0], +) }) })
+  }
+
+  /// A later round: the statistics of the models that have the filters found so far, those of the fitting windows for
+  /// what is judged, those of all windows for what is kept.
+  mutating func filterStudy(
+    _ folds: Folds, round: Int, after study: FilterStudy, _ choice: FilterChoice
+  ) throws -> FilterStudy {
+    let (search, reducer, sites, memory, folder, report) = (search, reducer, sites, memory, folder, report)
+    func statistics(
+      _ windows: [Int], after found: [(reduction: Reduction, predicted: Double)], _ suffix: String
+    ) throws -> RoundStatistics {
+      var origin = search.statisticsOrigin
+      for reduction in found.map(\.reduction) {
+        origin.update("\(reduction.site)")
+        for factor in reduction.filter.factors(fullRank: reducer.fullRank(of: reduction.site)) {
+          origin.update("\(factor.bitPattern)")
+        }
+      }
+      let model = try reducer.applying(found.map(\.reduction), scratchFolder: folder) { _ in
+        try report(.statistics(share: 0))
+      }
+      let pass = StatisticsPass(
+        reducer: reducer, sites: sites, model: model, text: search.text.part(Set(windows)),
+        folds: windows.map { _ in 0 }, fileName: "directions-\(round)\(suffix).jsonl", origin: origin, memory: memory,
+        folder: folder, report: report)
+      return RoundStatistics(start: .init(found), bySite: try pass.statistics().mapValues { $0[0] })
+    }
+    return self.study(
+      folds, fitting: try statistics(folds.windows(Folds.fitting), after: study.fitted(choice), "-fitting"),
+      whole: { try statistics(Array(search.text.windows.indices), after: try study.final(choice), "") })
+  }
+
+  private func study(
+    _ folds: Folds, fitting: RoundStatistics, whole: @escaping () throws -> RoundStatistics
+  ) -> FilterStudy {
+    FilterStudy(
+      sites: sites, kind: reducer.kind, fitting: fitting, whole: whole,
       meaningfulRank: reducer.kind == .delta ? { [spectra = spectra.all] in spectra[$0]?.numericalRank } : { _ in nil },
       judging: search.text.part(Set(folds.windows(Folds.judging))),
       models: FilteredModels(reducer, memory: memory, folder: folder))
+  }
+
+  /// The original model's score of the search text.
+  mutating func original() throws -> Score {
+    if let known = log.original { return known }
+    let score = try search.text.score(search.model, memory: memory) { [report] in try report(.baseline(share: $0)) }
+    try log.write(original: score)
+    return score
   }
 
   /// Measures a rung, or reads it.

@@ -1,5 +1,5 @@
 internal import Checkpoints
-package import Evaluation
+internal import Evaluation
 package import Models
 package import RankReduction
 package import Tensors
@@ -114,12 +114,7 @@ package struct SearchContext: ~Copyable {
     try spectra.add(spectrum, of: site, kind: reducer.kind)
   }
 
-  func hasSpectrum(of site: Site) -> Bool { spectra[site] != nil }
-
   // MARK: Trials
-
-  /// What the original model scores on the search text.
-  package mutating func baseline() throws -> Score { try madeScorers().original }
 
   /// Makes a trial, or reads it; nil when the budget is spent.
   ///
@@ -135,43 +130,15 @@ package struct SearchContext: ~Copyable {
     let trial: SearchRecord.Trial
     if let recorded = try log.recorded([reduction], phase: phase) {
       trial = recorded
-      if trial.kept { try madeScorers().adopt(Replacements(site, by: try matrix(rank))) }
+      if trial.kept { try madeScorers().adopt(Replacement(site, by: try matrix(rank))) }
     } else {
       guard allowsTrial() else { return outOfBudget() }
       let scorers = try madeScorers()
       let measurement = try scorers.measure(site, rank: rank, before: later, rule: rule, matrix: matrix)
-      trial = try write(measurement, of: [reduction], phase: phase, level: rule.level)
+      trial = try write(measurement, of: reduction, phase: phase, level: rule.level)
       if measurement.isKept { try scorers.keep(measurement) }
     }
     if let delta = trial.pairedDelta { rule.record(delta, windows: trial.windowsUsed, kept: trial.kept) }
-    try count(trial)
-    return trial
-  }
-
-  /// Makes or reads a trial of several reductions together; nil when the budget is spent.
-  ///
-  /// - Parameter predicted: The first-order change of each, and its error.
-  package mutating func trial(
-    of reductions: [Reduction], predicted: [PairedDelta], phase: SearchRecord.Trial.Phase, rule: some TrialRule
-  ) throws -> SearchRecord.Trial? {
-    let trial: SearchRecord.Trial
-    if let recorded = try log.recorded(reductions, phase: phase) {
-      trial = recorded
-      if trial.kept { try madeScorers().adopt(Replacements(try reducer.reduced(reductions))) }
-    } else {
-      guard allowsTrial() else { return outOfBudget() }
-      let scorers = try madeScorers()
-      let measurement = try scorers.measure(Replacements(try reducer.reduced(reductions)), rule: rule)
-      let members = zip(reductions, predicted).map { reduction, predicted in
-        SearchRecord.Trial.Member(
-          tensor: reducer.model.reference(of: reduction.site).name, layer: reduction.site.layer,
-          expert: reduction.site.expert, role: reduction.site.role, rank: reduction.rank,
-          fullRank: reducer.fullRank(of: reduction.site), predicted: predicted.mean,
-          standardError: predicted.standardError)
-      }
-      trial = try write(measurement, of: reductions, together: members, phase: phase, level: rule.level)
-      if measurement.isKept { try scorers.keep(measurement) }
-    }
     try count(trial)
     return trial
   }
@@ -202,9 +169,6 @@ package struct SearchContext: ~Copyable {
     try FilterFile.write(log.kept, to: FilterFile.path(besidePlan: folder + "/plan.yaml"))
   }
 
-  /// A pass backwards through the original model, before anything was kept.
-  mutating func backwardPass() throws -> BackwardPass { try madeScorers().backwardPass() }
-
   // MARK: The plan
 
   /// The plan that the trials kept make.
@@ -212,11 +176,11 @@ package struct SearchContext: ~Copyable {
 
   // MARK: The end
 
-  /// Gives back the memory that trials took: there will be none any more. Returns what the search text scored with all that
-  /// was kept, if it is known.
-  mutating func end() -> Score? {
+  /// Gives back the memory that trials took: there will be none any more. Returns what the search text scored with the
+  /// original model and with all that was kept, as far as that is known.
+  mutating func end() -> (original: Score?, searched: Score?) {
     defer { scorers = nil }
-    return scorers?.current
+    return (log.original, scorers?.current)
   }
 
   /// Writes down the result: the journal is then finished.
@@ -238,6 +202,7 @@ package struct SearchContext: ~Copyable {
     let new = try Scorers(search, screening: screening, memory: memory, scratchFolder: folder) { [report] in
       try report(.baseline(share: $0))
     }
+    try log.write(original: new.original)
     scorers = new
     return new
   }
@@ -251,13 +216,11 @@ package struct SearchContext: ~Copyable {
   }
 
   private func write(
-    _ measurement: Scorers.Measurement, of reductions: [Reduction], together: [SearchRecord.Trial.Member]? = nil,
-    phase: SearchRecord.Trial.Phase, level: Double
+    _ measurement: Scorers.Measurement, of reduction: Reduction, phase: SearchRecord.Trial.Phase, level: Double
   ) throws -> SearchRecord.Trial {
-    var trial = record(reductions[0], phase: phase)
+    var trial = record(reduction, phase: phase)
     trial.record(measurement.outcome.evidence, nll: measurement.outcome.after.meanNLL, level: level)
     trial.precision = measurement.stoppedIn?.rawValue
-    trial.together = together
     trial.kept = measurement.isKept
     try log.write(trial)
     return trial

@@ -1,3 +1,4 @@
+internal import Evaluation
 internal import Models
 internal import RankReduction
 internal import Wording
@@ -7,6 +8,8 @@ internal import Wording
 struct TrialLog: ~Copyable {
   private let journal: Journal
   private var past: PastRecords
+  /// The original model's score of the search text, once it is known.
+  private(set) var original: Score?
   /// How many trials there are so far.
   private(set) var count = 0
   /// The plan that the trials kept make, in their order; a site's last one counts.
@@ -15,6 +18,14 @@ struct TrialLog: ~Copyable {
   init(_ journal: consuming Journal, past: PastRecords) {
     self.journal = journal
     self.past = past
+    original = past.original
+  }
+
+  /// Writes the original model's score down, unless it is.
+  mutating func write(original score: Score) throws {
+    guard original == nil else { return }
+    try journal.append(.original(.init(windows: score.windows)))
+    original = score
   }
 
   /// The next trial, if the journal has it.

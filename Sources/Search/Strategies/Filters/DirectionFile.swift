@@ -4,12 +4,10 @@ internal import Models
 internal import RankReduction
 internal import Wording
 
-/// The statistics of directions in a run folder, each site's on a line of its own, written as they are made: a search that
+/// The statistics of directions that a pass made, in the run folder, each site's on a line of its own, written as they are made: a search that
 /// is continued goes on from the last of them.
 struct DirectionFile: ~Copyable {
   private let file: LineFile
-
-  static func path(in folder: String) -> String { folder + "/directions.jsonl" }
 
   /// One site's statistics, by fold.
   struct Entry: Codable {
@@ -17,6 +15,8 @@ struct DirectionFile: ~Copyable {
     let expert: Int?
     let role: Role
     let kind: ReductionKind
+    /// Fingerprint of all that the numbers depend on.
+    let origin: String
     let folds: [Fold]
 
     /// Numbers are float64 in the order of bytes of this machine, which are read again as they were.
@@ -29,8 +29,9 @@ struct DirectionFile: ~Copyable {
 
     var site: Site { Site(layer: layer, expert: expert, role: role) }
 
-    init(_ site: Site, kind: ReductionKind, _ folds: [DirectionStatistics]) {
-      (layer, expert, role, self.kind) = (site.layer, site.expert, site.role, kind)
+    init(_ site: Site, kind: ReductionKind, origin: String, _ folds: [DirectionStatistics]) {
+      (layer, expert, role) = (site.layer, site.expert, site.role)
+      (self.kind, self.origin) = (kind, origin)
       self.folds = folds.map {
         Fold(
           windows: $0.windows, sums: Self.data($0.sums), squares: Self.data($0.squares),
@@ -65,8 +66,8 @@ struct DirectionFile: ~Copyable {
   /// Opens the file of a run folder, or makes it.
   ///
   /// - Parameter known: Receives what was there.
-  init(in folder: String, known: inout [Entry]) throws {
-    let path = Self.path(in: folder)
+  init(_ name: String, in folder: String, known: inout [Entry]) throws {
+    let path = folder + "/" + name
     var entries: [Entry] = []
     file = try LineFile(path: path) {
       let (values, byteCount) = try LineFile.read(path, as: Entry.self) { line in

@@ -1,7 +1,7 @@
 internal import Models
 internal import RankReduction
 
-/// Which filter each site has: its kind and damping, from which the statistics of some windows make its factors.
+/// Which filter each site is to get: its kind and damping, from which the statistics of some windows make its factors.
 struct FilterChoice: Equatable {
   struct Recipe: Equatable {
     var kind: FilterKind
@@ -9,6 +9,8 @@ struct FilterChoice: Equatable {
   }
 
   private(set) var recipes: [Site: Recipe] = [:]
+
+  var isEmpty: Bool { recipes.isEmpty }
 
   /// Sites that are left as they are have none.
   subscript(site: Site) -> Recipe? { recipes[site] }
@@ -19,19 +21,10 @@ struct FilterChoice: Equatable {
     return result
   }
 
-  /// The reductions that statistics make of it, with directions that are rounding alone dropped, in the order of the
-  /// sites, and what each is predicted to change, in nats per window.
-  ///
-  /// - Parameter meaningfulRank: From which direction on there is nothing but the rounding of the stored type.
-  func reductions(
-    _ sites: [Site], kind: ReductionKind, statistics: (Site) -> DirectionStatistics?, meaningfulRank: (Site) -> Int?
-  ) -> [(reduction: Reduction, predicted: Double)] {
-    sites.compactMap { site in
-      guard let recipe = recipes[site], let statistics = statistics(site) else { return nil }
-      let choice = statistics.filter(recipe.kind, damping: recipe.damping)
-      guard choice.filter.changedCount(fullRank: statistics.directions) > 0 else { return nil }
-      let filter = choice.filter.dropping(from: meaningfulRank(site) ?? statistics.directions)
-      return (Reduction(site: site, kind: kind, filter: filter), choice.predictedChange)
-    }
+  /// With another choice's recipes where that has one.
+  func followed(by next: FilterChoice) -> FilterChoice {
+    var result = self
+    result.recipes.merge(next.recipes) { $1 }
+    return result
   }
 }
