@@ -11,7 +11,7 @@ internal import Wording
 /// are read from mapped files and appended to the new ones one by one, and their pages given back.
 package struct Merge {
   private let configuration: MergeConfiguration
-  private let base: Model
+  package let base: Model
   /// The model that each expert comes from, the shared one's last.
   private let parents: [Model]
   private let tokenizer: Tokenizer?

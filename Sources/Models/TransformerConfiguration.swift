@@ -15,7 +15,8 @@ package struct TransformerConfiguration: Sendable {
   package internal(set) var rotary: RotaryConfiguration
   /// Nil for a model all of whose layers are dense.
   package internal(set) var mixture: Mixture?
-  package let tiesEmbeddings: Bool
+  /// Whether the output matrix is the embedding. `Model` lets a stored matrix that differs prevail over the flag.
+  package internal(set) var tiesEmbeddings: Bool
 
   package struct Mixture: Sendable {
     package let expertCount: Int

@@ -87,6 +87,7 @@ struct ApplyCommand: ParsableCommand {
     let plan = try Plan(file: plan)
     let checkpoint = try Checkpoint(path: model)
     let loaded = try Model(checkpoint)
+    console.note([loaded])
     try refuseOther(checkpoint, expected: plan.model, what: "model")
     let basePath = base ?? plan.base.map { resolved($0.path) }
     if reducedType != nil, checkpoint.gguf == nil {

@@ -51,6 +51,7 @@ struct CompareCommand: ParsableCommand {
     let console = common.begin()
     var models = try [first, second].map { try Model(path: $0) }
     if let counts = expertsPerToken?.counts {
+    console.note(models)
       models = try zip(models, [counts[0], counts[counts.count - 1]]).map { try $0.withExpertsPerToken($1) }
     }
     let tokenizers = try [first, second].map { try Tokenizer(path: $0) }

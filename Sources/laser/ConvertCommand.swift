@@ -60,6 +60,7 @@ struct ConvertCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     let loaded = try Model(path: model)
+    console.note([loaded])
     let bytes =
       switch to {
       case .gguf: try GGUFOutput(loaded, type: type, to: out, force: force).write(loaded, console)

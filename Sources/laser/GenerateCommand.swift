@@ -58,6 +58,7 @@ struct GenerateCommand: ParsableCommand {
     let models = [model] + (against.map { [$0] } ?? [])
     // Both are opened before either speaks.
     let writers = try models.map { try Writer(path: $0, expertsPerToken: expertsPerToken) }
+    console.note(writers.map(\.model))
     var texts: [Result.Text] = []
     for writer in writers {
       if !json && writers.count > 1 {
@@ -103,7 +104,7 @@ struct GenerateCommand: ParsableCommand {
 /// A model that continues texts.
 private struct Writer {
   let path: String
-  private let model: Model
+  let model: Model
   private let tokenizer: Tokenizer
   private let endTokens: Set<Int32>
 
