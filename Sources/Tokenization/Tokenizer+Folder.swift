@@ -70,7 +70,9 @@ private struct TokenizerFolder {
   /// Nil when there is no such file.
   private static func file(_ folder: String, _ name: String) throws(CheckpointError) -> MappedFile? {
     do {
-      return try MappedFile(path: "\(folder)/\(name)")
+      let file = try MappedFile(path: "\(folder)/\(name)")
+      try file.refuseGitLFSPointer()
+      return file
     } catch {
       guard error.code == .notFound else { throw error }
       return nil
@@ -120,7 +122,9 @@ extension Tokenizer {
       throw name.unsupported("the class '\(try name.string())' without a tokenizer.json")
     }
     let vocabulary = try Vocabulary(parsing: FileSection(json: json, location: "vocab.json"))
-    let lines = merges.utf8.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
+    let lines = merges.utf8.split(separator: UInt8(ascii: "\n")).map {
+      String(decoding: $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0, as: UTF8.self)
+    }
     let table = try MergeTable(
       parsing: FileSection(json: .array(lines.map(JSON.string)), location: "merges.txt"), vocabulary: vocabulary)
     var tokens = try AddedTokens.beyondModel(settings: settings, added: added, count: vocabulary.size)

@@ -73,7 +73,9 @@ extension GGUFExport {
     let key = file["rope_scaling"] == nil ? "rope_parameters" : "rope_scaling"
     let parameters = Configuration(file: file.file, json: file[key] ?? .object([]))
     let known = ["rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings", "finetuned"]
-    if let unknownKey = parameters.json.members?.first(where: { !$0.value.isNull && !known.contains($0.key) }) {
+    // A zero counts as left out.
+    let members = parameters.json.members?.filter { !$0.value.isNull && $0.value.number != 0 }
+    if let unknownKey = members?.first(where: { !known.contains($0.key) }) {
       throw file.error(.unsupported, "\"\(unknownKey.key)\" (\(key)) cannot be written as GGUF")
     }
     for place in [parameters, file] where place["original_max_position_embeddings"] != nil {
