@@ -17,6 +17,9 @@ struct AddedTokens: Sendable {
     let normalized: Bool
     let special: Bool
 
+    /// Whether it is not found everywhere, or takes more than itself along.
+    var hasConditions: Bool { singleWord || stripsLeft || stripsRight }
+
     init(
       pattern: [UInt8], id: Int32, singleWord: Bool = false, stripsLeft: Bool = false, stripsRight: Bool = false,
       normalized: Bool = false, special: Bool
@@ -38,11 +41,11 @@ struct AddedTokens: Sendable {
   }
 
   private var tokens: [Token] = []
+  /// What files beside the tokenizer's own say of tokens that its own does not.
+  private(set) var declaredElsewhere: [Token] = []
   private var totalBytes = 0
   private var indices: [[UInt8]: Int] = [:]
   private var indicesByID: [Int32: Int] = [:]
-  /// What files beside the tokenizer's own say of tokens that its own does not.
-  private(set) var declaredElsewhere: [Token] = []
   private var literalPatterns = TokenTrie()
   private var normalizedPatterns = TokenTrie()
 
@@ -84,16 +87,13 @@ struct AddedTokens: Sendable {
       }
       try append(token)
     }
-    insertPatterns()
-  }
-
     let declared = try DeclaredTokens(files, taken: Set(indicesByID.keys))
     for token in declared.redefined { try add(token, vocabulary, normalizer) }
     let known = Set(indices.keys)
     for token in declared.named where !known.contains(token.content) { try add(token, vocabulary, normalizer) }
-  /// Far more than any file has, in bytes: they bound the memory and the time that a hostile file can take.
-  private static let longestPattern = 1 << 10
-  private static let largestTotal = 1 << 20
+    insertPatterns()
+  }
+
   /// Adds a token that a file beside the tokenizer's own names, or gives one that is there what that file says of it.
   private mutating func add(
     _ declared: DeclaredTokens.Token, _ vocabulary: Vocabulary, _ normalizer: Normalizer
@@ -123,6 +123,9 @@ struct AddedTokens: Sendable {
     }
   }
 
+  /// Far more than any file has, in bytes: they bound the memory and the time that a hostile file can take.
+  private static let longestPattern = 1 << 10
+  private static let largestTotal = 1 << 20
 
   private mutating func append(_ token: Token) throws(TokenizerError) {
     totalBytes += token.pattern.count
@@ -157,9 +160,6 @@ struct AddedTokens: Sendable {
     return id
   }
 
-  private mutating func insertPattern(of index: Int) {
-    if tokens[index].normalized {
-      normalizedPatterns.insert(tokens[index].pattern, index)
   /// The id of the same token in the vocabulary, or else the next free one.
   ///
   /// - Parameter largest: Of the tokens before.
@@ -167,19 +167,22 @@ struct AddedTokens: Sendable {
     vocabulary.id(of: content) ?? max(Int32(vocabulary.count), (largest ?? -1) + 1)
   }
 
+  private mutating func insertPattern(of index: Int) {
+    if tokens[index].normalized {
+      normalizedPatterns.insert(tokens[index].pattern, index)
     } else {
       literalPatterns.insert(tokens[index].pattern, index)
     }
   }
 
-  func id(of token: [UInt8]) -> Int32? { indices[token].map { tokens[$0].id } }
-
-  func token(of id: Int32) -> Token? { indicesByID[id].map { tokens[$0] } }
   /// All of them with their contents, by id.
   var all: [(content: [UInt8], token: Token)] {
     indices.map { ($0.key, tokens[$0.value]) }.sorted { $0.token.id < $1.token.id }
   }
 
+  func id(of token: [UInt8]) -> Int32? { indices[token].map { tokens[$0].id } }
+
+  func token(of id: Int32) -> Token? { indicesByID[id].map { tokens[$0] } }
 
   /// `text` cut at the tokens that are looked for before normalization.
   func splitLiteral(_ text: [UInt8]) -> [Piece] { split(text, by: literalPatterns) }

@@ -132,6 +132,8 @@ struct GGUFOutput {
   private let protectedPaths: [String]
   private let vocabulary: [GGUFFile.Member]
 
+  private let notes: [String]
+  private let origin: [GGUFFile.Member]
   init(_ model: Model, type: GGUFTypeName?, to path: String, force: Bool, protecting paths: [String] = []) throws {
     self.path = path
     self.type = type?.elementType
@@ -140,11 +142,14 @@ struct GGUFOutput {
     let checkpoint = model.checkpoint
     _ = try GGUFExport(model, type: self.type)
     try GGUFExport.refuseUnsafe(path, model: model, protecting: paths, replacesExisting: force)
-    vocabulary =
+    let made =
       checkpoint.gguf == nil
       ? try GGUFVocabulary(
-        folder: checkpoint.path, configuration: checkpoint.configuration, rows: model.configuration.vocabularySize
-      ).metadata : []
+        folder: checkpoint.path, configuration: checkpoint.configuration, rows: model.configuration.vocabularySize)
+      : nil
+    vocabulary = made?.metadata ?? []
+    notes = made?.notes ?? []
+    origin = checkpoint.gguf == nil ? GGUFOrigin(model, isLasered: isLasered).members : []
   }
 
   /// Writes the model, some of whose matrices may have been replaced; returns the bytes of the file.
@@ -160,3 +165,4 @@ struct GGUFOutput {
     return size
   }
 }
+    for note in notes { console.note("note: \(note)") }
