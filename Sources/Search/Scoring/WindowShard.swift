@@ -87,7 +87,8 @@ final class WindowShard {
     let attended = try states(entering: layer)
     try forward.attend(layer: layer, attended)
     let feedForward = try FeedForward(forward.model, layer: layer)
-    let routing = try feedForward.route(attended)
+    var routing = try feedForward.route(attended)
+    routing.logits = nil
     let contributions = Matrix(unfilled: attended.rows * routing.expertsPerToken, columns: attended.columns)
     for expert in routing.slots.indices {
       try feedForward.run(expert: expert, on: attended, routing: routing, into: contributions)
