@@ -26,12 +26,19 @@ package struct JSONReport: Codable {
   private struct Point: Codable {
     let nll: Double
     let perplexity: Double
+    /// Null in the file where it is beyond the range of doubles.
 
     init(_ score: Score) {
       nll = score.meanNLL
       perplexity = score.perplexity
     }
   }
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      nll = try container.decode(Double.self, forKey: .nll)
+      perplexity = try container.decodeIfPresent(Double.self, forKey: .perplexity) ?? .infinity
+    }
 
   private struct Comparison: Codable {
     let text: String?
