@@ -207,4 +207,7 @@ func writeLasered(
   for name in copy.untouchedWeightFiles {
     console.note("note: \(name) was copied as it is; the weights in it are not lasered")
   }
+  for name in copy.weightFilesLeftOut {
+    console.note("note: \(name) was left out: it holds weights that are not lasered")
+  }
 }
