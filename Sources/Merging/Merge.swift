@@ -174,7 +174,7 @@ package struct Merge {
       try writer.finish()
       try AtomicFile.write(mixture.configuration.indented + "\n", to: temporary + "/config.json")
       try AtomicFile.write(
-        ModelCard.text(configuration, family, program: program), to: temporary + "/README.md")
+        ModelCard.text(configuration, family, folders: folders, program: program), to: temporary + "/README.md")
       outcome = Outcome(
         files: writer.fileNames, byteCount: writer.byteCount,
         parameterCount: writer.byteCount / type.blockByteCount, gateConditions: conditions)

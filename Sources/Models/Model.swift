@@ -87,6 +87,9 @@ package struct Model: Sendable {
     return result
   }
 
+  /// All tensors that the model consists of; tied ones twice.
+  package var tensors: [TensorReference] { layout.all }
+
   // MARK: Weights
 
   /// A tensor as it is stored, or as it was replaced.

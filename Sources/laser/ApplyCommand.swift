@@ -132,7 +132,7 @@ struct ApplyCommand: ParsableCommand {
   private func destination(of model: Model, base: String?) throws -> Destination {
     let paths = [plan] + (base.map { [$0] } ?? [])
     if to != nil {
-      return .gguf(try GGUFOutput(model, type: gguf.type, to: out, force: force, protecting: paths))
+      return .gguf(try GGUFOutput(model, type: gguf.type, to: out, force: force, isLasered: true, protecting: paths))
     }
     if lora {
       return .adapter(

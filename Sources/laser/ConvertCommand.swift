@@ -63,7 +63,8 @@ struct ConvertCommand: ParsableCommand {
     console.note([loaded])
     let bytes =
       switch to {
-      case .gguf: try GGUFOutput(loaded, type: type, to: out, force: force).write(loaded, console)
+      case .gguf:
+        try GGUFOutput(loaded, type: type, to: out, force: force, isLasered: false).write(loaded, console)
       case .safetensors: try writeFolder(loaded, console)
       }
     let result = Result(model: model, out: out, parameters: loaded.checkpoint.parameterCount, bytes: bytes)
@@ -131,10 +132,13 @@ struct GGUFOutput {
   private let force: Bool
   private let protectedPaths: [String]
   private let vocabulary: [GGUFFile.Member]
-
   private let notes: [String]
   private let origin: [GGUFFile.Member]
-  init(_ model: Model, type: GGUFTypeName?, to path: String, force: Bool, protecting paths: [String] = []) throws {
+
+  /// - Parameter isLasered: Whether matrices of the model are to be replaced.
+  init(
+    _ model: Model, type: GGUFTypeName?, to path: String, force: Bool, isLasered: Bool, protecting paths: [String] = []
+  ) throws {
     self.path = path
     self.type = type?.elementType
     self.force = force
@@ -157,12 +161,12 @@ struct GGUFOutput {
   func write(_ model: Model, _ console: Console) throws -> Int {
     var size = 0
     try GGUFExport(model, type: type).write(
-      to: path, tokenizer: vocabulary, replacesExisting: force, protecting: protectedPaths
+      to: path, tokenizer: vocabulary, origin: origin, replacesExisting: force, protecting: protectedPaths
     ) { done, total in
       size = total
       console.progress("Writing", Double(done) / Double(max(total, 1)))
     }
+    for note in notes { console.note("note: \(note)") }
     return size
   }
 }
-    for note in notes { console.note("note: \(note)") }

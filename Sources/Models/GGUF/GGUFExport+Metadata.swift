@@ -6,7 +6,7 @@ extension GGUFExport {
   ///
   /// - Parameter matrixTypes: What matrices are stored in.
   func metadata(
-    _ tokenizer: [GGUFFile.Member], matrixTypes: Set<ElementType>
+    _ tokenizer: [GGUFFile.Member], origin: [GGUFFile.Member], matrixTypes: Set<ElementType>
   ) throws(CheckpointError) -> [GGUFFile.Member] {
     let fileType = matrixTypes.count == 1 ? matrixTypes.first.flatMap { Self.fileTypes[$0] } : nil
     let fileTypeMember = fileType.map { GGUFFile.Member(key: "general.file_type", value: .uint32($0)) }
@@ -17,6 +17,7 @@ extension GGUFExport {
       }
       return kept + (fileTypeMember.map { [$0] } ?? [])
     }
+    let general = general.filter { member in !origin.contains { $0.key == member.key } } + origin
     return try general + (fileTypeMember.map { [$0] } ?? []) + hyperparameters() + tokenizer
   }
 
