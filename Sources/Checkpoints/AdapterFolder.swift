@@ -50,13 +50,20 @@ package struct AdapterFolder {
   }
 
   /// - Parameters:
+  ///   - parameters: Of experts; of two of one module, gate_up_proj comes before down_proj, as in the module.
   ///   - base: The name of the model that the adapter is for.
   ///   - texts: By name, the folder's other files.
-  package func write(_ modules: [Module], base: String, texts: [String: String]) throws {
+  package func write(
+    _ modules: [Module], _ parameters: [Parameter] = [], base: String, texts: [String: String]
+  ) throws {
     var tensors: [(name: String, matrix: StoredMatrix)] = []
     for module in modules {
       let prefix = "base_model.model.\(module.name)."
       tensors += [(prefix + "lora_A.weight", module.factors.right), (prefix + "lora_B.weight", module.factors.left)]
+    }
+    for parameter in parameters {
+      let prefix = parameter.prefix(among: parameters)
+      tensors += [(prefix + "lora_A.weight", parameter.right), (prefix + "lora_B.weight", parameter.left)]
     }
     let matrices = Dictionary(uniqueKeysWithValues: tensors)
     try place.perform { folder in
@@ -68,21 +75,20 @@ package struct AdapterFolder {
       }
       try writer.finish()
       try AtomicFile.write(
-        Self.configuration(modules, base: base).indented + "\n", to: folder + "/" + Self.configurationName)
+        Self.configuration(modules, parameters, base: base).indented + "\n", to: folder + "/" + Self.configurationName)
       for (name, text) in texts.sorted(by: { $0.key < $1.key }) {
         try AtomicFile.write(text, to: folder + "/" + name)
       }
     }
   }
 
-  private static func configuration(_ modules: [Module], base: String) -> JSON {
+  private static func configuration(_ modules: [Module], _ parameters: [Parameter], base: String) -> JSON {
     let ordered = modules.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-    let rank = ordered.map(\.factors.rank).max() ?? 0
+    let ranks = ordered.map { ($0.name, $0.factors.rank) } + parameters.map { ($0.name, $0.rank) }
+    let rank = ranks.map(\.1).max() ?? 0
     // Keys are regular expressions, but the dots of a path match no other path of a model.
     let others = JSON.object(
-      ordered.filter { $0.factors.rank != rank }.map {
-        JSON.Member(key: $0.name, value: .integer($0.factors.rank))
-      })
+      ranks.filter { $0.1 != rank }.map { JSON.Member(key: $0.0, value: .integer($0.1)) })
     let members: [(String, JSON)] = [
       ("peft_type", .string("LORA")), ("task_type", .string("CAUSAL_LM")), ("base_model_name_or_path", .string(base)),
       ("r", .integer(rank)), ("lora_alpha", .integer(rank)), ("rank_pattern", others), ("alpha_pattern", others),
@@ -90,6 +96,8 @@ package struct AdapterFolder {
       ("bias", .string("none")), ("fan_in_fan_out", .boolean(false)), ("use_rslora", .boolean(false)),
       ("use_dora", .boolean(false)), ("modules_to_save", .null), ("inference_mode", .boolean(true)),
     ]
-    return .object(members.map { JSON.Member(key: $0.0, value: $0.1) })
+    let targets =
+      parameters.isEmpty ? [] : [("target_parameters", JSON.array(parameters.map { .string($0.name) }))]
+    return .object((members + targets).map { JSON.Member(key: $0.0, value: $0.1) })
   }
 }

@@ -56,16 +56,27 @@ package struct Checkpoint: Sendable {
     isFactored = try FactoredFormat.isUsed(by: configuration)
     let stem = isFactored ? FactoredFormat.fileStem : SafetensorsWriter.fileStem
     let (file, index) = (stem + ".safetensors", SafetensorsWriter.indexName(stem: stem))
+    let stored: [String: Place]
     if FileManager.default.fileExists(atPath: folder + "/" + file) {
-      (shards, places) = try Self.singleFile(folder + "/" + file)
+      (shards, stored) = try Self.singleFile(folder + "/" + file)
     } else if FileManager.default.fileExists(atPath: folder + "/" + index) {
-      (shards, places) = try Self.shardedFiles(folder, index: folder + "/" + index)
+      (shards, stored) = try Self.shardedFiles(folder, index: folder + "/" + index)
     } else {
       throw CheckpointError(
         .notACheckpoint, file: folder,
         "neither \(file) nor \(index) in it; convert other weight files to safetensors first"
       )
     }
+    places = Self.named(stored)
+  }
+
+  /// Names with `model.`, which a folder that was saved from the class without an output matrix (LlamaModel) leaves out.
+  private static func named(_ places: [String: Place]) -> [String: Place] {
+    guard places["embed_tokens.weight"] != nil, !places.keys.contains(where: { $0.hasPrefix("model.") }) else {
+      return places
+    }
+    let renamed = places.map { ($0.key.hasPrefix("lm_head.") ? $0.key : "model." + $0.key, $0.value) }
+    return Dictionary(uniqueKeysWithValues: renamed)
   }
 
   /// - Parameter path: The file, or the first part.
@@ -112,6 +123,8 @@ package struct Checkpoint: Sendable {
     return ([shard.file], places)
   }
 
+  /// All tensors of the files that the index names. Where it says less than they hold, or more, the files are right, as
+  /// they are to transformers; what a model needs and no file has is an error when the model is opened.
   private static func shardedFiles(
     _ folder: String, index path: String
   ) throws(CheckpointError) -> ([MappedFile], [String: Place]) {
@@ -128,24 +141,26 @@ package struct Checkpoint: Sendable {
     }
     let ordered = fileNames.sorted()
     var shards: [MappedFile] = []
-    var entries: [[String: SafetensorsFile.Entry]] = []
+    let named = Dictionary(map.map { ($0.key, $0.value.string) }) { first, _ in first }
+    var places: [String: Place] = [:]
     for name in ordered {
       guard FileManager.default.fileExists(atPath: folder + "/" + name) else {
         throw CheckpointError(
           .notFound, file: folder + "/" + name, "the index names this shard but it is not there; download it again")
       }
       let shard = try SafetensorsFile(path: folder + "/" + name)
-      shards.append(shard.file)
-      entries.append(Dictionary(shard.entries.map { ($0.name, $0) }) { first, _ in first })
-    }
-    let numbers = Dictionary(uniqueKeysWithValues: zip(ordered, ordered.indices))
-    var places: [String: Place] = [:]
-    for member in map {
-      guard let name = member.value.string, let number = numbers[name], let entry = entries[number][member.key] else {
-        throw CheckpointError(
-          .missingTensor, file: path, tensor: member.key, "its shard \(member.value.string ?? "") does not hold it")
+      for entry in shard.entries {
+        if let other = places[entry.name], named[entry.name] != name {
+          guard named[entry.name] == ordered[other.shard] else {
+            throw CheckpointError(
+              .malformed, file: shard.file.path, tensor: entry.name,
+              "another shard holds it too, and the index does not say which one counts")
+          }
+          continue
+        }
+        places[entry.name] = Place(shard: shards.count, entry)
       }
-      places[member.key] = Place(shard: number, entry)
+      shards.append(shard.file)
     }
     return (shards, places)
   }

@@ -103,17 +103,32 @@ package struct CheckpointCopy {
     return otherWeightFiles.filter { form == .factored || RewrittenTensors.mayBeOwn($0) }
   }
 
+  /// Files within folders of the original that hold weights, as in `original/consolidated.00.pth`: the whole model once
+  /// more, in another form and not reduced. A copy leaves them out.
+  package var weightFilesLeftOut: [String] {
+    guard checkpoint.gguf == nil else { return [] }
+    let paths = (try? FileManager.default.subpathsOfDirectory(atPath: checkpoint.path)) ?? []
+    return paths.filter { $0.contains("/") && !$0.hasPrefix(".git/") && Self.holdsWeights($0) }.sorted()
+  }
+
   private var otherWeightFiles: [String] {
     guard checkpoint.gguf == nil else { return [] }
     let shardNames = Set(checkpoint.shards.map { fileName($0.path) })
-    let endings = [".safetensors", ".bin", ".pt", ".pth", ".gguf"]
     let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoint.path)) ?? []
-    return names.filter { name in !shardNames.contains(name) && endings.contains { name.hasSuffix($0) } }.sorted()
+    return names.filter { !shardNames.contains($0) && Self.holdsWeights($0) }.sorted()
+  }
+
+  private static func holdsWeights(_ name: String) -> Bool {
+    [".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".onnx_data", ".h5", ".msgpack"].contains {
+      name.hasSuffix($0)
+    }
   }
 
   /// Links to files are followed: a folder of the Hugging Face cache is made of them. Links to folders, which may lead
-  /// back, and version control (.git) stay behind.
-  private func copyFolder(_ source: String, to target: String, skipping: Set<String>) throws {
+  /// back, version control (.git) and weights within folders stay behind.
+  private func copyFolder(
+    _ source: String, to target: String, skipping: Set<String>, isWithin: Bool = false
+  ) throws {
     let manager = FileManager.default
     for name in try manager.contentsOfDirectory(atPath: source).sorted()
     where !skipping.contains(name) && name != ".git" {
@@ -124,9 +139,9 @@ package struct CheckpointCopy {
       if isFolder {
         if (try? manager.destinationOfSymbolicLink(atPath: from)) != nil { continue }
         try AtomicFile.makeFolder(to)
-        try copyFolder(from, to: to, skipping: [])
+        try copyFolder(from, to: to, skipping: [], isWithin: true)
         try AtomicFile.syncFolder(to)
-      } else {
+      } else if !isWithin || !Self.holdsWeights(name) {
         try copyFile(try MappedFile(path: from), to: to, replacing: []) { _ in }
       }
     }

@@ -5,9 +5,10 @@ package struct Configuration: Sendable {
 
   package init(path: String) throws(CheckpointError) {
     let mapped = try MappedFile(path: path)
+    try mapped.refuseGitLFSPointer()
     file = path
     do throws(JSON.SyntaxError) {
-      json = try parsedJSON(mapped, 0..<mapped.byteCount)
+      json = try parsedJSON(mapped, 0..<mapped.byteCount, allowsNonFinite: true)
     } catch {
       throw CheckpointError(.malformed, file: path, error.description)
     }

@@ -44,6 +44,7 @@ package struct GGUFFile: Sendable {
 
   package init(path: String) throws(CheckpointError) {
     let file = try MappedFile(path: path)
+    try file.refuseGitLFSPointer()
     let contents = try file.withBytes { bytes throws(CheckpointError) in
       var parser = GGUFParser(file: file, bytes: bytes)
       return try parser.parse()

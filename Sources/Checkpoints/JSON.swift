@@ -31,8 +31,10 @@ package enum JSON: Sendable {
 
   package static let maximumDepth = 64
 
-  package init(parsing bytes: UnsafeRawBufferPointer) throws(SyntaxError) {
-    var parser = JSONParser(bytes: bytes)
+  /// - Parameter allowsNonFinite: Whether `NaN`, `Infinity` and `-Infinity` are numbers, as they are to Python, which
+  ///   writes them into the files that only it reads.
+  package init(parsing bytes: UnsafeRawBufferPointer, allowsNonFinite: Bool = false) throws(SyntaxError) {
+    var parser = JSONParser(bytes: bytes, allowsNonFinite: allowsNonFinite)
     self = try parser.document()
   }
 
@@ -84,9 +86,13 @@ extension JSON {
 
 private struct JSONParser {
   let bytes: UnsafeRawBufferPointer
+  let allowsNonFinite: Bool
   var position = 0
 
-  init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+  init(bytes: UnsafeRawBufferPointer, allowsNonFinite: Bool) {
+    self.bytes = bytes
+    self.allowsNonFinite = allowsNonFinite
+  }
 
   func failure(_ problem: String, at offset: Int? = nil) -> JSON.SyntaxError {
     JSON.SyntaxError(problem: problem, offset: offset ?? position)
@@ -121,6 +127,8 @@ private struct JSONParser {
     case UInt8(ascii: "t"): return try literal("true", .boolean(true))
     case UInt8(ascii: "f"): return try literal("false", .boolean(false))
     case UInt8(ascii: "n"): return try literal("null", .null)
+    case UInt8(ascii: "N") where allowsNonFinite: return try literal("NaN", .number(.nan))
+    case UInt8(ascii: "I") where allowsNonFinite: return try literal("Infinity", .number(.infinity))
     case .some: return try number()
     case nil: throw failure("the text ends where a value should be")
     }
@@ -246,7 +254,8 @@ private struct JSONParser {
   mutating func number() throws(JSON.SyntaxError) -> JSON {
     let start = position
     var isInteger = true
-    _ = take(UInt8(ascii: "-"))
+    let isNegative = take(UInt8(ascii: "-"))
+    if isNegative, allowsNonFinite, next == UInt8(ascii: "I") { return try literal("Infinity", .number(-.infinity)) }
     if !take(UInt8(ascii: "0")) { try digits() }
     if take(UInt8(ascii: ".")) {
       isInteger = false

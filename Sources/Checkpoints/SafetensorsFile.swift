@@ -18,13 +18,17 @@ package struct SafetensorsFile: Sendable {
 
   package static let maximumHeaderLength = 100_000_000
 
-  static let byteCounts: [String: Int] = [
-    "BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2, "I32": 4,
-    "U32": 4, "F32": 4, "F64": 8, "I64": 8, "U64": 8,
+  /// The format's types and the bits of an element. Numbers of fewer than eight are packed; a tensor of them fills
+  /// whole bytes. Source: safetensors 0.8, src/tensor.rs (`Dtype`).
+  static let bitCounts: [String: Int] = [
+    "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
+    "C64": 64, "F64": 64, "I64": 64, "U64": 64,
   ]
 
   package init(path: String) throws(CheckpointError) {
     let file = try MappedFile(path: path)
+    try file.refuseGitLFSPointer()
     self.file = file
     let length = file.withBytes { $0.count >= 8 ? UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) : nil }
     guard let length else {
@@ -70,20 +74,24 @@ package struct SafetensorsFile: Sendable {
       let offsets = member.value["data_offsets"]?.array, offsets.count == 2,
       let begin = offsets[0].integer, let end = offsets[1].integer
     else { throw error(.malformed, "its header entry needs dtype, shape and two data_offsets") }
-    guard let elementBytes = byteCounts[type] else {
+    guard let elementBits = bitCounts[type] else {
       throw error(.unknownType, "the type \(type) is not one of safetensors'")
     }
     var shape: [Int] = []
-    var byteCount = elementBytes
+    var bitCount = elementBits
     for dimension in dimensions {
       guard let dimension = dimension.integer, dimension >= 0 else {
         throw error(.malformed, "a dimension is not a whole number of at least 0")
       }
-      let (product, overflow) = byteCount.multipliedReportingOverflow(by: dimension)
-      guard !overflow else { throw error(.malformed, "its shape has more bytes than can be counted") }
+      let (product, overflow) = bitCount.multipliedReportingOverflow(by: dimension)
+      guard !overflow else { throw error(.malformed, "its shape has more bits than can be counted") }
       shape.append(dimension)
-      byteCount = product
+      bitCount = product
     }
+    guard bitCount.isMultiple(of: 8) else {
+      throw error(.malformed, "its shape \(shape) in \(type) does not fill whole bytes")
+    }
+    let byteCount = bitCount / 8
     let dataBytes = file.byteCount - dataStart
     guard begin >= 0, begin <= end, end <= dataBytes else {
       throw error(.truncated, "its bytes \(begin) to \(end) lie outside the file's \(dataBytes) bytes of tensors")
@@ -116,8 +124,10 @@ package struct SafetensorsFile: Sendable {
   }
 }
 
-func parsedJSON(_ file: MappedFile, _ range: Range<Int>) throws(JSON.SyntaxError) -> JSON {
+func parsedJSON(
+  _ file: MappedFile, _ range: Range<Int>, allowsNonFinite: Bool = false
+) throws(JSON.SyntaxError) -> JSON {
   try file.withBytes { bytes throws(JSON.SyntaxError) in
-    try JSON(parsing: UnsafeRawBufferPointer(rebasing: bytes[range]))
+    try JSON(parsing: UnsafeRawBufferPointer(rebasing: bytes[range]), allowsNonFinite: allowsNonFinite)
   }
 }

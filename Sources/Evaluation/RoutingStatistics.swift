@@ -32,10 +32,14 @@ package struct RoutingStatistics: Sendable, Codable, Equatable {
     package var tokens: Int
     /// The router's weights for it, summed over its tokens.
     package var weight: Double
+    /// The router's probabilities of it, summed over all tokens, chosen or not; nil in a dense layer and in records of
+    /// versions that did not count it.
+    package var probability: Double?
 
-    package init(tokens: Int, weight: Double) {
+    package init(tokens: Int, weight: Double, probability: Double? = nil) {
       self.tokens = tokens
       self.weight = weight
+      self.probability = probability
     }
 
     /// With what weight the router asks for this expert, when it does; 0 when it never does.
@@ -58,7 +62,10 @@ extension RoutingStatistics {
       && layers.allSatisfy { layer in
         !layer.experts.isEmpty && layer.experts.count == layers[0].experts.count
           && (0...limit).contains(layer.repeated ?? 0)
-          && layer.experts.allSatisfy { (0...limit / layer.experts.count).contains($0.tokens) && $0.weight.isFinite }
+          && layer.experts.allSatisfy {
+            (0...limit / layer.experts.count).contains($0.tokens) && $0.weight.isFinite
+              && ($0.probability ?? 0).isFinite
+          }
           && layer.gateSingularValues.allSatisfy { $0.isFinite && $0 >= 0 }
       }
   }
@@ -77,14 +84,40 @@ extension RoutingStatistics.Layer {
     return shares.reduce(0) { $1 > 0 ? $0 - $1 * log($1) : $0 } / log(Double(experts.count))
   }
 
-  /// Experts with less than 1 % of the choices: they are carried along for nothing.
-  package var deadExperts: [Int] { experts.indices.filter { shares[$0] < 0.01 } }
-
-  /// Experts with more than 1.5 times an equal share. With k of n experts per token no share exceeds 1/k, that is n/k
+  /// Below this share of an equal share an expert is dead: it is carried along for nothing.
+  package static let deadShare = 0.05
+  /// Above so many equal shares an expert is overloaded. With k of n experts per token no share exceeds 1/k, that is n/k
   /// equal shares, so that twice the equal share would never be reached by the usual 2 of 4.
-  package var overloadedExperts: [Int] {
-    let limit = 1.5 / Double(experts.count)
-    return experts.indices.filter { shares[$0] > limit }
+  package static let overloadedShare = 1.5
+
+  /// Whether a share of the choices among so many experts is that of a dead, or of an overloaded one.
+  package static func isDead(_ share: Double, of count: Int) -> Bool { share < deadShare / Double(count) }
+  package static func isOverloaded(_ share: Double, of count: Int) -> Bool { share > overloadedShare / Double(count) }
+
+  package var deadExperts: [Int] { experts.indices.filter { Self.isDead(shares[$0], of: experts.count) } }
+
+  package var overloadedExperts: [Int] { experts.indices.filter { Self.isOverloaded(shares[$0], of: experts.count) } }
+
+  /// The load-balancing loss of Switch Transformers (Fedus, Zoph and Shazeer 2021, arXiv 2101.03961, equation 4): experts
+  /// × Σ share × mean probability, before any coefficient. 1 where all experts get as much; as many as there are experts
+  /// where one gets all. Nil where the probabilities are not known.
+  ///
+  /// - Parameter tokens: Whose choices were counted.
+  package func balanceLoss(tokens: Int) -> Double? {
+    let probabilities = experts.compactMap(\.probability)
+    guard probabilities.count == experts.count, tokens > 0 else { return nil }
+    let products = zip(shares, probabilities).reduce(0) { $0 + $1.0 * $1.1 / Double(tokens) }
+    return Double(experts.count) * products
+  }
+
+  /// Capacities, as factors of an equal share, that trained mixtures use.
+  package static let capacityFactors = [1, 1.25, 2]
+
+  /// The share of the choices that are beyond the capacity of their experts, where each takes no more than `factor` equal
+  /// shares of the whole text: what a mixture with such a capacity would drop.
+  package func overflow(capacityFactor factor: Double) -> Double {
+    let capacity = factor / Double(experts.count)
+    return shares.reduce(0) { $0 + max(0, $1 - capacity) }
   }
 
   /// The share of choices that repeat one of the layer before. By chance it is the experts per token over the experts.
@@ -114,7 +147,9 @@ extension RoutingStatistics {
         values = try SingularValueDecomposition(DoubleMatrix(model.weights(router))).singularValues
       }
       return Layer(
-        experts: Array(repeating: Expert(tokens: 0, weight: 0), count: layer.experts.count),
+        experts: Array(
+          repeating: Expert(tokens: 0, weight: 0, probability: layer.router == nil ? nil : 0),
+          count: layer.experts.count),
         repeated: number == 0 || layer.router == nil || model.layout.layers[number - 1].router == nil ? nil : 0,
         gateSingularValues: values)
     }
@@ -131,6 +166,13 @@ extension RoutingStatistics {
       let expert = Int(routing.experts[slot])
       layers[layer].experts[expert].tokens += 1
       layers[layer].experts[expert].weight += Double(routing.weights[slot])
+    }
+    if let probabilities = routing.probabilities(of: part) {
+      for token in 0..<probabilities.rows {
+        for expert in 0..<expertCount {
+          layers[layer].experts[expert].probability? += Double(probabilities[token, expert])
+        }
+      }
     }
     guard let previous, layers[layer].repeated != nil else { return }
     var repeated = 0

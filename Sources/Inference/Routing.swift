@@ -1,6 +1,6 @@
 internal import Glibc
 package import Models
-internal import Tensors
+package import Tensors
 
 /// Which experts each token goes to, and with which weight.
 ///
@@ -16,6 +16,9 @@ package struct Routing: Sendable {
   package let weights: [Float]
   /// The slots of each expert, ascending.
   package let slots: [[Int32]]
+  /// What the router made of each token, (tokens, experts), before the softmax; nil for a dense layer, and where it was
+  /// given back.
+  package var logits: Matrix?
 
   /// All tokens to the one expert of a dense layer.
   init(denseTokens count: Int) {
@@ -23,6 +26,7 @@ package struct Routing: Sendable {
     experts = Array(repeating: 0, count: count)
     weights = Array(repeating: 1, count: count)
     slots = [(0..<Int32(count)).map(\.self)]
+    logits = nil
   }
 
   /// Softmax over all experts in float32, and the k largest. Equal ones: the lower number.
@@ -62,6 +66,25 @@ package struct Routing: Sendable {
       weights.append(choice.weight)
     }
     (self.experts, self.weights, self.slots) = (experts, weights, slots)
+    self.logits = logits
+  }
+
+  /// The softmax over all experts of some tokens, (tokens, experts), as weights are made of it; nil without logits.
+  package func probabilities(of tokens: Range<Int>) -> Matrix? {
+    guard let logits else { return nil }
+    let result = logits[rows: tokens].copy()
+    let blocks = Parallelism.shares(of: tokens.count, atMost: Self.block)
+    Parallelism.forEach(blocks.count) { index in
+      for token in blocks[index] {
+        let row = result.row(token)
+        let maximum = row.max() ?? 0
+        let exponentials = row.map { expf($0 - maximum) }
+        let sum = exponentials.reduce(0, +)
+        result[rows: token..<token + 1].assign(
+          Matrix(rows: 1, columns: row.count, elements: exponentials.map { $0 / sum }))
+      }
+    }
+    return result
   }
 
   /// Tokens that a worker takes at once.

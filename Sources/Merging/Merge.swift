@@ -11,7 +11,7 @@ internal import Wording
 /// are read from mapped files and appended to the new ones one by one, and their pages given back.
 package struct Merge {
   private let configuration: MergeConfiguration
-  private let base: Model
+  package let base: Model
   /// The model that each expert comes from, the shared one's last.
   private let parents: [Model]
   private let tokenizer: Tokenizer?
@@ -174,7 +174,7 @@ package struct Merge {
       try writer.finish()
       try AtomicFile.write(mixture.configuration.indented + "\n", to: temporary + "/config.json")
       try AtomicFile.write(
-        ModelCard.text(configuration, family, program: program), to: temporary + "/README.md")
+        ModelCard.text(configuration, family, folders: folders, program: program), to: temporary + "/README.md")
       outcome = Outcome(
         files: writer.fileNames, byteCount: writer.byteCount,
         parameterCount: writer.byteCount / type.blockByteCount, gateConditions: conditions)

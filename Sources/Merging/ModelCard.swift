@@ -1,10 +1,12 @@
+internal import FoundationEssentials
 internal import Models
 internal import Wording
 
 /// README.md of a merged model: what it is made of, in the form that Hugging Face reads.
 enum ModelCard {
+  /// - Parameter folders: Of the parents, whose license is the mixture's where all have the same.
   static func text(
-    _ configuration: MergeConfiguration, _ family: MergedMixture.Family, program: String
+    _ configuration: MergeConfiguration, _ family: MergedMixture.Family, folders: [String], program: String
   ) -> String {
     var names: [String] = []
     for parent in [configuration.base] + configuration.contributors.map(\.parent) {
@@ -13,6 +15,8 @@ enum ModelCard {
     }
     var lines = ["---", "base_model:"]
     lines += names.map { "- \(yamlScalar($0))" }
+    lines.append("base_model_relation: merge")
+    if let license = license(ofFolders: folders) { lines.append("license: \(yamlScalar(license))") }
     lines += ["library_name: transformers", "tags:", "- moe", "- merge", "- frankenmoe", "- laser", "---", ""]
     lines += [
       "A mixture of \(configuration.experts.count) experts (\(family.title)), "
@@ -32,6 +36,16 @@ enum ModelCard {
       fenced(text.hasSuffix("\n") ? String(text.dropLast()) : text, language: "yaml"), "",
     ]
     return lines.joined(separator: "\n")
+  }
+
+  /// The license that every folder's README names; nil where one names none, several or another.
+  private static func license(ofFolders folders: [String]) -> String? {
+    let licenses = folders.map { folder in
+      let text = FileManager.default.contents(atPath: folder + "/README.md")
+        .flatMap { String(validating: $0, as: UTF8.self) }
+      return text.flatMap { FrontMatter.split($0).front }?.texts("license") ?? []
+    }
+    return Set(licenses).count == 1 && licenses[0].count == 1 ? licenses[0][0] : nil
   }
 
   private static func routers(_ configuration: MergeConfiguration) -> String {

@@ -13,6 +13,8 @@ package struct Model: Sendable {
   package let layout: TensorLayout
   package private(set) var replacements: [TensorReference: StoredMatrix] = [:]
   package var execution = Execution()
+  /// What people should know of how the files were read: where they contradict each other.
+  package private(set) var notes: [String] = []
 
   /// Metadata and names of a GGUF file are first put as a Hugging Face checkpoint would have them, for the architecture
   /// to read.
@@ -27,6 +29,12 @@ package struct Model: Sendable {
       self.checkpoint = checkpoint
       architecture = try ArchitectureRegistry.architecture(for: file)
       configuration = try architecture.configuration(file)
+      if try Self.hasUntiedHead(checkpoint, configuration) {
+        configuration.tiesEmbeddings = false
+        notes.append(
+          "\(checkpoint.path): \(DecoderLayout.headName) differs from the embedding and is used, although "
+            + "\"tie_word_embeddings\" is true")
+      }
       layout = try architecture.layout(configuration, file, contains: checkpoint.contains)
     }
     for reference in layout.all { _ = try checkpoint.matrix(reference) }
@@ -78,6 +86,9 @@ package struct Model: Sendable {
     result.replacements[reference] = matrix
     return result
   }
+
+  /// All tensors that the model consists of; tied ones twice.
+  package var tensors: [TensorReference] { layout.all }
 
   // MARK: Weights
 

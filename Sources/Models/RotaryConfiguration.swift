@@ -126,22 +126,29 @@ extension RotaryConfiguration {
         originalPositions: try originalPositions(parameters, file))
     case "yarn":
       return try yarn(
-        parameters, positions: originalPositions(parameters, file), base: base, dimension: Double(dimension))
+        parameters, file, positions: originalPositions(parameters, file), base: base, dimension: Double(dimension))
     default:
       return .none
     }
   }
 
   private static func yarn(
-    _ parameters: Configuration, positions: Double, base: Double, dimension: Double
+    _ parameters: Configuration, _ file: Configuration, positions: Double, base: Double, dimension: Double
   ) throws(CheckpointError) -> Scaling {
-    let factor = try parameters.number("factor")
+    // Null, unlike no factor at all, stands for what makes the original positions all of them.
+    let factor =
+      parameters["factor"] == nil && !parameters.isAbsent("factor")
+      ? try file.number("max_position_embeddings") / positions : try parameters.number("factor")
+    /// Zero counts as left out, as in Python.
+    func optional(_ key: String) throws(CheckpointError) -> Double? {
+      parameters[key] == nil || parameters[key]?.number == 0 ? nil : try parameters.number(key)
+    }
     /// The pair, as a real number, that makes so many turns over the original positions.
     func pair(turning turns: Double) -> Double {
       dimension * log(positions / (turns * 2 * .pi)) / (2 * log(base))
     }
-    var low = pair(turning: try parameters.number("beta_fast", default: 32))
-    var high = pair(turning: try parameters.number("beta_slow", default: 1))
+    var low = pair(turning: try optional("beta_fast") ?? 32)
+    var high = pair(turning: try optional("beta_slow") ?? 1)
     if try parameters.flag("truncate", default: true) {
       low = low.rounded(.down)
       high = high.rounded(.up)
@@ -155,8 +162,8 @@ extension RotaryConfiguration {
 
     func magnitude(_ scale: Double) -> Double { factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1 }
     var attention = magnitude(1)
-    if parameters["mscale"] != nil, parameters["mscale_all_dim"] != nil {
-      attention = magnitude(try parameters.number("mscale")) / magnitude(try parameters.number("mscale_all_dim"))
+    if let scale = try optional("mscale"), let scaleOfAll = try optional("mscale_all_dim") {
+      attention = magnitude(scale) / magnitude(scaleOfAll)
     }
     return .yarn(
       factor: factor, low: low, high: high, attention: try parameters.number("attention_factor", default: attention))

@@ -15,7 +15,8 @@ package struct TransformerConfiguration: Sendable {
   package internal(set) var rotary: RotaryConfiguration
   /// Nil for a model all of whose layers are dense.
   package internal(set) var mixture: Mixture?
-  package let tiesEmbeddings: Bool
+  /// Whether the output matrix is the embedding. `Model` lets a stored matrix that differs prevail over the flag.
+  package internal(set) var tiesEmbeddings: Bool
 
   package struct Mixture: Sendable {
     package let expertCount: Int
@@ -111,15 +112,18 @@ package struct TransformerConfiguration: Sendable {
 
 extension TransformerConfiguration.Mixture {
   /// Reads the numbers of experts, which configurations call `num_experts` or `num_local_experts`.
+  ///
+  /// - Parameter defaults: What the architecture's configuration class takes for numbers that config.json leaves out.
   init(
-    _ file: Configuration, intermediateSize: Int, sharedIntermediateSize: Int? = nil, normalizesWeights: Bool
+    _ file: Configuration, defaults: (experts: Int, perToken: Int), intermediateSize: Int,
+    sharedIntermediateSize: Int? = nil, normalizesWeights: Bool
   ) throws(CheckpointError) {
     let names = ["num_local_experts", "num_experts"].filter { file[$0] != nil }
-    expertCount = try file.size(names.first ?? "num_local_experts")
+    expertCount = try file.size(names.first ?? "num_local_experts", default: defaults.experts)
     if let other = names.last, try file.size(other) != expertCount {
       throw file.error(.malformed, "\"num_local_experts\" and \"num_experts\" differ")
     }
-    expertsPerToken = try file.size("num_experts_per_tok")
+    expertsPerToken = try file.size("num_experts_per_tok", default: defaults.perToken)
     self.intermediateSize = intermediateSize
     self.sharedIntermediateSize = sharedIntermediateSize
     self.normalizesWeights = normalizesWeights

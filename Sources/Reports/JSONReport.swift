@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import Models
 internal import RankReduction
 package import Search
+internal import Wording
 
 /// report.json: what a search found, for programs. Deltas are nats per token, paired by window.
 package struct JSONReport: Codable {
@@ -25,11 +26,18 @@ package struct JSONReport: Codable {
 
   private struct Point: Codable {
     let nll: Double
+    /// Null in the file where it is beyond the range of doubles.
     let perplexity: Double
 
     init(_ score: Score) {
       nll = score.meanNLL
       perplexity = score.perplexity
+    }
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      nll = try container.decode(Double.self, forKey: .nll)
+      perplexity = try container.decodeIfPresent(Double.self, forKey: .perplexity) ?? .infinity
     }
   }
 
@@ -236,6 +244,23 @@ extension JSONReport {
 
   var conventionText: String {
     "convention \(convention), context \(context)" + (stride.map { ", stride \($0)" } ?? "")
+  }
+
+  /// The perplexities of the result on held-out texts as Hugging Face reads them: the items of `model-index`. None where
+  /// one is beyond the range of doubles, which is nothing to show.
+  func modelIndex(name: String) -> [String] {
+    let corpora = heldOut.corpora ?? []
+    guard !corpora.isEmpty, corpora.allSatisfy({ $0.result.perplexity.isFinite }) else { return [] }
+    let names = distinctNames(corpora.map { $0.text ?? "" })
+    let results = zip(names, corpora).flatMap { name, corpus in
+      [
+        "  - task:", "      type: text-generation", "    dataset:", "      name: \(yamlScalar(name))",
+        "      type: text",
+        "    metrics:", "    - type: perplexity", "      name: \(yamlScalar("Perplexity, \(conventionText)"))",
+        "      value: \(corpus.result.perplexity)",
+      ]
+    }
+    return ["- name: \(yamlScalar(name))", "  results:"] + results
   }
 
   /// As `SummaryText.perplexities` has it.

@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import Glibc
 internal import Models
 package import RankReduction
+internal import Wording
 
 /// README.md of a lasered checkpoint: what was done to it, as a section between two marks, and what Hugging Face reads
 /// in the front matter. Whatever else a README says stays as it is.
@@ -12,6 +13,8 @@ package struct ModelCard {
   let plan: Plan
   private let report: JSONReport?
   private let form: Form
+  /// What the original's README says of its license, key by key.
+  private let license: [(key: String, value: String)]
   /// The model that an adapter is for: the original, or its base.
   package let adapted: String
 
@@ -32,16 +35,29 @@ package struct ModelCard {
       .flatMap { try? JSONDecoder().decode(JSONReport.self, from: $0) }
     self.init(
       model: Self.name(ofFolder: modelFolder), fingerprint: fingerprint, plan: plan, report: report,
-      base: (baseFolder ?? plan.base?.path).map(Self.name), form: form)
+      base: (baseFolder ?? plan.base?.path).map(Self.name), form: form, license: Self.license(ofFolder: modelFolder))
+  }
+
+  /// What the README of a folder says of its license.
+  private static func license(ofFolder folder: String) -> [(key: String, value: String)] {
+    let bytes = FileManager.default.contents(atPath: folder + "/README.md")
+    guard let text = bytes.flatMap({ String(validating: $0, as: UTF8.self) }), let front = FrontMatter.split(text).front
+    else { return [] }
+    return ["license", "license_name", "license_link"].compactMap { key in
+      let values = front.texts(key)
+      return values.count == 1 ? (key, values[0]) : nil
+    }
   }
 
   package init(
-    model: String, fingerprint: String, plan: Plan, report: JSONReport?, base: String? = nil, form: Form = .checkpoint
+    model: String, fingerprint: String, plan: Plan, report: JSONReport?, base: String? = nil, form: Form = .checkpoint,
+    license: [(key: String, value: String)] = []
   ) {
     self.model = model
     self.fingerprint = fingerprint
     self.plan = plan
     self.form = form
+    self.license = license
     adapted = form == .baseAdapter ? base ?? model : model
     self.report = report.flatMap { fingerprint == plan.model && $0.describes(plan) ? $0 : nil }
   }
@@ -67,8 +83,10 @@ package struct ModelCard {
     var merged = front ?? FrontMatter()
     merged.merge(
       values: [("base_model_relation", form.isAdapter ? "adapter" : "finetune")]
-        + (form.library.map { [("library_name", $0)] } ?? []),
+        + (form.library.map { [("library_name", $0)] } ?? []) + license,
       lists: [("base_model", adapted), ("tags", "laser")])
+    let index = report?.modelIndex(name: "\(model), lasered") ?? []
+    if !index.isEmpty { merged.setOwn("model-index", index) }
     return merged.text + (front == nil ? "\n" : "") + Self.replacingSection(of: body, by: section)
   }
 

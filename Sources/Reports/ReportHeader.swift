@@ -130,18 +130,19 @@ struct ReportHeader {
 
   private func perplexity(_ name: String, _ comparison: SearchOutcome.Comparison) -> Markup {
     let (before, after) = (comparison.baseline.perplexity, comparison.result.perplexity)
+    // Of two perplexities beyond the range of doubles there is a ratio all the same.
+    let ratio = exp(comparison.delta.mean)
     guard !outcome.kept.isEmpty else {
       return fact([.text(Numbers.fixed(before, 2))], "perplexity of the \(name), unchanged")
     }
-    let style: Markup.Value = after < before ? "better" : after > before ? "worse" : ""
+    let style: Markup.Value = ratio < 1 ? "better" : ratio > 1 ? "worse" : ""
     return fact(
       [
         element("i", [:], .text("\(Numbers.fixed(before, 2)) → ")),
         element("span", ["class": style, "style": "display:inline;font:inherit"], .text(Numbers.fixed(after, 2))),
       ],
       "perplexity of the \(name), "
-        + (after < 3 * before
-          ? Numbers.signedPercent(after / before - 1, 1) : "\(Numbers.significant(after / before, 2)) times as high"))
+        + (ratio < 3 ? Numbers.signedPercent(ratio - 1, 1) : "\(Numbers.significant(ratio, 2)) times as high"))
   }
 
   private func fact(_ value: [Markup], _ what: String) -> Markup {

@@ -1,3 +1,5 @@
+internal import Evaluation
+
 /// Where the router sends a text's tokens: a row a layer, a column an expert; darker is busier.
 struct RoutingMap {
   /// One text's routing, as shares of all choices of a layer and the mean weight of each expert's.
@@ -27,9 +29,9 @@ struct RoutingMap {
 
   var isEmpty: Bool { texts.isEmpty }
 
-  /// Below 1 % an expert is carried along for nothing; above 1.5 equal shares it does others' work.
   private static func flag(_ share: Double, of count: Int) -> String {
-    share < 0.01 ? "†" : share > 1.5 / Double(count) ? "*" : ""
+    typealias Layer = RoutingStatistics.Layer
+    return Layer.isDead(share, of: count) ? "†" : Layer.isOverloaded(share, of: count) ? "*" : ""
   }
 
   var markup: Markup {
@@ -41,7 +43,7 @@ struct RoutingMap {
       note:
         "Each expert's share of the router's choices, by layer and text, and below it the mean weight that the router gives "
         + "it when it is chosen. An equal share is \(Numbers.percent(1 / Double(count), 1)). "
-        + "† dead: below 1\u{A0}%. * overloaded: above one and a half equal shares.",
+        + "† dead: below a twentieth of it. * overloaded: above one and a half equal shares.",
       parts)
   }
 

@@ -26,6 +26,25 @@ package struct RoutingTables: Encodable, Sendable {
     package let condition: Double?
     package let dead: [Int]
     package let overloaded: [Int]
+    /// Switch's load-balancing loss: 1 is even. Absent where it is not known.
+    package let balanceLoss: Double?
+    /// Shares of the choices beyond the experts' capacity, by the factors of `capacityFactors`.
+    package let overflow: [Overflow]
+
+    enum CodingKeys: String, CodingKey {
+      case layer, experts, balance, overlap, condition, dead, overloaded, overflow
+      case balanceLoss = "balance_loss"
+    }
+  }
+
+  package struct Overflow: Encodable, Sendable {
+    package let capacityFactor: Double
+    package let share: Double
+
+    enum CodingKeys: String, CodingKey {
+      case capacityFactor = "capacity_factor"
+      case share
+    }
   }
 
   package struct Expert: Encodable, Sendable {
@@ -53,9 +72,15 @@ package struct RoutingTables: Encodable, Sendable {
         balance    1 where all experts work as much, 0 where one does all
         overlap    share of choices that repeat the layer before
         condition  of the router's matrix, σ₁ / σₙ
-        † dead: below 1 %    * overloaded: above 1.5 times an equal share
+        † dead: below a twentieth of an equal share    * overloaded: above one and a half
+        loss       Switch's load-balancing loss, 1 where all is even
+        over       share of the choices, in %, beyond a capacity of so many equal shares
       """
-    return (["  " + head] + corpora.map { "  \($0.text), \(Numbers.grouped($0.tokens)) tokens\n\n" + $0.table.plain })
+    return
+      (["  " + head]
+      + corpora.map {
+        "  \($0.text), \(Numbers.grouped($0.tokens)) tokens\n\n" + $0.table.plain + "\n\n" + $0.loads.plain
+      })
       .joined(separator: "\n\n") + "\n"
   }
 }
@@ -72,8 +97,22 @@ extension RoutingTables.Corpus {
         },
         balance: layer.balance, overlap: layer.overlap,
         condition: layer.condition.isFinite ? layer.condition : nil, dead: layer.deadExperts,
-        overloaded: layer.overloadedExperts)
+        overloaded: layer.overloadedExperts, balanceLoss: layer.balanceLoss(tokens: routing.tokens),
+        overflow: RoutingStatistics.Layer.capacityFactors.map {
+          RoutingTables.Overflow(capacityFactor: $0, share: layer.overflow(capacityFactor: $0))
+        })
     }
+  }
+
+  /// How even the loads are, in the numbers by which mixtures are trained; one row a layer.
+  package var loads: Table {
+    var table = Table(["layer", "loss"] + RoutingStatistics.Layer.capacityFactors.map { "over \(Numbers.plain($0))×" })
+    for layer in layers {
+      table.append(
+        ["\(layer.layer)", layer.balanceLoss.map { Numbers.fixed($0, 3) } ?? "–"]
+          + layer.overflow.map { Numbers.fixed(100 * $0.share, 1) })
+    }
+    return table
   }
 
   /// In 80 columns.

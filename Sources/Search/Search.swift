@@ -134,7 +134,8 @@ package struct Search: Sendable {
 
     if !past.isFinished {
       var context = SearchContext(
-        self, log: TrialLog(journal, past: past), spectra: try SpectrumCache(in: folder), screening: screening,
+        self, log: TrialLog(journal, past: past),
+        spectra: try SpectrumCache(in: folder, kind: reducer.kind, continues: past.header != nil), screening: screening,
         memory: memory, folder: folder, seconds: seconds, report: report)
       try settings.strategy.run(&context)
       let (original, searched) = context.end()

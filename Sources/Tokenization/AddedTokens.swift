@@ -4,7 +4,7 @@
 /// text, then the others, themselves normalized, in each normalized piece that is left. The leftmost match wins, then
 /// the longest.
 struct AddedTokens: Sendable {
-  struct Token: Sendable {
+  struct Token: Sendable, Equatable {
     /// What is looked for in the text, and what decoding puts there: the content, normalized if `normalized`.
     let pattern: [UInt8]
     let id: Int32
@@ -16,6 +16,9 @@ struct AddedTokens: Sendable {
     let stripsRight: Bool
     let normalized: Bool
     let special: Bool
+
+    /// Whether it is not found everywhere, or takes more than itself along.
+    var hasConditions: Bool { singleWord || stripsLeft || stripsRight }
 
     init(
       pattern: [UInt8], id: Int32, singleWord: Bool = false, stripsLeft: Bool = false, stripsRight: Bool = false,
@@ -38,6 +41,8 @@ struct AddedTokens: Sendable {
   }
 
   private var tokens: [Token] = []
+  /// What files beside the tokenizer's own say of tokens that its own does not.
+  private(set) var declaredElsewhere: [Token] = []
   private var totalBytes = 0
   private var indices: [[UInt8]: Int] = [:]
   private var indicesByID: [Int32: Int] = [:]
@@ -56,10 +61,12 @@ struct AddedTokens: Sendable {
     insertPatterns()
   }
 
-  init(parsing section: FileSection?, vocabulary: Vocabulary, normalizer: Normalizer) throws(TokenizerError) {
-    guard let section else { return }
+  /// - Parameter files: The files beside the tokenizer's own, which may name more.
+  init(
+    parsing section: FileSection?, beside files: DeclaredTokens.Files, vocabulary: Vocabulary, normalizer: Normalizer
+  ) throws(TokenizerError) {
     var largest: Int32?
-    for entry in try section.elements() {
+    for entry in try section?.elements() ?? [] {
       try entry.allowOnly("id", "content", "single_word", "lstrip", "rstrip", "normalized", "special")
       let content = try entry.required("content").bytes()
       guard !content.isEmpty else { continue }
@@ -80,7 +87,40 @@ struct AddedTokens: Sendable {
       }
       try append(token)
     }
+    let declared = try DeclaredTokens(files, taken: Set(indicesByID.keys))
+    for token in declared.redefined { try add(token, vocabulary, normalizer) }
+    let known = Set(indices.keys)
+    for token in declared.named where !known.contains(token.content) { try add(token, vocabulary, normalizer) }
     insertPatterns()
+  }
+
+  /// Adds a token that a file beside the tokenizer's own names, or gives one that is there what that file says of it.
+  private mutating func add(
+    _ declared: DeclaredTokens.Token, _ vocabulary: Vocabulary, _ normalizer: Normalizer
+  ) throws(TokenizerError) {
+    let content = declared.content
+    guard !content.isEmpty else { return }
+    let known = indices[content]
+    let largest = tokens.lazy.map(\.id).max()
+    let normalized = declared.normalized ?? !declared.special
+    let token = Token(
+      pattern: normalized ? normalizer.normalize(content) : content,
+      id: known.map { tokens[$0].id } ?? Self.nextID(for: content, vocabulary, largest: largest),
+      singleWord: declared.singleWord, stripsLeft: declared.stripsLeft, stripsRight: declared.stripsRight,
+      normalized: normalized, special: declared.special)
+    guard vocabulary.token(of: token.id).map({ $0 == content }) ?? true else {
+      throw .malformed(
+        "\"\(String(decoding: content, as: UTF8.self))\" would get the id \(token.id), which belongs to another token",
+        at: "added tokens beside the file")
+    }
+    if let known, tokens[known] == token { return }
+    declaredElsewhere.append(token)
+    if let known {
+      tokens[known] = token
+    } else {
+      indices[content] = tokens.count
+      try append(token)
+    }
   }
 
   /// Far more than any file has, in bytes: they bound the memory and the time that a hostile file can take.
@@ -110,7 +150,7 @@ struct AddedTokens: Sendable {
     for content: [UInt8], _ entry: FileSection, vocabulary: Vocabulary, largest: Int32?
   ) throws(TokenizerError) -> Int32 {
     let id = try entry.required("id").tokenID()
-    let expected = vocabulary.id(of: content) ?? max(Int32(vocabulary.count), (largest ?? -1) + 1)
+    let expected = nextID(for: content, vocabulary, largest: largest)
     guard id == expected else {
       throw entry.malformed("the id should be \(expected), by the vocabulary and the tokens before, but is \(id)")
     }
@@ -120,12 +160,24 @@ struct AddedTokens: Sendable {
     return id
   }
 
+  /// The id of the same token in the vocabulary, or else the next free one.
+  ///
+  /// - Parameter largest: Of the tokens before.
+  private static func nextID(for content: [UInt8], _ vocabulary: Vocabulary, largest: Int32?) -> Int32 {
+    vocabulary.id(of: content) ?? max(Int32(vocabulary.count), (largest ?? -1) + 1)
+  }
+
   private mutating func insertPattern(of index: Int) {
     if tokens[index].normalized {
       normalizedPatterns.insert(tokens[index].pattern, index)
     } else {
       literalPatterns.insert(tokens[index].pattern, index)
     }
+  }
+
+  /// All of them with their contents, by id.
+  var all: [(content: [UInt8], token: Token)] {
+    indices.map { ($0.key, tokens[$0.value]) }.sorted { $0.token.id < $1.token.id }
   }
 
   func id(of token: [UInt8]) -> Int32? { indices[token].map { tokens[$0].id } }

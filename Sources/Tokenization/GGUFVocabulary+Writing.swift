@@ -9,21 +9,20 @@ extension GGUFVocabulary {
   /// - Throws: `CheckpointError` for a tokenizer that llama.cpp has no name for.
   package init(folder: String, configuration: Configuration, rows: Int) throws(CheckpointError) {
     let file = try Configuration(path: folder + "/tokenizer.json")
+    let files = try TokenizerFolder(folder)
+    let tokenizer = try files.tokenizer()
     do throws(TokenizerError) {
-      try self.init(FileSection(json: file.json, location: ""), rows: rows)
+      try self.init(FileSection(json: file.json, location: ""), tokenizer, rows: rows)
+      try readSpecialTokens(
+        of: tokenizer, settings: files.declared.settings, configuration: configuration,
+        chatTemplate: files.chatTemplate)
+      try compare(with: tokenizer)
     } catch {
       throw CheckpointError(.unsupported, file: file.file, "\(error)")
     }
-    func id(_ key: String) -> Int? {
-      let value = configuration[key]?.integer ?? configuration[key]?.array?.first?.integer
-      return value.flatMap { tokens.indices.contains($0) ? $0 : nil }
-    }
-    beginningToken = beginningToken ?? id("bos_token_id")
-    endToken = endToken ?? id("eos_token_id")
   }
 
-  private init(_ file: FileSection, rows: Int) throws(TokenizerError) {
-    let tokenizer = try Tokenizer(parsing: file.json)
+  private init(_ file: FileSection, _ tokenizer: Tokenizer, rows: Int) throws(TokenizerError) {
     guard tokenizer.vocabularySize <= rows, rows <= FileSection.maximumIDCount else {
       throw .malformed("has \(tokenizer.vocabularySize) tokens, but the model \(rows)", at: "model.vocab")
     }
@@ -44,6 +43,7 @@ extension GGUFVocabulary {
       }
       try Self.allowNormalizers(file, ["Prepend", "Replace"])
       self.init(model: "llama", preTokenizer: "default", tokens: [])
+      try Self.refuseCuts(tokenizer, file, merges)
       // SentencePiece puts a space before a text, if any, and marks spaces.
       let marked = WordStart.bytes
       let probe = tokenizer.preTokenizer.split(tokenizer.normalizer.normalize(Array("a b".utf8)), startsText: true)
@@ -60,6 +60,23 @@ extension GGUFVocabulary {
     addsEnd = !processor.after.isEmpty
     try add(tokenizer, file, rows: rows)
     if model == "llama" { addScores(merges) }
+  }
+
+  /// llama.cpp cuts nothing before it merges pieces, so that none may be merged across a cut.
+  private static func refuseCuts(
+    _ tokenizer: Tokenizer, _ file: FileSection, _ merges: [(left: String, right: String)]
+  ) throws(TokenizerError) {
+    let place = file.member("pre_tokenizer")?.location ?? "pre_tokenizer"
+    if tokenizer.preTokenizer.prependsToEveryCut {
+      throw .unsupported("a space before every stretch that Digits or Split cuts, in GGUF,", at: place)
+    }
+    guard
+      let piece = merges.lazy.map({ $0.left + $0.right }).first(where: {
+        tokenizer.preTokenizer.cutsWithin(Array($0.utf8))
+      })
+    else { return }
+    throw .unsupported(
+      "a pre-tokenizer that cuts \"\(piece)\", which is a piece that llama.cpp would merge,", at: place)
   }
 
   private static func merge(_ entry: FileSection) -> (left: String, right: String)? {
@@ -81,9 +98,8 @@ extension GGUFVocabulary {
 
   private mutating func add(_ tokenizer: Tokenizer, _ file: FileSection, rows: Int) throws(TokenizerError) {
     var added: [Int: (content: String, isSpecial: Bool)] = [:]
-    for entry in try file.member("added_tokens")?.elements() ?? [] {
-      let isSpecial = try entry.boolean("special", absent: false)
-      added[Int(try entry.required("id").tokenID())] = (try entry.required("content").string(), isSpecial)
+    for (content, token) in tokenizer.addedTokens.all {
+      added[Int(token.id)] = (String(decoding: content, as: UTF8.self), token.special)
     }
     let unknown = file.json["model"]?["unk_token"]?.string
     var types: [Int] = []
@@ -141,11 +157,13 @@ extension GGUFVocabulary {
     set("merges", merges.map { .strings($0) })
     set("bos_token_id", beginningToken.map { .uint32(UInt32($0)) })
     set("eos_token_id", endToken.map { .uint32(UInt32($0)) })
-    let unknown = tokenTypes?.firstIndex(of: PieceVocabulary.Kind.unknown.rawValue)
-    set("unknown_token_id", unknown.map { .uint32(UInt32($0)) })
+    if further["unknown_token_id"] == nil {
+      let unknown = tokenTypes?.firstIndex(of: PieceVocabulary.Kind.unknown.rawValue)
+      set("unknown_token_id", unknown.map { .uint32(UInt32($0)) })
+    }
     set("add_bos_token", addsBeginning.map { .boolean($0) })
     set("add_eos_token", addsEnd.map { .boolean($0) })
     set("add_space_prefix", addsSpacePrefix.map { .boolean($0) })
-    return members
+    return members + specialTokenMetadata
   }
 }

@@ -26,6 +26,12 @@ package struct GGUFVocabulary: Sendable {
   package var addsEnd: Bool?
   /// `add_space_prefix`. It matters for "llama" only.
   package var addsSpacePrefix: Bool?
+  /// Other ids of special tokens, by key, for writing: `padding_token_id` and so on.
+  var further: [String: GGUFValue] = [:]
+  /// Templates of chats by name, for writing.
+  var chatTemplates: [String: String] = [:]
+  /// What people should know of a vocabulary that was made of a folder's tokenizer: which ids differ in GGUF.
+  package internal(set) var notes: [String] = []
 
   package init(
     model: String, preTokenizer: String? = nil, tokens: [String], scores: [Float]? = nil, tokenTypes: [Int]? = nil,

@@ -40,8 +40,10 @@ struct MergeTable: Sendable {
   /// SentencePiece's merges: any two adjacent symbols that make a piece, of the highest score first.
   ///
   /// Pieces of equal score share a rank, so that of these the leftmost merges first. `pieces` are the ids that merging
-  /// may arrive at.
-  init(pieces: [Int32], scores: [Float], vocabulary: Vocabulary) throws(TokenizerError) {
+  /// may arrive at, `found` those that are cut out of a text before anything is merged.
+  init(
+    pieces: [Int32], found: Set<Int32> = [], scores: [Float], vocabulary: Vocabulary
+  ) throws(TokenizerError) {
     let descending = Set(pieces.map { scores[Int($0)] }).sorted(by: >)
     let ranks = Dictionary(uniqueKeysWithValues: zip(descending, UInt32(0)...))
     let allowed = Set(pieces)
@@ -52,8 +54,11 @@ struct MergeTable: Sendable {
       }
       for cut in piece.indices.dropFirst() where piece[cut] & 0xC0 != 0x80 {
         let (left, right) = (piece[..<cut], piece[cut...])
-        let leftID = vocabulary.id(of: Array(left)).flatMap { allowed.contains($0) ? $0 : nil }
-        let rightID = vocabulary.id(of: Array(right)).flatMap { allowed.contains($0) ? $0 : nil }
+        let sides = [left, right].map { vocabulary.id(of: Array($0)) }
+        // Merging never meets what is cut out before.
+        if sides.contains(where: { $0.map(found.contains) == true }) { continue }
+        let leftID = sides[0].flatMap { allowed.contains($0) ? $0 : nil }
+        let rightID = sides[1].flatMap { allowed.contains($0) ? $0 : nil }
         guard let leftID, let rightID else {
           // SentencePiece would merge a character that has no piece; here symbols are pieces.
           if leftID != nil || Self.isCharacter(left), rightID != nil || Self.isCharacter(right) {

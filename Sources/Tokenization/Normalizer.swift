@@ -13,6 +13,13 @@ struct Normalizer: Sendable {
 
   var isIdentity: Bool { steps.isEmpty }
 
+  /// Whether it brings a text into one of Unicode's normal forms.
+  var composes: Bool {
+    steps.contains { step in
+      if case .unicode = step { true } else { false }
+    }
+  }
+
   /// A text as it stands.
   init() {}
 

@@ -32,7 +32,10 @@ struct PieceVocabulary {
     }
     let vocabulary = Vocabulary(tokens: pieces.map(\.text))
     let mergeable = pieces.indices.filter { [.normal, .unused].contains(pieces[$0].kind) }.map { Int32($0) }
-    let merges = try MergeTable(pieces: mergeable, scores: pieces.map(\.score), vocabulary: vocabulary)
+    // SentencePiece takes control pieces in a text for characters.
+    let cutOut: [Kind] = findsUserDefinedInMarkedText ? [.userDefined] : [.userDefined, .control, .unknown]
+    let found = Set(pieces.indices.filter { cutOut.contains(pieces[$0].kind) }.map { Int32($0) })
+    let merges = try MergeTable(pieces: mergeable, found: found, scores: pieces.map(\.score), vocabulary: vocabulary)
     let model = BytePairModel(
       vocabulary: vocabulary, merges: merges, unknownToken: pieces.first { $0.kind == .unknown }?.text,
       fusesUnknown: true, fallsBackToBytes: fallsBackToBytes)

@@ -45,6 +45,24 @@ struct PreTokenizer: Sendable {
     if case .metaspace(let metaspace) = words { metaspace.prepends == .first } else { false }
   }
 
+  /// Whether a text is cut by anything but `ByteLevel` or `Metaspace`.
+  var hasCuts: Bool { !cuts.isEmpty }
+
+  /// Whether it puts a space before every stretch that it cuts, not only before the text.
+  var prependsToEveryCut: Bool {
+    if case .metaspace(let metaspace) = words { hasCuts && metaspace.prepends == .always } else { false }
+  }
+
+  /// Whether it cuts a text within a piece of the vocabulary, so that merging never makes the piece.
+  func cutsWithin(_ piece: [UInt8]) -> Bool {
+    var text = piece
+    if case .metaspace(let metaspace) = words {
+      // It marks spaces after the cuts.
+      text = piece.replacing(metaspace.replacement, with: [UInt8(ascii: " ")])
+    }
+    return split(text, startsText: false).ends.count > 1
+  }
+
   /// What llama.cpp calls this way of cutting a text; nil where it has no name for it.
   func ggufName(ignoresMerges: Bool) -> String? {
     guard case .byteLevel(false, let usesPattern) = words else { return nil }

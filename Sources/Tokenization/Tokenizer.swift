@@ -10,14 +10,17 @@ package import Checkpoints
 /// The way of a text: added tokens are cut out, the rest is normalized, cut into words and encoded by byte-pair merges,
 /// and special tokens are put around the whole.
 package struct Tokenizer: Sendable {
-  private let addedTokens: AddedTokens
+  let addedTokens: AddedTokens
   let normalizer: Normalizer
   let preTokenizer: PreTokenizer
   let model: BytePairModel
   let postProcessor: PostProcessor
   private let decoder: TokenDecoder
 
-  package init(parsing json: JSON) throws(TokenizerError) {
+  package init(parsing json: JSON) throws(TokenizerError) { try self.init(parsing: json, beside: .init()) }
+
+  /// - Parameter files: The files beside tokenizer.json, which may name more tokens.
+  init(parsing json: JSON, beside files: DeclaredTokens.Files) throws(TokenizerError) {
     let file = FileSection(json: json, location: "")
     try file.allowOnly(
       "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder",
@@ -32,7 +35,7 @@ package struct Tokenizer: Sendable {
     postProcessor = try PostProcessor(parsing: file.member("post_processor"))
     decoder = try TokenDecoder(parsing: file.member("decoder"))
     addedTokens = try AddedTokens(
-      parsing: file.member("added_tokens"), vocabulary: model.vocabulary, normalizer: normalizer)
+      parsing: file.member("added_tokens"), beside: files, vocabulary: model.vocabulary, normalizer: normalizer)
     if preTokenizer.dependsOnTextStart, !normalizer.isIdentity {
       throw .unsupported("prepend_scheme 'first' behind a normalizer", at: "pre_tokenizer")
     }

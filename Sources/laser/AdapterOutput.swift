@@ -60,10 +60,14 @@ struct AdapterOutput {
     var tooLarge: [(reduction: Reduction, rank: Int, largest: Int)] = []
     for reduction in reductions {
       let reference = model.reference(of: reduction.site)
-      if reduction.site.expert != nil {
-        throw InputError(
-          "\(reduction.site): transformers keeps the experts of a layer in one parameter, to which adapters of single "
-            + "experts do not fit; leave out '--lora'")
+      if let place = ExpertPlace(reduction.site, of: model), side == .model || reference.isWholeMatrix {
+        // Gate and up projection of an expert share a rank.
+        let rank = reductions.filter {
+          $0.site.expert == reduction.site.expert && ExpertPlace($0.site, of: model)?.name == place.name
+        }.reduce(0) { $0 + Self.rank($1, of: reducer, for: side) }
+        let largest = LowRankFactors.largestSavingRank(rows: place.rows, columns: place.columns)
+        if rank > largest { tooLarge.append((reduction, rank, largest)) }
+        continue
       }
       guard reference.isWholeMatrix, AdapterFolder.module(ofTensor: reference.tensor) != nil else {
         throw InputError(
@@ -100,22 +104,58 @@ struct AdapterOutput {
     _ folder: AdapterFolder, card: ModelCard, scratchFolder: String, _ console: Console
   ) throws -> Result {
     var modules: [AdapterFolder.Module] = []
+    var changes: [ExpertPlace: [AdapterFolder.Parameter.Change]] = [:]
+    var done = 0
     for (reduction, decomposition) in zip(reductions, reducer.decompositions(of: reductions.map(\.site))) {
       let factors =
         switch side {
         case .model: try decomposition.get().factors(ofChangeBy: reduction.filter, type: .float32)
         case .base: try decomposition.get().factors(by: reduction.filter, type: .float32)
         }
-      guard let name = AdapterFolder.module(ofTensor: reducer.model.reference(of: reduction.site).tensor) else {
-        continue
+      let spilled = try factors.spilled(to: scratchFolder)
+      if let place = ExpertPlace(reduction.site, of: reducer.model), let expert = reduction.site.expert {
+        changes[place, default: []].append(
+          .init(expert: expert, firstRow: place.firstRow(reduction.site), factors: spilled))
+      } else if let name = AdapterFolder.module(ofTensor: reducer.model.reference(of: reduction.site).tensor) {
+        modules.append(.init(name: name, factors: spilled))
       }
-      modules.append(.init(name: name, factors: try factors.spilled(to: scratchFolder)))
-      console.progress("Factoring", Double(modules.count) / Double(reductions.count))
+      done += 1
+      console.progress("Factoring", Double(done) / Double(reductions.count))
     }
-    try folder.write(modules, base: card.adapted, texts: ["README.md": card.readme(existing: nil)])
+    let parameters = try changes.sorted { $0.key < $1.key }.map { place, changes in
+      try AdapterFolder.Parameter(
+        name: place.name, experts: reducer.model.configuration.expertCount, rows: place.rows, columns: place.columns,
+        changes: changes)
+    }
+    try folder.write(modules, parameters, base: card.adapted, texts: ["README.md": card.readme(existing: nil)])
     return Result(
-      modules: modules.count, largestRank: modules.map(\.factors.rank).max() ?? 0,
-      bytes: modules.reduce(0) { $0 + $1.factors.byteCount })
+      modules: modules.count + parameters.count,
+      largestRank: (modules.map(\.factors.rank) + parameters.map(\.rank)).max() ?? 0,
+      bytes: modules.reduce(0) { $0 + $1.factors.byteCount } + parameters.reduce(0) { $0 + $1.byteCount })
+  }
+
+  /// The parameter in which transformers 5 keeps a role's matrices of all experts of a layer, gates on top of the up
+  /// projections, however a checkpoint stores them.
+  private struct ExpertPlace: Hashable, Comparable {
+    let layer: Int
+    let isDown: Bool
+    let rows: Int
+    let columns: Int
+
+    /// Nil for a site that belongs to no expert of a mixture.
+    init?(_ site: Site, of model: Model) {
+      guard site.expert != nil, let mixture = model.configuration.mixture else { return nil }
+      layer = site.layer
+      isDown = site.role == .w2
+      rows = isDown ? model.configuration.hiddenSize : 2 * mixture.intermediateSize
+      columns = isDown ? mixture.intermediateSize : model.configuration.hiddenSize
+    }
+
+    var name: String { "model.layers.\(layer).mlp.experts.\(isDown ? "down_proj" : "gate_up_proj")" }
+
+    func firstRow(_ site: Site) -> Int { site.role == .w3 ? rows / 2 : 0 }
+
+    static func < (a: ExpertPlace, b: ExpertPlace) -> Bool { (a.layer, a.isDown ? 1 : 0) < (b.layer, b.isDown ? 1 : 0) }
   }
 
   struct Result: Encodable {

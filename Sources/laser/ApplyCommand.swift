@@ -87,6 +87,7 @@ struct ApplyCommand: ParsableCommand {
     let plan = try Plan(file: plan)
     let checkpoint = try Checkpoint(path: model)
     let loaded = try Model(checkpoint)
+    console.note([loaded])
     try refuseOther(checkpoint, expected: plan.model, what: "model")
     let basePath = base ?? plan.base.map { resolved($0.path) }
     if reducedType != nil, checkpoint.gguf == nil {
@@ -131,7 +132,7 @@ struct ApplyCommand: ParsableCommand {
   private func destination(of model: Model, base: String?) throws -> Destination {
     let paths = [plan] + (base.map { [$0] } ?? [])
     if to != nil {
-      return .gguf(try GGUFOutput(model, type: gguf.type, to: out, force: force, protecting: paths))
+      return .gguf(try GGUFOutput(model, type: gguf.type, to: out, force: force, isLasered: true, protecting: paths))
     }
     if lora {
       return .adapter(
@@ -205,5 +206,8 @@ func writeLasered(
   try copy.write(replacing: replacements, texts: texts) { console.progress("Writing", Double($0) / Double(max($1, 1))) }
   for name in copy.untouchedWeightFiles {
     console.note("note: \(name) was copied as it is; the weights in it are not lasered")
+  }
+  for name in copy.weightFilesLeftOut {
+    console.note("note: \(name) was left out: it holds weights that are not lasered")
   }
 }

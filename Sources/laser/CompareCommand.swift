@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Evaluation
+internal import Glibc
 internal import Models
 internal import Reports
 internal import Search
@@ -50,6 +51,7 @@ struct CompareCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     var models = try [first, second].map { try Model(path: $0) }
+    console.note(models)
     if let counts = expertsPerToken?.counts {
       models = try zip(models, [counts[0], counts[counts.count - 1]]).map { try $0.withExpertsPerToken($1) }
     }
@@ -148,7 +150,8 @@ struct CompareCommand: ParsableCommand {
       scoredTokens = comparison.first.tokens
       delta = comparison.delta.mean
       standardError = finite(comparison.delta.standardError)
-      perplexityRatio = comparison.second.perplexity / comparison.first.perplexity
+      // Of two perplexities beyond the range of doubles there is a ratio all the same.
+      perplexityRatio = exp(comparison.delta.mean)
       divergence = Divergence(
         mean: comparison.meanDivergence.value, standardError: finite(comparison.meanDivergence.standardError),
         median: comparison.divergence(percentile: 0.5), percentile90: comparison.divergence(percentile: 0.9),

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Models
 internal import Reports
 internal import Synchronization
 
@@ -29,6 +30,11 @@ final class Console: Sendable {
       closeLine(&state)
       write(text + "\n")
     }
+  }
+
+  /// What a person should know of how models were read.
+  func note(_ models: [Model]) {
+    for note in models.flatMap(\.notes) { self.note("note: " + note) }
   }
 
   /// The share of a task that is done, from 0 to 1. A task ends at 1.

@@ -60,9 +60,11 @@ struct ConvertCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     let loaded = try Model(path: model)
+    console.note([loaded])
     let bytes =
       switch to {
-      case .gguf: try GGUFOutput(loaded, type: type, to: out, force: force).write(loaded, console)
+      case .gguf:
+        try GGUFOutput(loaded, type: type, to: out, force: force, isLasered: false).write(loaded, console)
       case .safetensors: try writeFolder(loaded, console)
       }
     let result = Result(model: model, out: out, parameters: loaded.checkpoint.parameterCount, bytes: bytes)
@@ -130,8 +132,13 @@ struct GGUFOutput {
   private let force: Bool
   private let protectedPaths: [String]
   private let vocabulary: [GGUFFile.Member]
+  private let notes: [String]
+  private let origin: [GGUFFile.Member]
 
-  init(_ model: Model, type: GGUFTypeName?, to path: String, force: Bool, protecting paths: [String] = []) throws {
+  /// - Parameter isLasered: Whether matrices of the model are to be replaced.
+  init(
+    _ model: Model, type: GGUFTypeName?, to path: String, force: Bool, isLasered: Bool, protecting paths: [String] = []
+  ) throws {
     self.path = path
     self.type = type?.elementType
     self.force = force
@@ -139,11 +146,14 @@ struct GGUFOutput {
     let checkpoint = model.checkpoint
     _ = try GGUFExport(model, type: self.type)
     try GGUFExport.refuseUnsafe(path, model: model, protecting: paths, replacesExisting: force)
-    vocabulary =
+    let made =
       checkpoint.gguf == nil
       ? try GGUFVocabulary(
-        folder: checkpoint.path, configuration: checkpoint.configuration, rows: model.configuration.vocabularySize
-      ).metadata : []
+        folder: checkpoint.path, configuration: checkpoint.configuration, rows: model.configuration.vocabularySize)
+      : nil
+    vocabulary = made?.metadata ?? []
+    notes = made?.notes ?? []
+    origin = checkpoint.gguf == nil ? GGUFOrigin(model, isLasered: isLasered).members : []
   }
 
   /// Writes the model, some of whose matrices may have been replaced; returns the bytes of the file.
@@ -151,11 +161,12 @@ struct GGUFOutput {
   func write(_ model: Model, _ console: Console) throws -> Int {
     var size = 0
     try GGUFExport(model, type: type).write(
-      to: path, tokenizer: vocabulary, replacesExisting: force, protecting: protectedPaths
+      to: path, tokenizer: vocabulary, origin: origin, replacesExisting: force, protecting: protectedPaths
     ) { done, total in
       size = total
       console.progress("Writing", Double(done) / Double(max(total, 1)))
     }
+    for note in notes { console.note("note: \(note)") }
     return size
   }
 }

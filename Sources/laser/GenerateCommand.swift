@@ -58,6 +58,7 @@ struct GenerateCommand: ParsableCommand {
     let models = [model] + (against.map { [$0] } ?? [])
     // Both are opened before either speaks.
     let writers = try models.map { try Writer(path: $0, expertsPerToken: expertsPerToken) }
+    console.note(writers.map(\.model))
     var texts: [Result.Text] = []
     for writer in writers {
       if !json && writers.count > 1 {
@@ -103,7 +104,7 @@ struct GenerateCommand: ParsableCommand {
 /// A model that continues texts.
 private struct Writer {
   let path: String
-  private let model: Model
+  let model: Model
   private let tokenizer: Tokenizer
   private let endTokens: Set<Int32>
 
@@ -124,27 +125,24 @@ private struct Writer {
     var sampler = sampler
     var ids = try tokenizer.encode(prompt)
     guard !ids.isEmpty else { throw PromptError(description: "the prompt has no tokens; give some text") }
-    let promptText = tokenizer.decode(ids, skipSpecialTokens: true)
-    put(promptText)
+    put(tokenizer.decode(ids, skipSpecialTokens: true))
     var continuation = Continuation(model, capacity: ids.count + limit)
-    var next = ids
-    var shown = promptText
-    let promptCount = ids.count
-    while ids.count < promptCount + limit {
-      let token = sampler.next(try continuation.append(next))
-      if endTokens.contains(token) { break }
-      ids.append(token)
-      next = [token]
-      let text = tokenizer.decode(ids, skipSpecialTokens: true)
-      // A character whose bytes are not all there yet is shown when they are.
-      if !text.hasSuffix("\u{FFFD}"), text.hasPrefix(shown) {
-        put(String(text.dropFirst(shown.count)))
-        shown = text
-      }
+    var decoder = StreamingDecoder(tokenizer, after: ids)
+    var (text, count) = ("", 0)
+    func show(_ piece: String) {
+      guard !piece.isEmpty else { return }
+      put(piece)
+      text += piece
     }
-    let text = tokenizer.decode(ids, skipSpecialTokens: true)
-    if text != shown, text.hasPrefix(shown) { put(String(text.dropFirst(shown.count))) }
-    return (text.hasPrefix(promptText) ? String(text.dropFirst(promptText.count)) : text, ids.count - promptCount)
+    while count < limit {
+      let token = sampler.next(try continuation.append(ids))
+      if endTokens.contains(token) { break }
+      ids = [token]
+      count += 1
+      show(decoder.append(token))
+    }
+    show(decoder.finish())
+    return (text, count)
   }
 
   private struct PromptError: Error, CustomStringConvertible { let description: String }

@@ -37,6 +37,7 @@ struct InspectCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     let loaded = try Model(path: model)
+    console.note([loaded])
     let overview = try ModelOverview(loaded, tokenizer: tokenizerText(loaded), routing: routing(of: loaded, console))
     if json {
       print(try jsonText(overview), terminator: "")

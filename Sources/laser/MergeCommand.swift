@@ -43,6 +43,7 @@ struct MergeCommand: ParsableCommand {
     let console = common.begin()
     let configuration = try MergeConfiguration(file: file, seed: seed)
     let merge = try Merge(configuration, anyVocabulary: anyVocabulary)
+    console.note([merge.base])
     let clock = ContinuousClock()
     let start = clock.now
     let outcome = try merge.write(

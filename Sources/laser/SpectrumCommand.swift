@@ -38,6 +38,7 @@ struct SpectrumCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     let reducer = try Reducer(Model(path: model), base: base.map { try Model(path: $0) })
+    console.note([reducer.model])
     // As a model is read: from the first layer up.
     let sites = try sites.settings.selection.sites(of: reducer.model).enumerated().sorted {
       ($0.element.layer, $0.offset) < ($1.element.layer, $1.offset)

@@ -49,6 +49,16 @@ package struct TinyModel: Sendable {
     body(&tensors[index])
   }
 
+  /// Multiplies a tensor's bf16 numbers by 2¹⁶: logits then are so far apart that a perplexity leaves the range of
+  /// doubles.
+  package mutating func enlarge(_ name: String) {
+    change(name) { tensor in
+      for index in tensor.bytes.indices where index % 2 == 1 && tensor.bytes[index] & 0x7F != 0 {
+        tensor.bytes[index] += 8
+      }
+    }
+  }
+
   package mutating func remove(_ name: String) { tensors.removeAll { $0.name == name } }
 
   package var configurationText: String {

@@ -60,6 +60,21 @@ struct CheckpointCopyTests {
     #expect(try names == ["source", "target"])
   }
 
+  /// The model once more in another form, as Llama's original/ is: not reduced, so not copied.
+  @Test func weightsWithinFoldersStayBehind() throws {
+    let checkpoint = try original()
+    try manager.createDirectory(at: source.appending(path: "original"), withIntermediateDirectories: true)
+    for name in ["original/consolidated.00.pth", "original/params.json", "pytorch_model.bin"] {
+      try Data([1]).write(to: source.appending(path: name))
+    }
+    let copy = try copy(checkpoint)
+    #expect(copy.weightFilesLeftOut == ["original/consolidated.00.pth"])
+    #expect(copy.untouchedWeightFiles == ["pytorch_model.bin"])
+    try copy.write(replacing: [:])
+    #expect(try manager.contentsOfDirectory(atPath: target.path + "/original") == ["params.json"])
+    #expect(manager.fileExists(atPath: target.path + "/pytorch_model.bin"))
+  }
+
   @Test(arguments: [false, true]) func onlyTheBytesOfReplacedTensorsChange(_ sharded: Bool) throws {
     let checkpoint = try original(sharded: sharded)
     let before = try contents(of: source)

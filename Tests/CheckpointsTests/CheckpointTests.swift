@@ -2,6 +2,7 @@ import CheckpointFixtures
 import Checkpoints
 import Foundation
 import Models
+import Tensors
 import Testing
 
 struct CheckpointTests {
@@ -46,12 +47,112 @@ struct CheckpointTests {
     expectRefusal(.notFound, naming: TinyModel.shardNames[1]) { _ = try Checkpoint(path: path) }
   }
 
-  @Test func tensorMissingInItsShard() throws {
+  /// Where an index says something else than the shards hold, the shards are right, as they are to transformers.
+  @Test func anIndexThatIsNotExact() throws {
     try TinyModel().writeSharded(to: url)
+    let fingerprint = try Checkpoint(path: path).fingerprint
     try TinyModel().writeIndex(to: url) { tensor, name in
       tensor == "lm_head.weight" ? TinyModel.shardNames.first { $0 != name } ?? "" : name
     }
-    expectRefusal(.missingTensor, naming: "index.json", "lm_head.weight") { _ = try Checkpoint(path: path) }
+    #expect(try Checkpoint(path: path).fingerprint == fingerprint, "the wrong shard")
+    var other = TinyModel()
+    other.remove("lm_head.weight")
+    try other.writeIndex(to: url)
+    #expect(try Checkpoint(path: path).fingerprint == fingerprint, "left out")
+    other.tensors.append(TinyTensor(name: "inv_freq", type: "F32", shape: [1], bytes: [0, 0, 0, 0]))
+    try other.writeIndex(to: url)
+    #expect(try Model(path: path).checkpoint.fingerprint == fingerprint, "named and not there")
+    var lacking = TinyModel()
+    lacking.remove("lm_head.weight")
+    try lacking.writeSharded(to: url)
+    try TinyModel().writeIndex(to: url)
+    expectRefusal(.missingTensor, naming: path, "lm_head.weight") { _ = try Model(path: path) }
+  }
+
+  /// As a folder is that was saved from the class without an output matrix; then the embedding has to be it.
+  @Test func namesWithoutModel() throws {
+    var tiny = TinyModel()
+    tiny.configuration["tie_word_embeddings"] = "true"
+    tiny.remove("lm_head.weight")
+    try tiny.write(to: folder["with"])
+    for index in tiny.tensors.indices { tiny.tensors[index].name = String(tiny.tensors[index].name.dropFirst(6)) }
+    try tiny.write(to: url)
+    let (model, with) = (try Model(path: path), try Model(path: folder.path("with")))
+    #expect(model.checkpoint.tensorNames == with.checkpoint.tensorNames)
+    for reference in [model.layout.embedding, model.layout.layers[1].query] {
+      #expect(try model.weights(reference).row(3) == with.weights(reference).row(3))
+    }
+    tiny.configuration["tie_word_embeddings"] = "false"
+    try tiny.write(to: url)
+    expectRefusal(.missingTensor, naming: "lm_head.weight") { _ = try Model(path: path) }
+  }
+
+  @Test func aTensorInTwoShards() throws {
+    var tiny = TinyModel()
+    try tiny.writeSharded(to: url)
+    var other = TinyModel(seed: 2)
+    other.tensors.removeAll { $0.name != "lm_head.weight" }
+    // The first shard has the model's own, the second another one.
+    let part = tiny.tensors.enumerated().filter { $0.offset % 2 == 1 && $0.element.name != "lm_head.weight" }
+    try Data(safetensors(part.map(\.element) + other.tensors)).write(to: url.appending(path: TinyModel.shardNames[1]))
+    for (name, expected) in zip(TinyModel.shardNames, [tiny, other]) {
+      try tiny.writeIndex(to: url) { $0 == "lm_head.weight" ? name : $1 }
+      let model = try Model(path: path)
+      let bytes = try #require(expected.tensors.last?.bytes)
+      #expect(
+        try model.weights(model.layout.head).row(0).first?.bitPattern == UInt32(bytes[0]) << 16 | UInt32(bytes[1]) << 24
+      )
+    }
+    tiny.remove("lm_head.weight")
+    try tiny.writeIndex(to: url)
+    expectRefusal(.malformed, naming: "lm_head.weight", "another shard") { _ = try Checkpoint(path: path) }
+  }
+
+  // MARK: Types and values that nothing needs
+
+  /// Every type of safetensors 0.8, in a tensor that the model does not have; numbers of fewer bits than a byte are
+  /// packed.
+  @Test(
+    arguments: [
+      ("F4", 4, 2), ("F6_E2M3", 4, 3), ("F6_E3M2", 4, 3), ("F8_E8M0", 3, 3), ("F8_E4M3FNUZ", 3, 3),
+      ("F8_E5M2FNUZ", 3, 3), ("C64", 2, 16),
+    ]) func typesOfUnusedTensors(_ type: String, _ count: Int, _ byteCount: Int) throws
+  {
+    var model = TinyModel()
+    model.tensors.append(
+      TinyTensor(name: "scales", type: type, shape: [count], bytes: Array(repeating: 0, count: byteCount)))
+    try model.write(to: url)
+    #expect(try Model(path: path).checkpoint.contains("scales"))
+  }
+
+  @Test func numbersThatFillNoWholeBytes() throws {
+    var model = TinyModel()
+    model.tensors.append(TinyTensor(name: "scales", type: "F4", shape: [3], bytes: [0, 0]))
+    try model.write(to: url)
+    expectRefusal(.malformed, naming: "scales", "whole bytes") { _ = try Model(path: path) }
+  }
+
+  /// Python writes and reads them; in a key that matters they are no number.
+  @Test(arguments: ["NaN", "Infinity", "-Infinity"]) func numbersThatOnlyPythonKnows(_ number: String) throws {
+    var model = TinyModel()
+    model.configuration["aux_loss"] = "[\(number)]"
+    try model.write(to: url)
+    #expect(try Model(path: path).configuration.layerCount == 2)
+    model.configuration["rms_norm_eps"] = number
+    try model.write(to: url)
+    expectRefusal(.malformed, naming: "rms_norm_eps") { _ = try Model(path: path) }
+    #expect(throws: JSON.SyntaxError.self) { try JSON(parsing: Array("[\(number)]".utf8)) }
+  }
+
+  @Test(arguments: ["model.safetensors", "config.json"]) func pointersOfGitLFS(_ name: String) throws {
+    try TinyModel().write(to: url)
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+    try Data(pointer.utf8).write(to: url.appending(path: name))
+    expectRefusal(.notACheckpoint, naming: name, "git lfs pull") { _ = try Checkpoint(path: path) }
+    try Data(pointer.utf8).write(to: folder["model.gguf"])
+    expectRefusal(.notACheckpoint, naming: "model.gguf", "git lfs pull") {
+      _ = try Checkpoint(path: folder.path("model.gguf"))
+    }
   }
 
   @Test(arguments: ["", ".", "..", "../model.safetensors", "/etc/passwd", "a/b"])
@@ -82,9 +183,9 @@ struct CheckpointTests {
       ("num_hidden_layers", nil, .malformed), ("num_hidden_layers", "2147483647", .malformed),
       ("num_hidden_layers", "3", .missingTensor), ("num_attention_heads", nil, .malformed),
       ("num_attention_heads", "4", .wrongShape), ("num_key_value_heads", "3", .malformed),
-      ("num_key_value_heads", "2", .wrongShape), ("num_local_experts", nil, .malformed),
-      ("num_local_experts", "3", .wrongShape), ("num_experts_per_tok", nil, .malformed),
-      ("num_experts_per_tok", "3", .malformed), ("head_dim", "7", .malformed), ("head_dim", "2147483646", .malformed),
+      ("num_key_value_heads", "2", .wrongShape), ("num_local_experts", nil, .wrongShape),
+      ("num_local_experts", "3", .wrongShape), ("num_experts_per_tok", "3", .malformed), ("head_dim", "7", .malformed),
+      ("head_dim", "2147483646", .malformed),
       ("rms_norm_eps", #""small""#, .malformed), ("rms_norm_eps", "-1", .malformed), ("rope_theta", "0", .malformed),
       ("tie_word_embeddings", "1", .malformed), ("hidden_act", #""gelu""#, .unsupported),
       ("rope_scaling", #"{"type": "dynamic", "factor": 4.0}"#, .unsupported),
@@ -101,13 +202,14 @@ struct CheckpointTests {
     expectRefusal(code, naming: path) { _ = try Model(path: path) }
   }
 
-  @Test(arguments: [
-    ("rope_scaling", "null"), ("rope_parameters", #"{"rope_type": "default", "rope_theta": 5.0}"#),
-    ("sliding_window", "null"), ("quantization_config", "null"), ("attention_bias", "false"),
-    ("hidden_act", #""swish""#),
-    ("head_dim", "8"), ("anything_else", "{}"),
-  ])
-  func harmlessConfiguration(_ key: String, _ value: String) throws {
+  @Test(
+    arguments: [
+      ("rope_scaling", "null"), ("rope_parameters", #"{"rope_type": "default", "rope_theta": 5.0}"#),
+      ("sliding_window", "null"), ("quantization_config", "null"), ("attention_bias", "false"),
+      ("hidden_act", #""swish""#),
+      ("head_dim", "8"), ("anything_else", "{}"), ("num_experts_per_tok", nil),
+    ] as [(String, String?)])
+  func harmlessConfiguration(_ key: String, _ value: String?) throws {
     var model = TinyModel()
     model.configuration[key] = value
     try model.write(to: url)

@@ -16,13 +16,15 @@ struct AdapterTests {
 
   private static func dense(seed: UInt64 = 1) -> TinyModel {
     var model = TinyModel.dense(seed: seed, vocabularySize: 2048)
-    model.tensors = model.tensors.map { tensor in
-      var tensor = tensor
-      tensor.type = "F32"
-      tensor.bytes = stride(from: 0, to: tensor.bytes.count, by: 2).flatMap { [0, 0] + tensor.bytes[$0..<$0 + 2] }
-      return tensor
-    }
+    model.tensors = model.tensors.map(inFloat32)
     return model
+  }
+
+  private static func inFloat32(_ tensor: TinyTensor) -> TinyTensor {
+    var tensor = tensor
+    tensor.type = "F32"
+    tensor.bytes = stride(from: 0, to: tensor.bytes.count, by: 2).flatMap { [0, 0] + tensor.bytes[$0..<$0 + 2] }
+    return tensor
   }
 
   private func path(_ name: String) -> String { workshop.folder.path(name) }
@@ -45,23 +47,24 @@ struct AdapterTests {
     return (0..<rows).flatMap { matrix.row($0) }
   }
 
+  private func tensor(_ out: String, _ module: String, _ kind: String) throws -> (shape: [Int], values: [Float]) {
+    let file = try SafetensorsFile(path: path(out) + "/adapter_model.safetensors")
+    let name = "base_model.model.\(module).\(kind).weight"
+    let entry = try #require(file.entries.first { $0.name == name }, "\(name)")
+    try #require(entry.type == "F32")
+    return (
+      entry.shape,
+      file.file.withBytes { bytes in
+        stride(from: entry.bytes.lowerBound, to: entry.bytes.upperBound, by: 4).map {
+          Float(bitPattern: bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self))
+        }
+      }
+    )
+  }
+
   /// B · A of a module.
   private func change(_ out: String, _ module: String) throws -> (rank: Int, values: [Float]) {
-    let file = try SafetensorsFile(path: path(out) + "/adapter_model.safetensors")
-    func tensor(_ kind: String) throws -> (shape: [Int], values: [Float]) {
-      let name = "base_model.model.\(module).\(kind).weight"
-      let entry = try #require(file.entries.first { $0.name == name }, "\(name)")
-      try #require(entry.type == "F32")
-      return (
-        entry.shape,
-        file.file.withBytes { bytes in
-          stride(from: entry.bytes.lowerBound, to: entry.bytes.upperBound, by: 4).map {
-            Float(bitPattern: bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self))
-          }
-        }
-      )
-    }
-    let (a, b) = (try tensor("lora_A"), try tensor("lora_B"))
+    let (a, b) = (try tensor(out, module, "lora_A"), try tensor(out, module, "lora_B"))
     let (rows, rank, columns) = (b.shape[0], b.shape[1], a.shape[1])
     try #require(a.shape[0] == rank)
     let values = (0..<rows * columns).map { place in
@@ -124,6 +127,74 @@ struct AdapterTests {
       naming: ["not an adapter"])
     try await expectFailure(
       ["apply", workshop.model, "--plan", plan, "--out", workshop.model, "--lora", "--force"], naming: ["original"])
+  }
+
+  // MARK: Experts
+
+  /// Experts in one parameter, as PEFT's `target_parameters` has them: of each, W + B · A is the lasered matrix.
+  @Test func experts() async throws {
+    var tiny = Workshop.tinyModel()
+    tiny.tensors = tiny.tensors.map(Self.inFloat32)
+    try workshop.addModel(tiny, named: "mixture")
+    // Expert 0 loses 2 + 3 directions of gate and up, expert 1 of its gate 1, and of down 2.
+    let plan = try workshop.writePlan(
+      "mixture.yaml", of: workshop.fingerprint("mixture"),
+      entries: [
+        Workshop.entry(rank: 14), Workshop.entry(role: "w3", rank: 13), Workshop.entry(expert: 1, rank: 15),
+        Workshop.entry(expert: 1, role: "w2", rank: 14), Workshop.entry(layer: 1, role: "w2", rank: 15),
+        Workshop.entry(expert: nil, role: "q_proj", rank: 14),
+      ])
+    let apply = ["apply", path("mixture"), "--plan", plan, "--out"]
+    try await laserSucceeds(apply + [path("lasered")])
+    try await laserSucceeds(apply + [path("adapter"), "--lora"])
+    let (original, lasered) = (try Checkpoint(path: path("mixture")), try Checkpoint(path: path("lasered")))
+    let prefix = "model.layers.0.mlp.experts"
+    // Both parameters of a module: the first one's wrapper is within the second's.
+    let gateUp = try stack("adapter", prefix + ".base_layer", experts: 2)
+    let down = try stack("adapter", prefix, experts: 2)
+    #expect(gateUp.rank == 5 && down.rank == 2)
+    for (expert, role, first) in [(0, "w1", 0), (0, "w3", 24), (1, "w1", 0), (1, "w3", 24), (0, "w2", 0), (1, "w2", 0)]
+    {
+      let isDown = role == "w2"
+      let (rows, columns) = isDown ? (16, 24) : (24, 16)
+      let module = "model.layers.0.block_sparse_moe.experts.\(expert).\(role)"
+      let (before, after) = (try numbers(original, module, rows, columns), try numbers(lasered, module, rows, columns))
+      let change = isDown ? down.change(expert) : gateUp.change(expert)
+      for index in before.indices {
+        let added = change[(first + index / columns) * columns + index % columns]
+        #expect(abs(before[index] + added - after[index]) < 1e-6, "\(module)")
+      }
+    }
+    #expect(try stack("adapter", "model.layers.1.mlp.experts", experts: 2).rank == 1)
+    let configuration = try Configuration(path: path("adapter/adapter_config.json"))
+    #expect(
+      configuration["target_parameters"]?.array?.compactMap(\.string)
+        == [prefix + ".gate_up_proj", prefix + ".down_proj", "model.layers.1.mlp.experts.down_proj"])
+    #expect(configuration["r"]?.integer == 5 && configuration["rank_pattern"]?[prefix + ".down_proj"]?.integer == 2)
+    #expect(configuration["target_modules"]?.array?.compactMap(\.string) == [Self.query])
+  }
+
+  /// lora_A and lora_B of a parameter of experts.
+  private struct Stack {
+    let a: (shape: [Int], values: [Float])
+    let b: (shape: [Int], values: [Float])
+    let experts: Int
+    var rank: Int { a.shape[0] / experts }
+
+    /// As PEFT has it: einsum("o r e, e r i -> e o i") of B (out, r, experts) and A (experts, r, in).
+    func change(_ expert: Int) -> [Float] {
+      let (rows, columns) = (b.shape[0], a.shape[1])
+      return (0..<rows * columns).map { place in
+        (0..<rank).reduce(Float(0)) {
+          $0 + b.values[place / columns * rank * experts + $1 * experts + expert]
+            * a.values[(expert * rank + $1) * columns + place % columns]
+        }
+      }
+    }
+  }
+
+  private func stack(_ out: String, _ module: String, experts: Int) throws -> Stack {
+    Stack(a: try tensor(out, module, "lora_A"), b: try tensor(out, module, "lora_B"), experts: experts)
   }
 
   // MARK: Relative to a base
@@ -192,12 +263,14 @@ struct AdapterTests {
       naming: ["1 of 5 matrices", "layer 1 q_proj", "13 directions", "up to 7"])
     try await expectFailure(
       plan([Workshop.entry(expert: nil, role: "o_proj", rank: 16)]) + ["--lora"], naming: ["changes no matrix"])
+    // Gate and up projection of an expert share the rank of their parameter: 48 × 16, of which up to 11 directions pay.
     try workshop.addModel(Workshop.tinyModel(), named: "mixture")
     let mixture = try workshop.writePlan(
-      "mixture.yaml", of: workshop.fingerprint("mixture"), entries: [Workshop.entry(rank: 15)])
+      "mixture.yaml", of: workshop.fingerprint("mixture"),
+      entries: [Workshop.entry(rank: 10), Workshop.entry(role: "w3", rank: 10)])
     try await expectFailure(
       ["apply", path("mixture"), "--plan", mixture, "--out", path("out"), "--lora"],
-      naming: ["expert 0", "one parameter", "--lora"])
+      naming: ["expert 0", "12 directions", "up to 11", "--lora"])
     #expect(!FileManager.default.fileExists(atPath: path("out")))
   }
 }

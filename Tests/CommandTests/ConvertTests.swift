@@ -48,6 +48,44 @@ struct ConvertTests {
     #expect(file["general.file_type"]?.integer == 7)
   }
 
+  /// As gguf-py 0.19 makes them of the folder's name and README (metadata.py, utility.py).
+  @Test func whereItComesFrom() async throws {
+    let folder = workshop.folder["SmolLM2-135M-Instruct"]
+    try workshop.addModel(Workshop.tinyModel(), named: "SmolLM2-135M-Instruct")
+    let card = """
+      ---
+      license: apache-2.0
+      base_model: [meta-llama/llama-2-7b-hf, own]
+      tags: [moe]
+      language: en
+      ---
+      text
+      """
+    try Data(card.utf8).write(to: folder.appending(path: "README.md"))
+    try await laserSucceeds(["convert", folder.path, "--out", path("a.gguf")])
+    let file = try GGUFFile(path: path("a.gguf"))
+    let expected = [
+      "general.name": "SmolLM2 135M Instruct", "general.basename": "SmolLM2", "general.size_label": "2x70K",
+      "general.license": "apache-2.0", "general.base_model.0.name": "Llama 2 7b Hf",
+      "general.base_model.0.organization": "Meta Llama",
+      "general.base_model.0.repo_url": "https://huggingface.co/meta-llama/llama-2-7b-hf",
+      "general.base_model.1.name": "Own",
+    ]
+    for (key, value) in expected { #expect(file[key]?.string == value, "\(key): \(file[key]?.string ?? "none")") }
+    #expect(file["general.base_model.count"]?.integer == 2 && file["general.base_model.1.organization"] == nil)
+    #expect(file["general.tags"]?.strings == ["moe"] && file["general.languages"]?.strings == ["en"])
+    #expect(Set(file.metadata.map(\.key)).count == file.metadata.count)
+    // What is reduced has the original for its base.
+    let plan = try workshop.writePlan(
+      "plan.yaml", of: workshop.fingerprint("SmolLM2-135M-Instruct"), entries: [Workshop.entry(rank: 3)])
+    try await laserSucceeds(["apply", folder.path, "--plan", plan, "--to", "gguf", "--out", path("b.gguf")])
+    let lasered = try GGUFFile(path: path("b.gguf"))
+    #expect(lasered["general.base_model.0.name"]?.string == "SmolLM2 135M Instruct")
+    #expect(lasered["general.base_model.count"]?.integer == 1)
+    #expect(lasered["general.tags"]?.strings == ["moe", "laser"])
+    #expect(lasered["general.license"]?.string == "apache-2.0")
+  }
+
   @Test func lasered() async throws {
     let plan = try workshop.writePlan(
       "plan.yaml",

@@ -62,6 +62,33 @@ struct PerplexityTests {
     #expect(corpus["standard_error"] == nil)
   }
 
+  /// JSON has no infinity, tables have; a ratio of two such perplexities is a number all the same.
+  @Test func aPerplexityBeyondDoubles() async throws {
+    var tiny = Workshop.tinyModel()
+    tiny.enlarge("lm_head.weight")
+    let workshop = try Workshop(tiny)
+    let run = try await laserSucceeds(workshop.perplexity("model", workshop.searchTexts))
+    let json = try run.json
+    for corpus in try #require(json["corpora"]?.array) {
+      #expect(try #require(corpus["nll"]?.number) > 710)
+      #expect(corpus["perplexity"]?.isNull == true)
+    }
+    let table = try await laserSucceeds(
+      ["perplexity", workshop.model, "--context", "32", "--text", workshop.searchTexts[0]])
+    #expect(table.output.contains("∞"))
+    let compared = try await laserSucceeds(
+      ["compare", workshop.model, workshop.model, "--json", "--context", "32", "--text", workshop.searchTexts[0]])
+    #expect(try compared.json["perplexity_ratio"]?.number == 1)
+    // A search ends, its files are written, and read again.
+    try await laserSucceeds(workshop.search(out: "run", ranks: "8"))
+    let report = try JSON(parsing: Array(Data(contentsOf: workshop.folder["run/report.json"])))
+    #expect(report["held_out"]?["baseline"]?["perplexity"]?.isNull == true)
+    try await laserSucceeds(["report", workshop.folder.path("run")])
+    try await laserSucceeds([
+      "apply", workshop.model, "--plan", workshop.folder.path("run/plan.yaml"), "--out", workshop.folder.path("out"),
+    ])
+  }
+
   @Test func verboseNamesTheLibraryAndQuietSaysNothing() async throws {
     let workshop = try Workshop()
     let arguments = workshop.perplexity("model", workshop.searchTexts)

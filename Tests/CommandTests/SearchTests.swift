@@ -58,6 +58,22 @@ struct SearchTests {
 
   // MARK: Plans
 
+  /// Without the journal nothing says which model a folder's spectra are of: another model's must not cut its matrices.
+  @Test func spectraWithoutTheirJournalAreMadeAnew() async throws {
+    let workshop = try Workshop()
+    try workshop.addModel(Workshop.tinyModel(seed: 2), named: "other")
+    let ranks = "energy:0.9"
+    try await laserSucceeds(workshop.search(out: "run", model: workshop.folder.path("other"), ranks: ranks))
+    try FileManager.default.removeItem(at: workshop.folder["run/journal.jsonl"])
+    try await laserSucceeds(workshop.search(out: "run", ranks: ranks))
+    try await laserSucceeds(workshop.search(out: "fresh", ranks: ranks))
+    for file in ["spectra.jsonl", "plan.yaml"] {
+      #expect(
+        try Data(contentsOf: workshop.folder["run/\(file)"]) == Data(contentsOf: workshop.folder["fresh/\(file)"]),
+        "\(file)")
+    }
+  }
+
   @Test func aPlanOfFullRankChangesNothing() async throws {
     var entries: [String] = []
     for layer in 0..<2 {

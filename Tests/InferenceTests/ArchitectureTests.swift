@@ -150,6 +150,23 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
         "qwen2-window-yarn",
         ["layer_types": #"["full_attention", "sliding_attention", "sliding_attention"]"#, "max_window_layers": "0"]
       ),
+      (
+        "qwen2-window-yarn",
+        [
+          "max_position_embeddings": "64",
+          "rope_scaling": #"{"type": "yarn", "factor": null, "original_max_position_embeddings": 16}"#,
+        ]
+      ),
+      (
+        "qwen2-window-yarn",
+        [
+          "rope_scaling": #"""
+          {"type": "yarn", "factor": 4, "original_max_position_embeddings": 16, "mscale": 0, "mscale_all_dim": 1,
+          "beta_fast": 0, "beta_slow": 0}
+          """#
+        ]
+      ),
+      ("mixtral", ["num_experts_per_tok": nil]),
       ("mistral-window", ["layer_types": #"["sliding_attention", "sliding_attention"]"#]),
       ("qwen3_moe", ["num_experts": nil, "num_local_experts": "5", "sliding_window": "4"]),
       ("qwen2_moe", ["mlp_only_layers": "[]", "decoder_sparse_step": "1", "mlp_only_layers": "[1, 7]"]),

@@ -121,7 +121,8 @@ struct GGUFModelTests {
     #expect(try Checkpoint(path: path).fingerprint == Checkpoint(path: folder.url.path).fingerprint)
   }
 
-  private func refusal(_ member: GGUFFile.Member) throws -> String {
+  /// The fixture with a key added or changed.
+  private func write(_ member: GGUFFile.Member) throws {
     _ = try convert("llama", "llama")
     let file = try GGUFFile(path: path)
     let metadata = file.metadata.filter { $0.key != member.key } + [member]
@@ -131,8 +132,32 @@ struct GGUFModelTests {
     try writer.write(to: folder.path("changed.gguf")) { tensor throws(CheckpointError) in
       file.file.region(places[tensor.name] ?? 0..<0)
     }
+  }
+
+  private func refusal(_ member: GGUFFile.Member) throws -> String {
+    try write(member)
     let error = #expect(throws: CheckpointError.self) { try Model(path: folder.path("changed.gguf")) }
     return error?.description ?? ""
+  }
+
+  /// Keys that say what is so anyhow.
+  @Test func harmlessKeysAreRead() throws {
+    let cases: [(String, GGUFValue)] = [
+      ("tensor_data_layout", .string("Meta AI original pth")), ("use_parallel_residual", .boolean(false)),
+      ("attention.causal", .boolean(true)), ("rope.scaling.attn_factor", .float32(1)),
+      ("rope.scaling.yarn_beta_fast", .float32(32)), ("attention.head_count", .int32s([4, 4])),
+      ("feed_forward_length", .int32s([40, 40])),
+    ]
+    let fixture = try convert("llama", "llama")
+    let expected = try fixture.run(Model(path: path)).logits
+    for (key, value) in cases {
+      if let own = try GGUFFile(path: path)["llama.\(key)"]?.integer, let numbers = value.integers {
+        try #require(numbers[0] == own, "the fixture's \(key) is \(own)")
+      }
+      try write(.init(key: "llama.\(key)", value: value))
+      #expect(try fixture.run(Model(path: folder.path("changed.gguf"))).logits == expected, "\(key)")
+      try FileManager.default.removeItem(at: folder["changed.gguf"])
+    }
   }
 
   @Test func whatIsNotComputedIsRefusedByName() throws {
@@ -142,6 +167,9 @@ struct GGUFModelTests {
       ("llama.attention.sliding_window", .uint32(128), "sliding_window"),
       ("llama.rope.scaling.type", .string("longrope"), "longrope"),
       ("llama.something.new", .boolean(true), "something.new"),
+      ("llama.attention.causal", .boolean(false), "attention.causal\" at false"),
+      ("llama.use_parallel_residual", .boolean(true), "use_parallel_residual"),
+      ("llama.rope.scaling.attn_factor", .float32(0), "attn_factor"),
       ("llama.attention.head_count_kv", .int32s([1, 2]), "head_count_kv"),
       ("llama.vocab_size", .uint32(3), "vocab_size"),
     ]

@@ -99,6 +99,49 @@ struct RoutingStatisticsTests {
     #expect(layer([1, 1], singularValues: [1, 0]).condition == .infinity)
   }
 
+  /// A share of 1 % is little among 4 experts and more than its part among 128.
+  @Test func deadIsRelativeToAnEqualShare() {
+    func dead(_ tokens: [Int]) -> [Int] {
+      RoutingStatistics.Layer(
+        experts: tokens.map { .init(tokens: $0, weight: 0) }, repeated: nil, gateSingularValues: []
+      ).deadExperts
+    }
+    #expect(dead(Array(repeating: 10, count: 128)).isEmpty)
+    #expect(dead(Array(repeating: 100, count: 127) + [4]) == [127])
+    #expect(dead([1000, 1000, 1000, 30]) == [3] && dead([1000, 1000, 1000, 60]).isEmpty)
+  }
+
+  /// Equation 4 of the Switch paper, and what a capacity would drop, worked out by hand.
+  @Test func loadsAsMixturesAreTrainedBy() throws {
+    func layer(_ tokens: [Int], _ probabilities: [Double?]) -> RoutingStatistics.Layer {
+      .init(
+        experts: zip(tokens, probabilities).map { .init(tokens: $0, weight: 0, probability: $1) }, repeated: nil,
+        gateSingularValues: [])
+    }
+    let even = layer([50, 50, 50, 50], [25, 25, 25, 25])
+    #expect(even.balanceLoss(tokens: 100) == 1 && even.overflow(capacityFactor: 1) == 0)
+    // 4 · (0.5 · 0.4 + 0.25 · 0.3 + 0.25 · 0.2)
+    let uneven = layer([100, 50, 50, 0], [40, 30, 20, 10])
+    #expect(abs(try #require(uneven.balanceLoss(tokens: 100)) - 1.3) < 1e-12)
+    #expect(RoutingStatistics.Layer.capacityFactors.map(uneven.overflow) == [0.25, 0.1875, 0])
+    #expect(layer([200, 0, 0, 0], [100, 0, 0, 0]).balanceLoss(tokens: 100) == 4)
+    #expect(layer([1, 1], [nil, nil]).balanceLoss(tokens: 2) == nil)
+  }
+
+  @Test func probabilitiesAreThoseOfAllTokens() throws {
+    let model = try reference.model
+    let routing = try evaluation(["tales.search.txt"]).scoreAndRouting(model).routing[0]
+    for layer in routing.layers {
+      let sums = layer.experts.compactMap(\.probability)
+      #expect(sums.count == 4 && abs(sums.reduce(0, +) - Double(routing.tokens)) < 1e-3 * Double(routing.tokens))
+      let loss = try #require(layer.balanceLoss(tokens: routing.tokens))
+      #expect(loss > 0.9 && loss < 4)
+    }
+    // With every expert chosen, the weights are the probabilities.
+    let all = try evaluation(["tales.search.txt"]).scoreAndRouting(model.withExpertsPerToken(4)).routing[0]
+    for expert in all.layers[2].experts { #expect(abs((expert.probability ?? 0) - expert.weight) < 1e-2) }
+  }
+
   @Test func theStoredFormIsStable() throws {
     let statistics = RoutingStatistics(
       tokens: 3,

@@ -222,7 +222,9 @@ struct MergeTests {
     let bench = try Bench()
     try bench.merge(bench.configuration())
     let card = try String(contentsOf: bench.folder["out/README.md"], encoding: .utf8)
-    #expect(card.hasPrefix("---\nbase_model:\n- base\n- a\n- b\nlibrary_name: transformers\ntags:\n- moe\n- merge\n"))
+    #expect(
+      card.hasPrefix(
+        "---\nbase_model:\n- base\n- a\n- b\nbase_model_relation: merge\nlibrary_name: transformers\ntags:\n- moe\n"))
     #expect(card.contains("- frankenmoe\n- laser\n---\n") && card.contains("Once upon a time"))
     #expect(!card.contains(bench.folder.url.path))
   }

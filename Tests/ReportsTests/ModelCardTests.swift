@@ -1,3 +1,4 @@
+import Evaluation
 import Foundation
 import Models
 import RankReduction
@@ -49,6 +50,31 @@ struct ModelCardTests {
     ] {
       #expect(readme.contains(words), "\(words)\n\(readme)")
     }
+  }
+
+  /// As Hugging Face reads results: huggingface_hub's `model_index_to_eval_results` takes it.
+  @Test func theResultsAreInTheIndex() throws {
+    let readme = try card().readme(existing: nil)
+    let index = try #require(frontMatter(readme)["model-index"] as? [[String: Any]])
+    #expect(index.count == 1 && index[0]["name"] as? String == "model, lasered")
+    let results = try #require(index[0]["results"] as? [[String: Any]])
+    let outcome = try SampleOutcome().outcome
+    #expect(results.count == outcome.heldOut.corpora.count)
+    for (result, corpus) in zip(results, outcome.heldOut.corpora) {
+      #expect((result["task"] as? [String: String])?["type"] == "text-generation")
+      let dataset = try #require(result["dataset"] as? [String: String])
+      #expect(dataset["type"] == "text" && corpus.path.hasSuffix(dataset["name"] ?? "?"))
+      let metric = try #require((result["metrics"] as? [[String: Any]])?.first)
+      #expect(metric["type"] as? String == "perplexity")
+      #expect((metric["name"] as? String)?.hasPrefix("Perplexity, convention ") == true)
+      #expect(metric["value"] as? Double == corpus.result.perplexity)
+    }
+    // Ours is made anew, somebody else's stays.
+    let again = try card({ $0.keepsEvery = 3 }).readme(existing: readme)
+    #expect(again.components(separatedBy: "model-index").count == 2 && again != readme)
+    let other = "---\nmodel-index:\n- name: theirs\n  results: []\n---\n"
+    #expect(try card().readme(existing: other).contains("model-index:\n- name: theirs\n  results: []\n"))
+    #expect(try frontMatter(card(scores: false).readme(existing: nil))["model-index"] == nil)
   }
 
   private func filterCard(_ entries: String) throws -> String {

@@ -6,29 +6,33 @@ import Testing
 /// Where tokens go, as people and as programs read it.
 struct RoutingTableTests {
   private static func layer(
-    _ tokens: [Int], repeated: Int? = nil, singularValues: [Double] = [3, 1]
+    _ tokens: [Int], repeated: Int? = nil, singularValues: [Double] = [3, 1], probability: Double? = nil
   ) -> RoutingStatistics.Layer {
     .init(
-      experts: tokens.map { .init(tokens: $0, weight: 0.5 * Double($0)) }, repeated: repeated,
+      experts: tokens.map { .init(tokens: $0, weight: 0.5 * Double($0), probability: probability) }, repeated: repeated,
       gateSingularValues: singularValues)
   }
 
   private static let statistics = RoutingStatistics(
     tokens: 1000,
     layers: [
-      layer([1000, 995, 5, 0]), layer([500, 500, 500, 500], repeated: 1500, singularValues: [2, 0]),
+      layer([1000, 995, 5, 0]),
+      layer([500, 500, 500, 500], repeated: 1500, singularValues: [2, 0], probability: 250),
     ])
 
   @Test func text() {
     let text = RoutingTables([("tales.txt", Self.statistics)]).plain
     let lines = text.split(separator: "\n").map(String.init)
     #expect(lines[0].hasPrefix("  Share of the router's choices"))
-    #expect(lines[5] == "  tales.txt, 1 000 tokens")
+    #expect(lines[7] == "  tales.txt, 1 000 tokens")
     #expect(
-      Array(lines[6...]) == [
+      Array(lines[8...]) == [
         "  layer  expert 0  expert 1  expert 2  expert 3  balance  overlap  condition",
         "  0      50* 0.50  50* 0.50   0† 0.50   0† 0.00    0.511        –        3.0",
         "  1      25  0.50  25  0.50  25  0.50  25  0.50    1.000    0.750          ∞",
+        "  layer   loss  over 1×  over 1.25×  over 2×",
+        "  0          –     49.8        37.3      0.0",
+        "  1      1.000      0.0         0.0      0.0",
       ])
   }
 
@@ -47,6 +51,9 @@ struct RoutingTableTests {
     #expect(
       layers[0]["dead"]?.array?.map(\.integer) == [2, 3] && layers[0]["overloaded"]?.array?.map(\.integer) == [0, 1])
     #expect(layers[0]["overlap"] == nil && layers[1]["overlap"]?.number == 0.75)
+    #expect(layers[0]["balance_loss"] == nil && layers[1]["balance_loss"]?.number == 1)
+    #expect(layers[0]["overflow"]?.array?.map { $0["capacity_factor"]?.number } == [1, 1.25, 2])
+    #expect(layers[0]["overflow"]?.array?.map { $0["share"]?.number } == [0.4975, 0.3725, 0])
     #expect(layers[0]["condition"]?.number == 3 && layers[1]["condition"] == nil)
     let expert = try #require(layers[0]["experts"]?.array?.first)
     #expect(expert["share"]?.number == 0.5 && expert["mean_weight"]?.number == 0.5)

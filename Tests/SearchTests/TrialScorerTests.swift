@@ -1,3 +1,4 @@
+import Checkpoints
 import Evaluation
 import Inference
 import Models
@@ -35,6 +36,26 @@ import Tokenization
   @Test(arguments: sites, [true, false])
   func aTrialScoresWhatTheChangedModelScoresToTheBit(site: Site, exhaustive: Bool) throws {
     try compareTrial(of: model, evaluation, site, exhaustive: exhaustive)
+  }
+
+  /// Numbers beyond float32 make a trial that is rejected, not a model that is damaged.
+  @Test func aTrialThatOverflowsIsRejected() throws {
+    let site = Site(layer: 5, expert: nil, role: .output)
+    var scorer = try TrialScorer(
+      model, evaluation, rounds: WindowRounds(count: evaluation.windows.count, exhaustive: true), firstLayer: 0)
+    let reference = model.reference(of: site)
+    let numbers = DoubleMatrix(try model.weights(reference)).elements
+    // As large as its type allows: sums of products are beyond it.
+    let largest = numbers.map { abs($0) }.max() ?? 1
+    let huge = numbers.map { $0 / largest * 3e38 }
+    let matrix = StoredMatrix(
+      rounding: DoubleMatrix(rows: reference.rows, columns: reference.columns, elements: huge),
+      to: try model.stored(reference).type)
+    let outcome = try scorer.score(Replacements(site, by: matrix))
+    #expect(outcome.isComplete && outcome.after.meanNLL.isFinite && outcome.evidence.delta.mean > 1e6)
+    let rule = ImprovementRule(
+      Acceptance(confidence: 0.5, falseDiscoveryRate: 1), futility: FutilityRule(looks: 1, windowCount: 25))
+    #expect(!rule.keeps(outcome.evidence))
   }
 
   /// A mixture with a shared expert in its first and last layer and a dense layer between: Tests/Fixtures/architectures.

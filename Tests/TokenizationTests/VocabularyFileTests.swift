@@ -305,9 +305,9 @@ struct VocabularyFileTests {
     }
   }
 
-  @Test func folderOfGPT2() throws {
+  @Test(arguments: ["\n", "\r\n"]) func folderOfGPT2(_ lineEnd: String) throws {
     let vocabulary = #"{"a": 0, "b": 1, "ab": 2, "Ġ": 3, "Ġab": 4, "<|endoftext|>": 5}"#
-    let merges = "#version: 0.2\na b\nĠ ab\n"
+    let merges = ["#version: 0.2", "a b", "Ġ ab", ""].joined(separator: lineEnd)
     try withFolder(["vocab.json": Array(vocabulary.utf8), "merges.txt": Array(merges.utf8)]) { folder in
       let tokenizer = try Tokenizer(path: folder)
       #expect(try tokenizer.encode("ab ab  ab<|endoftext|>") == [2, 4, 3, 4, 5])

@@ -53,6 +53,12 @@ package final class MappedFile: Sendable {
     if let base { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
   }
 
+  /// - Throws: `CheckpointError` for what stands in for a large file where Git LFS has not fetched it.
+  package func refuseGitLFSPointer() throws(CheckpointError) {
+    guard withBytes({ $0.starts(with: "version https://git-lfs.github.com/spec/".utf8) }) else { return }
+    throw CheckpointError(.notACheckpoint, file: path, "it is a Git LFS pointer, not the file; run 'git lfs pull'")
+  }
+
   package func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
     try body(UnsafeRawBufferPointer(start: base, count: byteCount))
   }

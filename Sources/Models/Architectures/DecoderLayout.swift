@@ -17,13 +17,16 @@ struct DecoderLayout {
   /// Each layer's, nil for those that see everything.
   var slidingWindows: [Int?]
 
+  static let embeddingName = "model.embed_tokens.weight"
+  static let headName = "lm_head.weight"
+
   /// - Parameter feedForward: Given a layer's number and the prefix of its feed-forward tensors, "model.layers.0.mlp.".
   func layout(_ feedForward: (_ layer: Int, _ prefix: String) -> FeedForward) -> TensorLayout {
     let vocabulary = configuration.vocabularySize
-    let embedding = matrix("model.embed_tokens.weight", vocabulary, hidden)
+    let embedding = matrix(Self.embeddingName, vocabulary, hidden)
     return TensorLayout(
       embedding: embedding, finalNorm: vector("model.norm.weight", hidden),
-      head: configuration.tiesEmbeddings ? embedding : matrix("lm_head.weight", vocabulary, hidden),
+      head: configuration.tiesEmbeddings ? embedding : matrix(Self.headName, vocabulary, hidden),
       layers: (0..<configuration.layerCount).map { number in
         layer(number, feedForward(number, "model.layers.\(number).mlp."))
       })

@@ -10,7 +10,9 @@ enum Mixtral: Architecture {
   static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration {
     try TransformerConfiguration(
       file, options: .init(rotaryBase: 1e6, normEpsilon: 1e-5, keyValueHeadCount: 8),
-      mixture: .init(file, intermediateSize: file.size("intermediate_size"), normalizesWeights: true))
+      mixture: .init(
+        file, defaults: (experts: 8, perToken: 2), intermediateSize: file.size("intermediate_size"),
+        normalizesWeights: true))
   }
 
   static func layout(

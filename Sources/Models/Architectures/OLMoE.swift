@@ -14,7 +14,7 @@ enum OLMoE: Architecture {
     return try TransformerConfiguration(
       file, options: .init(normEpsilon: 1e-5, computesAttentionBias: true),
       mixture: .init(
-        file, intermediateSize: file.size("intermediate_size"),
+        file, defaults: (experts: 64, perToken: 8), intermediateSize: file.size("intermediate_size"),
         normalizesWeights: file.flag("norm_topk_prob", default: false)))
   }
 

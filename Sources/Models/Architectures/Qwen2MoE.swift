@@ -13,8 +13,8 @@ enum Qwen2MoE: Architecture {
     try TransformerConfiguration(
       file, options: .init(keyValueHeadCount: 16),
       mixture: .init(
-        file, intermediateSize: file.size("moe_intermediate_size"),
-        sharedIntermediateSize: file.size("shared_expert_intermediate_size"),
+        file, defaults: (experts: 60, perToken: 4), intermediateSize: file.size("moe_intermediate_size", default: 1408),
+        sharedIntermediateSize: file.size("shared_expert_intermediate_size", default: 5632),
         normalizesWeights: file.flag("norm_topk_prob", default: false)))
   }
 

@@ -11,7 +11,7 @@ enum Qwen3MoE: Architecture {
     try TransformerConfiguration(
       file, options: .init(keyValueHeadCount: 4, computesAttentionBias: true),
       mixture: .init(
-        file, intermediateSize: file.size("moe_intermediate_size"),
+        file, defaults: (experts: 128, perToken: 8), intermediateSize: file.size("moe_intermediate_size", default: 768),
         normalizesWeights: file.flag("norm_topk_prob", default: false)))
   }
 

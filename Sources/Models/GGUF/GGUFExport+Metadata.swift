@@ -6,7 +6,7 @@ extension GGUFExport {
   ///
   /// - Parameter matrixTypes: What matrices are stored in.
   func metadata(
-    _ tokenizer: [GGUFFile.Member], matrixTypes: Set<ElementType>
+    _ tokenizer: [GGUFFile.Member], origin: [GGUFFile.Member], matrixTypes: Set<ElementType>
   ) throws(CheckpointError) -> [GGUFFile.Member] {
     let fileType = matrixTypes.count == 1 ? matrixTypes.first.flatMap { Self.fileTypes[$0] } : nil
     let fileTypeMember = fileType.map { GGUFFile.Member(key: "general.file_type", value: .uint32($0)) }
@@ -17,6 +17,7 @@ extension GGUFExport {
       }
       return kept + (fileTypeMember.map { [$0] } ?? [])
     }
+    let general = general.filter { member in !origin.contains { $0.key == member.key } } + origin
     return try general + (fileTypeMember.map { [$0] } ?? []) + hyperparameters() + tokenizer
   }
 
@@ -73,7 +74,9 @@ extension GGUFExport {
     let key = file["rope_scaling"] == nil ? "rope_parameters" : "rope_scaling"
     let parameters = Configuration(file: file.file, json: file[key] ?? .object([]))
     let known = ["rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings", "finetuned"]
-    if let unknownKey = parameters.json.members?.first(where: { !$0.value.isNull && !known.contains($0.key) }) {
+    // A zero counts as left out.
+    let members = parameters.json.members?.filter { !$0.value.isNull && $0.value.number != 0 }
+    if let unknownKey = members?.first(where: { !known.contains($0.key) }) {
       throw file.error(.unsupported, "\"\(unknownKey.key)\" (\(key)) cannot be written as GGUF")
     }
     for place in [parameters, file] where place["original_max_position_embeddings"] != nil {

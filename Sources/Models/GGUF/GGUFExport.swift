@@ -75,9 +75,11 @@ package struct GGUFExport {
 
   /// - Parameters:
   ///   - tokenizer: Metadata of the vocabulary; a model in GGUF has its own.
+  ///   - origin: Metadata `general.…` of where the model comes from; a model in GGUF keeps its own.
   ///   - progress: Called with the bytes written and the bytes to write.
   package func write(
-    to target: String, tokenizer: [GGUFFile.Member], replacesExisting: Bool, protecting paths: [String] = [],
+    to target: String, tokenizer: [GGUFFile.Member], origin: [GGUFFile.Member] = [], replacesExisting: Bool,
+    protecting paths: [String] = [],
     progress: (Int, Int) -> Void = { _, _ in }
   ) throws(CheckpointError) {
     try Self.refuseUnsafe(target, model: model, protecting: paths, replacesExisting: replacesExisting)
@@ -94,7 +96,7 @@ package struct GGUFExport {
     }
     let sources = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
     let metadata = try self.metadata(
-      tokenizer, matrixTypes: Set(tensors.filter { !$0.isVector }.compactMap { types[$0.name] }))
+      tokenizer, origin: origin, matrixTypes: Set(tensors.filter { !$0.isVector }.compactMap { types[$0.name] }))
     let writer = GGUFWriter(metadata: metadata, tensors: described)
     try writer.write(to: target, progress: progress) { tensor throws(CheckpointError) in
       guard let source = sources[tensor.name] else {

@@ -59,7 +59,10 @@ struct GGUFMetadata {
     set("intermediate_size", (feedForward ?? expertFeedForward).map(JSON.integer))
     if experts > 0 {
       set("num_experts", .integer(experts))
-      set("num_experts_per_tok", try integer("expert_used_count").map(JSON.integer))
+      guard let used = try integer("expert_used_count") else {
+        throw error(.malformed, "\"\(gguf.name).expert_used_count\" is missing")
+      }
+      set("num_experts_per_tok", .integer(used))
       set("moe_intermediate_size", expertFeedForward.map(JSON.integer))
       let shared = try integer("expert_shared_feed_forward_length") ?? feedForward
       set("shared_expert_intermediate_size", shared.map(JSON.integer))
@@ -81,7 +84,12 @@ struct GGUFMetadata {
   private func value(_ key: String) -> GGUFValue? { parts["\(gguf.name).\(key)"] }
 
   private func integer(_ key: String) throws(CheckpointError) -> Int? {
-    try read(key, "a whole number; values of each layer are not supported") { $0.integer }
+    try read(key, "a whole number; other values in each layer are not supported") { value in
+      if let number = value.integer { return number }
+      guard let numbers = value.integers, let first = numbers.first else { return nil }
+      // Some programs say of each layer what is the same in all.
+      return numbers.allSatisfy { $0 == first } ? first : nil
+    }
   }
 
   private func number(_ key: String) throws(CheckpointError) -> Double? { try read(key, "a number") { $0.number } }
@@ -160,15 +168,27 @@ struct GGUFMetadata {
     "nextn_predict_layers": 0,
   ]
 
+  /// Factors with the value that llama.cpp takes where they are left out; 0 is something else.
+  private static let defaultFactors: [String: Double] = [
+    "rope.scaling.attn_factor": 1, "rope.scaling.yarn_ext_factor": 1, "rope.scaling.yarn_attn_factor": 1,
+    "rope.scaling.yarn_beta_fast": 32, "rope.scaling.yarn_beta_slow": 1,
+  ]
+
+  private static let harmlessFlags = ["use_parallel_residual": false, "attention.causal": true]
+
   private func refuseUnknownKeys() throws(CheckpointError) {
     for member in parts.metadata where member.key.hasPrefix(gguf.name + ".") {
       let key = String(member.key.dropFirst(gguf.name.count + 1))
       if Self.readKeys.contains(key) { continue }
+      // How the tensors of the first files of Llama had been laid out before they were converted.
+      if key == "tensor_data_layout" { continue }
       if let harmless = Self.harmlessValues[key], member.value.number == harmless || member.value.number == 0 {
         continue
       }
-      throw error(
-        .unsupported, "\"\(member.key)\"\(member.value.number.map { " at \($0)" } ?? "") is not supported")
+      if let factor = Self.defaultFactors[key], member.value.number == factor { continue }
+      if let harmless = Self.harmlessFlags[key], member.value.boolean == harmless { continue }
+      let value = member.value.number.map { "\($0)" } ?? member.value.boolean.map { "\($0)" }
+      throw error(.unsupported, "\"\(member.key)\"\(value.map { " at \($0)" } ?? "") is not supported")
     }
   }
 

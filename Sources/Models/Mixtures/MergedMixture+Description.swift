@@ -21,6 +21,10 @@ extension MergedMixture {
     members.set(
       file.isAbsent("dtype") ? "torch_dtype" : "dtype", type.configurationName.map { .string($0) } ?? .null)
     members.set("num_key_value_heads", .integer(base.configuration.keyValueHeadCount))
+    // A stale flag would hide the output matrix from programs that do not look for it.
+    if file["tie_word_embeddings"] != nil, !base.configuration.tiesEmbeddings {
+      members.set("tie_word_embeddings", .boolean(false))
+    }
     members.setIfMissing("rms_norm_eps", .number(1e-6))
     if file["rope_parameters"] == nil { members.setIfMissing("rope_theta", .number(10_000)) }
     let described = MergeBase(

@@ -12,11 +12,16 @@ package struct SpectrumCache: ~Copyable {
 
   package static func path(in folder: String) -> String { folder + "/spectra.jsonl" }
 
-  package init(in folder: String) throws {
+  /// - Parameters:
+  ///   - kind: Of the search's reductions: spectra of matrices are not those of differences.
+  ///   - continues: Whether the folder has a journal of this search. Without one nothing says which model its spectra
+  ///     are of, and they are made anew.
+  package init(in folder: String, kind: ReductionKind, continues: Bool) throws {
     let path = Self.path(in: folder)
     var known: [SiteSpectrum] = []
     file = try LineFile(path: path) {
       let (values, byteCount) = try Self.readLines(path)
+      guard continues, values.allSatisfy({ $0.kind == kind }) else { return 0 }
       known = values
       return byteCount
     }

@@ -189,14 +189,15 @@ package struct TrialScorer: ~Copyable {
   /// The outcome of a trial that has run all shards.
   private func complete(_ changed: ChangedModel, _ likelihoods: [[Double]]) throws -> TrialOutcome {
     TrialOutcome(
-      original: original, before: score, after: try shards.score(likelihoods), isComplete: true, changed: changed,
+      original: original, before: score, after: try shards.score(likelihoods) { try $0.samples(ofTrial: $1) },
+      isComplete: true, changed: changed,
       likelihoods: likelihoods)
   }
 
   /// The outcome of a trial that has run the first shards.
   private func outcome(of changed: ChangedModel, after likelihoods: [[Double]]) throws -> TrialOutcome {
     let indices = shards[..<likelihoods.count].flatMap(\.indices)
-    let after = try zip(shards, likelihoods).flatMap { try $0.samples($1) }
+    let after = try zip(shards, likelihoods).flatMap { try $0.samples(ofTrial: $1) }
     return TrialOutcome(
       original: Score(indices.map { original.windows[$0] }), before: Score(indices.map { score.windows[$0] }),
       after: Score(after), isComplete: false, changed: changed, likelihoods: likelihoods)
@@ -205,11 +206,13 @@ package struct TrialScorer: ~Copyable {
 
 extension [WindowShard] {
   /// The scores of all shards' windows, in the order of the text.
-  fileprivate func score(_ likelihoods: [[Double]]) throws -> Score {
+  fileprivate func score(
+    _ likelihoods: [[Double]], samples: (WindowShard, [Double]) throws -> [WindowScore] = { try $0.samples($1) }
+  ) throws -> Score {
     var windows = Array<WindowScore>(
       repeating: WindowScore(nll: 0, tokens: 0), count: reduce(0) { $0 + $1.indices.count })
     for (shard, likelihoods) in zip(self, likelihoods) {
-      for (index, sample) in zip(shard.indices, try shard.samples(likelihoods)) { windows[index] = sample }
+      for (index, sample) in zip(shard.indices, try samples(shard, likelihoods)) { windows[index] = sample }
     }
     return Score(windows)
   }

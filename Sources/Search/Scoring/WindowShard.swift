@@ -70,6 +70,12 @@ final class WindowShard {
     try metric.samples(of: forward.batch, likelihoods)
   }
 
+  /// The same of a trial, whose numbers may leave the range of float32 where the original's do not: a token without a
+  /// likelihood then counts as the least likely that float32 can say, so that the trial is judged, and rejected.
+  func samples(ofTrial likelihoods: [Double]) throws -> [WindowScore] {
+    try samples(likelihoods.map { $0.isFinite ? $0 : Double(Float.greatestFiniteMagnitude) })
+  }
+
   /// A copy of the states that enter a layer, of all windows or of some rows.
   func states(entering layer: Int, rows: Range<Int>? = nil) throws -> Matrix {
     guard let rows else { return try stores.inputs.load(inputs[layer]) }
@@ -87,7 +93,8 @@ final class WindowShard {
     let attended = try states(entering: layer)
     try forward.attend(layer: layer, attended)
     let feedForward = try FeedForward(forward.model, layer: layer)
-    let routing = try feedForward.route(attended)
+    var routing = try feedForward.route(attended)
+    routing.logits = nil
     let contributions = Matrix(unfilled: attended.rows * routing.expertsPerToken, columns: attended.columns)
     for expert in routing.slots.indices {
       try feedForward.run(expert: expert, on: attended, routing: routing, into: contributions)

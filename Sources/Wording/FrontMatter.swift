@@ -1,15 +1,14 @@
-internal import Wording
 internal import Yams
 
 /// The YAML between two lines `---` at the top of a model card, in which Hugging Face reads what a model is.
 ///
 /// Keys are added as text, so that everything else keeps its bytes, comments and order; the result is read again, and
 /// given up if it does not hold everything that was there.
-struct FrontMatter {
+package struct FrontMatter {
   private var lines: [String]
 
   /// The front matter of a document, if it has one, and the rest of the document.
-  static func split(_ document: String) -> (front: FrontMatter?, body: Substring) {
+  package static func split(_ document: String) -> (front: FrontMatter?, body: Substring) {
     let text = document.hasPrefix("\u{FEFF}") ? document.dropFirst() : document[...]
     var lines: [String] = []
     var rest = text
@@ -24,19 +23,47 @@ struct FrontMatter {
     return (nil, text)
   }
 
-  init() { lines = [] }
+  package init() { lines = [] }
 
   private init(lines: [String]) { self.lines = lines }
 
-  var text: String { "---\n" + lines.map { $0 + "\n" }.joined() + "---\n" }
+  package var text: String { "---\n" + lines.map { $0 + "\n" }.joined() + "---\n" }
+
+  /// The text of a key, or the texts that it lists; none for anything else.
+  package func texts(_ key: String) -> [String] {
+    guard let value = Self.mapping(lines)?[key] else { return [] }
+    if let items = value.sequence { return items.compactMap(\.string) }
+    return value.scalar.flatMap { $0.string.isEmpty || $0.string == "null" || $0.string == "~" ? nil : [$0.string] }
+      ?? []
+  }
 
   /// Sets keys that are not there, and adds to lists what they lack.
-  mutating func merge(values: [(key: String, value: String)], lists: [(key: String, value: String)]) {
+  package mutating func merge(values: [(key: String, value: String)], lists: [(key: String, value: String)]) {
     guard let before = Self.mapping(lines) else { return }  // not YAML: left to its author
     var result = self
     for (key, value) in values where before[key] == nil { result.lines.append("\(key): \(yamlScalar(value))") }
     for (key, value) in lists { result.add(value, to: key, now: before[key]) }
     guard let after = Self.mapping(result.lines), Self.keepsEverything(before, in: after) else { return }
+    self = result
+  }
+
+  /// What is said behind a key whose value is ours, so that it may be set anew.
+  private static let ownMark = "# by laser"
+
+  /// Sets a key to a block of lines, unless somebody else has set it.
+  package mutating func setOwn(_ key: String, _ block: [String]) {
+    guard let before = Self.mapping(lines) else { return }
+    var result = self
+    let own = ["\(key): \(Self.ownMark)"] + block
+    if before[key] == nil {
+      result.lines += own
+    } else {
+      guard let range = range(of: key), lines[range.lowerBound].hasSuffix(Self.ownMark) else { return }
+      result.lines.replaceSubrange(range, with: own)
+    }
+    guard let after = Self.mapping(result.lines),
+      Self.keepsEverything(before.filter { $0.key != key }, in: after)
+    else { return }
     self = result
   }
 

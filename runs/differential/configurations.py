@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Random configurations of the nine architectures, by laser and by transformers in float32.
+
+    runs/differential/configurations.py [--count 500] [--seed 1]
+
+Small random weights under random keys of config.json: biases, tied matrices (also with a head of its own under the flag),
+windows, kinds of rotary scaling, dense layers, experts, keys that are left out for the class's defaults, tensors under
+names without `model.`, in one file or in two with an index that says less or more than they hold. The nats per token of a
+text must agree to 2e-5. Prints what differs, and counts; the exit status is 1 if anything differs.
+"""
+import argparse, collections, json, logging, pathlib, sys, tempfile
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM, logging as transformers_logging
+
+from common import PROSE, byte_level, laser, rng
+
+transformers_logging.set_verbosity(logging.CRITICAL)
+transformers_logging.disable_progress_bar()
+torch.set_num_threads(1)
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--count", type=int, default=500)
+parser.add_argument("--seed", type=int, default=1)
+arguments = parser.parse_args()
+TYPES = ["llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "olmoe", "phi3"]
+CONTEXT = 64
+
+
+def rope(draw, kind):
+    """Keys of rotary embedding; transformers 4's spelling or 5's."""
+    keys = {"rope_theta": draw.choice([1e4, 1e6])}
+    scaling = draw.choice([None, None, "linear", "llama3", "yarn"]) if kind not in ("phi3",) else None
+    if scaling is None:
+        return keys
+    factor = draw.choice([2.0, 4.0])
+    parameters = {"rope_type": scaling, "factor": factor}
+    if scaling == "llama3":
+        parameters |= {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+    if scaling == "yarn":
+        parameters["original_max_position_embeddings"] = 32
+        if draw.random() < 0.3:
+            parameters["factor"] = None
+        if draw.random() < 0.4:
+            parameters |= {"mscale": draw.choice([0, 0.7, 1.0]), "mscale_all_dim": draw.choice([0, 0.5, 1.0])}
+        if draw.random() < 0.3:
+            parameters |= {"beta_fast": draw.choice([16, 32]), "beta_slow": draw.choice([1, 2])}
+        if draw.random() < 0.2:
+            parameters["attention_factor"] = 1.3
+    if draw.random() < 0.5:
+        return {"rope_parameters": parameters | keys}
+    return keys | {"rope_scaling": parameters}
+
+
+def configuration(draw, kind, vocabulary):
+    heads, kv = draw.choice([(4, 4), (4, 2), (4, 1), (2, 2)])
+    hidden = draw.choice([32, 48]) if kind == "olmoe" or heads == 2 else 32
+    config = {"model_type": kind, "vocab_size": vocabulary, "hidden_size": hidden, "intermediate_size": draw.choice([40, 64]),
+              "num_hidden_layers": draw.choice([1, 2, 3]), "num_attention_heads": heads, "num_key_value_heads": kv,
+              "max_position_embeddings": 128, "rms_norm_eps": draw.choice([1e-5, 1e-6]), "hidden_act": "silu",
+              "tie_word_embeddings": draw.random() < 0.4, "torch_dtype": "float32", "pad_token_id": None, "bos_token_id": 0,
+              "eos_token_id": 1}
+    layers = config["num_hidden_layers"]
+    config |= rope(draw, kind)
+    if kind not in ("qwen2", "qwen2_moe", "phi3", "olmoe") and draw.random() < 0.5:
+        config["head_dim"] = draw.choice([8, 16])
+    if kind in ("llama", "qwen3", "qwen3_moe", "olmoe"):
+        config["attention_bias"] = draw.random() < 0.4
+    if kind in ("mistral", "mixtral", "phi3"):
+        config["sliding_window"] = draw.choice([None, 16, 40])
+    if kind in ("qwen2", "qwen3", "qwen2_moe", "qwen3_moe") and draw.random() < 0.4:
+        config |= {"use_sliding_window": True, "sliding_window": 24, "max_window_layers": draw.randint(0, layers)}
+    if kind == "qwen2_moe":
+        config["qkv_bias"] = draw.random() < 0.7
+        config["shared_expert_intermediate_size"] = 24
+    if kind in ("mixtral", "qwen2_moe", "qwen3_moe", "olmoe"):
+        name = "num_local_experts" if kind == "mixtral" else "num_experts"
+        config[name] = draw.choice([4, 8])
+        config["num_experts_per_tok"] = draw.choice([1, 2, 3])
+        if kind in ("qwen2_moe", "qwen3_moe"):
+            config["moe_intermediate_size"] = 16
+            if draw.random() < 0.4:
+                config["mlp_only_layers"] = [draw.randrange(layers)]
+            if draw.random() < 0.3:
+                config["decoder_sparse_step"] = 2
+        if kind != "mixtral":
+            config["norm_topk_prob"] = draw.random() < 0.5
+        # The class's defaults.
+        if kind == "mixtral" and draw.random() < 0.3:
+            del config["num_local_experts"]
+        if draw.random() < 0.3:
+            del config["num_experts_per_tok"]
+            if kind in ("qwen3_moe", "olmoe"):
+                config[name] = 8
+    if kind == "phi3":
+        config["partial_rotary_factor"] = draw.choice([1.0, 0.5])
+        config |= {"pad_token_id": 0, "original_max_position_embeddings": 128}
+    if draw.random() < 0.3:
+        config["unrelated"] = draw.choice([float("nan"), float("inf"), float("-inf")])
+    return config
+
+
+def store(draw, folder, tensors):
+    """The tensors in one file, or in two with an index that need not be exact."""
+    tensors = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
+    if draw.random() < 0.6:
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        return
+    names, index = sorted(tensors), {}
+    for number in (0, 1):
+        part = {name: tensors[name] for name in names[number::2]}
+        file = f"model-0000{number + 1}-of-00002.safetensors"
+        save_file(part, folder / file, metadata={"format": "pt"})
+        index |= {name: file for name in part}
+    if draw.random() < 0.5:
+        index.pop(draw.choice(names[1:]))
+    if draw.random() < 0.5:
+        index["model.layers.0.self_attn.rotary_emb.inv_freq"] = "model-00001-of-00002.safetensors"
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
+
+
+counts, kinds = collections.Counter(), collections.Counter()
+tokenizer = byte_level("gpt-2", 500)
+text = PROSE[:1200]
+ids = tokenizer.encode(text).ids
+for number in range(arguments.count):
+    draw = rng(arguments.seed * 1_000_003 + number)
+    kind = draw.choice(TYPES)
+    config = configuration(draw, kind, 500)
+    torch.manual_seed(number)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / "config.json").write_text(json.dumps(config))
+        tokenizer.save(str(folder / "tokenizer.json"))
+        (folder / "text.txt").write_text(text, encoding="utf-8")
+        try:
+            read = AutoConfig.from_pretrained(folder)
+            model = AutoModelForCausalLM.from_config(read, attn_implementation="eager").float()
+            with torch.no_grad():
+                for name, tensor in model.named_parameters():
+                    tensor.normal_(0, 0.3 if tensor.dim() > 1 else 0.1)
+                    if "norm" in name:
+                        tensor.add_(1)
+            model.save_pretrained(folder / "saved")
+            tensors = load_file(folder / "saved/model.safetensors")
+            ties = config["tie_word_embeddings"]
+            if ties and draw.random() < 0.5:
+                head = tensors["model.embed_tokens.weight"].clone()
+                tensors["lm_head.weight"] = head + (0.2 * torch.randn_like(head) if draw.random() < 0.6 else 0)
+            if draw.random() < 0.15 and ties:
+                tensors = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
+            store(draw, folder, tensors)
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+        except Exception as error:
+            counts["transformers fails"] += 1
+            print(f"{number} ({kind}): transformers: {type(error).__name__}: {str(error)[:150]}")
+            continue
+        done = laser("perplexity", folder, "--json", "--context", CONTEXT, "--text", folder / "text.txt")
+        if done.returncode:
+            counts["laser refuses"] += 1
+            print(f"{number} ({kind}): {done.stderr.strip()}")
+            continue
+        found = json.loads(done.stdout)
+        # The convention "windows": each whole window's tokens after its first are scored.
+        total, scored = 0.0, 0
+        for start in range(0, len(ids) - CONTEXT + 1, CONTEXT):
+            window = torch.tensor([ids[start:start + CONTEXT]])
+            with torch.no_grad():
+                logits = model(window).logits[0, :-1].double()
+            total += torch.nn.functional.cross_entropy(logits, window[0, 1:], reduction="sum").item()
+            scored += window.shape[1] - 1
+        nll = found["corpora"][0]["nll"]
+        kinds[kind] += 1
+        if scored == found["corpora"][0]["scored_tokens"] and abs(nll - total / scored) < 2e-5 * max(1, nll):
+            counts["equal"] += 1
+        else:
+            counts["DIFFERENT"] += 1
+            print(f"{number} ({kind}) DIFFERS: {nll} for {total / scored}; scored {found['corpora'][0]['scored_tokens']}, "
+                  f"{scored}; {json.dumps(config)}", flush=True)
+print(", ".join(f"{value} {key}" for key, value in sorted(counts.items())))
+print(", ".join(f"{value} {key}" for key, value in sorted(kinds.items())))
+sys.exit(counts["DIFFERENT"] > 0)
