@@ -112,6 +112,7 @@ struct AdapterOutput {
       modules.append(.init(name: name, factors: try factors.spilled(to: scratchFolder)))
       console.progress("Factoring", Double(modules.count) / Double(reductions.count))
     }
+    for model in [reducer.model, reducer.base].compactMap(\.self) { try model.checkpoint.refuseChange() }
     try folder.write(modules, base: card.adapted, texts: ["README.md": card.readme(existing: nil)])
     return Result(
       modules: modules.count, largestRank: modules.map(\.factors.rank).max() ?? 0,
