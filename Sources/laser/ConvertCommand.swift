@@ -125,20 +125,15 @@ struct GGUFOptions: ParsableArguments {
 
 /// A GGUF file to be written, whose making has been found possible.
 struct GGUFOutput {
-  private let path: String
+  private let file: OutputFile
   private let type: ElementType?
-  private let force: Bool
-  private let protectedPaths: [String]
   private let vocabulary: [GGUFFile.Member]
 
   init(_ model: Model, type: GGUFTypeName?, to path: String, force: Bool, protecting paths: [String] = []) throws {
-    self.path = path
     self.type = type?.elementType
-    self.force = force
-    protectedPaths = paths
     let checkpoint = model.checkpoint
     _ = try GGUFExport(model, type: self.type)
-    try GGUFExport.refuseUnsafe(path, model: model, protecting: paths, replacesExisting: force)
+    file = try GGUFExport.file(path, of: model, replacesExisting: force, protecting: paths)
     vocabulary =
       checkpoint.gguf == nil
       ? try GGUFVocabulary(
@@ -150,9 +145,7 @@ struct GGUFOutput {
   @discardableResult
   func write(_ model: Model, _ console: Console) throws -> Int {
     var size = 0
-    try GGUFExport(model, type: type).write(
-      to: path, tokenizer: vocabulary, replacesExisting: force, protecting: protectedPaths
-    ) { done, total in
+    try GGUFExport(model, type: type).write(to: file, tokenizer: vocabulary) { done, total in
       size = total
       console.progress("Writing", Double(done) / Double(max(total, 1)))
     }

@@ -57,7 +57,8 @@ struct GGUFModelTests {
     let fixture = ArchitectureFixture(name: name)
     let copy = try fixture.copy(changing: changes)
     let model = try Model(path: copy.url.path)
-    try GGUFExport(model, type: .float32).write(to: path, tokenizer: [], replacesExisting: false)
+    try GGUFExport(model, type: .float32).write(
+      to: GGUFExport.file(path, of: model, replacesExisting: false), tokenizer: [])
     let (mine, theirs) = (try fixture.run(Model(path: path)).logits, try fixture.run(model).logits)
     #expect(try largestDifference(mine, theirs) < 5e-5)
     #expect(try Checkpoint(path: path).gguf?["general.file_type"]?.integer == 0)

@@ -15,7 +15,7 @@ package struct SpectrumCache: ~Copyable {
   package init(in folder: String) throws {
     let path = Self.path(in: folder)
     var known: [SiteSpectrum] = []
-    file = try LineFile(path: path) {
+    file = try LineFile(path: path, beginnings: [#"{"columns":"#]) {
       let (values, byteCount) = try Self.readLines(path)
       known = values
       return byteCount

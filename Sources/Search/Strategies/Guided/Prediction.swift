@@ -61,7 +61,7 @@ package enum PredictionFile {
 
   /// Writes all of them anew.
   static func write(_ predictions: [Prediction], in folder: String) throws {
-    let file = try LineFile(path: path(in: folder)) { 0 }
+    let file = try LineFile(path: path(in: folder), beginnings: [#"{"changes":["#]) { 0 }
     for prediction in predictions.dropLast() { try file.append(prediction, synced: false) }
     if let last = predictions.last { try file.append(last, synced: true) }
   }
