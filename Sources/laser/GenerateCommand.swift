@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Glibc
 internal import Inference
 internal import Models
 internal import Reports
@@ -67,8 +66,8 @@ struct GenerateCommand: ParsableCommand {
       let start = clock.now
       let (text, count) = try writer.write(
         prompt: prompt, tokens: tokens, Sampler(temperature: temperature, topP: topP, seed: seed)
-      ) { if !json { put($0) } }
-      if !json { put("\n") }
+      ) { if !json { try put($0) } }
+      if !json { try put("\n") }
       let seconds = (clock.now - start) / .seconds(1)
       texts.append(Result.Text(model: writer.path, text: text, tokens: count, seconds: seconds))
       if !json && common.verbose { console.note("\(count) tokens in \(Numbers.duration(seconds))") }
@@ -80,9 +79,10 @@ struct GenerateCommand: ParsableCommand {
     }
   }
 
-  private func put(_ text: String) {
+  /// Shows a piece of the text at once. Where nobody gets it, there is no sense in going on.
+  private func put(_ text: String) throws {
     print(text, terminator: "")
-    fflush(nil)
+    if StandardOutput.flush() != nil { throw ExitCode(1) }
   }
 
   private struct Result: Encodable {
@@ -119,13 +119,13 @@ private struct Writer {
   ///
   /// - Parameter put: Called with each piece of the text, the prompt first.
   func write(
-    prompt: String, tokens limit: Int, _ sampler: Sampler, put: (String) -> Void
+    prompt: String, tokens limit: Int, _ sampler: Sampler, put: (String) throws -> Void
   ) throws -> (text: String, tokens: Int) {
     var sampler = sampler
     var ids = try tokenizer.encode(prompt)
     guard !ids.isEmpty else { throw PromptError(description: "the prompt has no tokens; give some text") }
     let promptText = tokenizer.decode(ids, skipSpecialTokens: true)
-    put(promptText)
+    try put(promptText)
     var continuation = Continuation(model, capacity: ids.count + limit)
     var next = ids
     var shown = promptText
@@ -138,12 +138,12 @@ private struct Writer {
       let text = tokenizer.decode(ids, skipSpecialTokens: true)
       // A character whose bytes are not all there yet is shown when they are.
       if !text.hasSuffix("\u{FFFD}"), text.hasPrefix(shown) {
-        put(String(text.dropFirst(shown.count)))
+        try put(String(text.dropFirst(shown.count)))
         shown = text
       }
     }
     let text = tokenizer.decode(ids, skipSpecialTokens: true)
-    if text != shown, text.hasPrefix(shown) { put(String(text.dropFirst(shown.count))) }
+    if text != shown, text.hasPrefix(shown) { try put(String(text.dropFirst(shown.count))) }
     return (text.hasPrefix(promptText) ? String(text.dropFirst(promptText.count)) : text, ids.count - promptCount)
   }
 

@@ -18,8 +18,12 @@ struct LaserRun {
 
 /// Runs the executable that was built beside the tests.
 ///
-/// - Parameter limit: After so long it is killed (SIGKILL): what a power cut would look like to its files.
-func laser(_ arguments: [String], killedAfter limit: Duration? = nil) async throws -> LaserRun {
+/// - Parameters:
+///   - limit: After so long it gets a signal, SIGKILL by default: what a power cut would look like to its files.
+///   - shell: What a shell does before it becomes the command: "exec >/dev/full", "ulimit -f 100".
+func laser(_ arguments: [String], killedAfter limit: Duration? = nil, by signal: Int32 = SIGKILL, shell: String? = nil)
+  async throws -> LaserRun
+{
   // Files, not pipes: nobody has to read along.
   let output = FileManager.default.temporaryDirectory.appending(path: "laser-test-\(UUID().uuidString)")
   let error = output.appendingPathExtension("error")
@@ -28,12 +32,13 @@ func laser(_ arguments: [String], killedAfter limit: Duration? = nil) async thro
     try? FileManager.default.removeItem(at: error)
   }
   let (path, outputPath, errorPath) = (try executable().path, output.path, error.path)
+  let prefix = shell.map { ["/bin/sh", "-c", $0 + "; exec \"$0\" \"$@\""] } ?? []
   let status = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Int32, any Error>) in
     // A thread of its own waits: tests share a few that must not be blocked.
     Thread.detachNewThread {
       continuation.resume(
         with: Result {
-          let child = try spawn([path] + arguments, output: outputPath, error: errorPath)
+          let child = try spawn(prefix + [path] + arguments, output: outputPath, error: errorPath)
           var status: Int32 = 0
           if let limit {
             let end = ContinuousClock.now + limit
@@ -41,7 +46,7 @@ func laser(_ arguments: [String], killedAfter limit: Duration? = nil) async thro
               if waitpid(child, &status, WNOHANG) == child { return status }
               usleep(500)
             }
-            kill(child, SIGKILL)
+            kill(child, signal)
           }
           while waitpid(child, &status, 0) < 0 {
             guard errno == EINTR else { throw CocoaError(.executableLoad) }
@@ -82,9 +87,10 @@ func laserSucceeds(_ arguments: [String], sourceLocation: SourceLocation = #_sou
 
 /// Runs the command and expects exit status 1, nothing on standard output and one line that begins with "Error:".
 func expectFailure(
-  _ arguments: [String], naming words: [String], sourceLocation: SourceLocation = #_sourceLocation
+  _ arguments: [String], naming words: [String], shell: String? = nil,
+  sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
-  let run = try await laser(arguments)
+  let run = try await laser(arguments, shell: shell)
   let comment = Comment(rawValue: "\(arguments.joined(separator: " "))\n\(run.error)")
   #expect(run.status == 1, comment, sourceLocation: sourceLocation)
   #expect(run.output.isEmpty, comment, sourceLocation: sourceLocation)
