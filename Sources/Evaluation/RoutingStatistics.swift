@@ -69,7 +69,10 @@ extension RoutingStatistics.Layer {
   package var choices: Int { experts.reduce(0) { $0 + $1.tokens } }
 
   /// Each expert's share of the choices; they sum to 1.
-  package var shares: [Double] { experts.map { Double($0.tokens) / Double(max(choices, 1)) } }
+  package var shares: [Double] {
+    let all = Double(max(choices, 1))
+    return experts.map { Double($0.tokens) / all }
+  }
 
   /// The entropy of the shares over that of equal ones: 1 where all experts work as much, 0 where one does all.
   package var balance: Double {
@@ -78,12 +81,15 @@ extension RoutingStatistics.Layer {
   }
 
   /// Experts with less than 1 % of the choices: they are carried along for nothing.
-  package var deadExperts: [Int] { experts.indices.filter { shares[$0] < 0.01 } }
+  package var deadExperts: [Int] {
+    let shares = shares
+    return experts.indices.filter { shares[$0] < 0.01 }
+  }
 
   /// Experts with more than 1.5 times an equal share. With k of n experts per token no share exceeds 1/k, that is n/k
   /// equal shares, so that twice the equal share would never be reached by the usual 2 of 4.
   package var overloadedExperts: [Int] {
-    let limit = 1.5 / Double(experts.count)
+    let (shares, limit) = (shares, 1.5 / Double(experts.count))
     return experts.indices.filter { shares[$0] > limit }
   }
 
