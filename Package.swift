@@ -81,7 +81,11 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .target(name: "CheckpointFixtures", path: "Tests/CheckpointFixtures"),
     .target(
-      name: "Fuzzing", dependencies: ["CheckpointFixtures", "Tokenization", "Checkpoints", "Tensors"],
+      name: "Fuzzing",
+      dependencies: [
+        "CheckpointFixtures", "Reports", "Search", "RankReduction", "Merging", "Inference", "Models", "Tokenization",
+        "Checkpoints", "Tensors", "Wording",
+      ],
       path: "Tests/Fuzzing"),
     .executableTarget(name: "fuzz", dependencies: ["Fuzzing"], path: "Tests/FuzzDriver"),
     .testTarget(

@@ -122,15 +122,21 @@ struct GGUFModelTests {
     #expect(try Checkpoint(path: path).fingerprint == Checkpoint(path: folder.url.path).fingerprint)
   }
 
-  private func refusal(_ member: GGUFFile.Member) throws -> String {
-    _ = try convert("llama", "llama")
+  /// - Parameters:
+  ///   - changed: Members that the file has instead of its own.
+  ///   - tensor: One that it has besides, of a number.
+  private func refusal(of name: String = "llama", _ changed: GGUFFile.Member..., tensor: String? = nil) throws -> String
+  {
+    _ = try convert(name, "llama")
     let file = try GGUFFile(path: path)
-    let metadata = file.metadata.filter { $0.key != member.key } + [member]
+    let metadata = file.metadata.filter { member in !changed.contains { $0.key == member.key } } + changed
+    let tensors = file.tensors.map { GGUFWriter.Tensor(name: $0.name, type: $0.type, shape: $0.shape) }
     let writer = GGUFWriter(
-      metadata: metadata, tensors: file.tensors.map { .init(name: $0.name, type: $0.type, shape: $0.shape) })
+      metadata: metadata, tensors: tensors + (tensor.map { [.init(name: $0, type: .init(.float32), shape: [1])] } ?? [])
+    )
     let places = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.bytes) })
     try writer.write(to: folder.path("changed.gguf")) { tensor throws(CheckpointError) in
-      file.file.region(places[tensor.name] ?? 0..<0)
+      file.file.region(places[tensor.name] ?? 0..<tensor.byteCount)
     }
     let error = #expect(throws: CheckpointError.self) { try Model(path: folder.path("changed.gguf")) }
     return error?.description ?? ""
@@ -148,6 +154,19 @@ struct GGUFModelTests {
     ]
     for (key, value, word) in cases {
       #expect(try refusal(.init(key: key, value: value)).contains(word), "\(key)")
+    }
+  }
+
+  /// Numbers of a mixture that no model has, and names of the other format.
+  @Test(arguments: [-1, .min] as [Int32]) func impossibleNumbersAndNamesAreRefused(_ layers: Int32) throws {
+    let unused = try refusal(
+      .init(key: "llama.block_count", value: .int32(layers)), .init(key: "llama.expert_count", value: .uint32(4)))
+    #expect(!unused.isEmpty)
+    #expect(
+      try refusal(of: "mixtral", .init(key: "llama.block_count", value: .int32(layers))).contains("num_hidden_layers"))
+    for name in ["llama", "mixtral"] {
+      let tensor = "model.layers.0.mlp.experts.gate_up_proj"
+      #expect(try refusal(of: name, tensor: tensor).contains("gate_up_proj"))
     }
   }
 }

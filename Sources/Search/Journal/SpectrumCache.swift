@@ -34,8 +34,11 @@ package struct SpectrumCache: ~Copyable {
   package static func read(in folder: String) throws -> [SiteSpectrum] { try readLines(path(in: folder)).values }
 
   private static func readLines(_ path: String) throws -> (values: [SiteSpectrum], byteCount: Int) {
-    try LineFile.read(path, as: SiteSpectrum.self) { line in
+    func problem(_ line: Int) -> InputError {
       InputError("\(path), line \(line): not a spectrum; remove the file, it will be made again")
     }
+    let lines = try LineFile.read(path, as: SiteSpectrum.self, problem: problem)
+    if let damaged = lines.values.firstIndex(where: { $0.spectrum == nil }) { throw problem(damaged + 1) }
+    return lines
   }
 }
