@@ -1,6 +1,7 @@
 import CheckpointFixtures
 import Foundation
 import Glibc
+import Synchronization
 import Testing
 
 /// A model that somebody writes to while a search reads it: no plan may come out of it.
@@ -32,7 +33,7 @@ struct ChangingInputTests {
   @Test(arguments: Change.allCases) func makesNoPlan(_ change: Change) async throws {
     let ranks = (1...15).reversed().map(String.init).joined(separator: ",")
     let journal = folder["run/journal.jsonl"]
-    async let searching = laser(workshop.search(out: "run", ranks: ranks, more: ["--exhaustive"]))
+    async let searching = laser(workshop.search(out: "run", ranks: ranks, more: ["--exhaustive", "--quiet"]))
     while (try? Data(contentsOf: journal))?.count(where: { $0 == UInt8(ascii: "\n") }) ?? 0 < 3 {
       try await Task.sleep(for: .milliseconds(1))
     }
@@ -49,14 +50,19 @@ struct ChangingInputTests {
   /// A command without outputs says so too: here a file is written to all the time.
   @Test func isToldByMeasurements() async throws {
     let model = folder["model/model.safetensors"]
-    let writing = Task {
-      while !Task.isCancelled {
+    let writing = Writing()
+    Thread.detachNewThread {
+      while !writing.isOver.load(ordering: .relaxed) {
         utimes(model.path, nil)
-        try await Task.sleep(for: .milliseconds(2))
+        usleep(1000)
       }
     }
+    defer { writing.isOver.store(true, ordering: .relaxed) }
     let run = try await laser(workshop.perplexity("model", workshop.searchTexts))
-    writing.cancel()
     #expect(run.status == 1 && run.error.contains("was changed"), "\(run.error)")
+  }
+
+  private final class Writing: Sendable {
+    let isOver = Atomic<Bool>(false)
   }
 }

@@ -69,10 +69,18 @@ private func spawn(_ arguments: [String], output: String, error: String) throws 
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, error, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+  // Threads of the tests let no signals through, which a child would inherit.
+  var attributes = posix_spawnattr_t()
+  posix_spawnattr_init(&attributes)
+  defer { posix_spawnattr_destroy(&attributes) }
+  var none = sigset_t()
+  sigemptyset(&none)
+  posix_spawnattr_setsigmask(&attributes, &none)
+  posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
   let strings = arguments.map { strdup($0) }
   defer { for string in strings { free(string) } }
   var child: pid_t = 0
-  let code = posix_spawn(&child, arguments[0], &actions, nil, strings + [nil], environ)
+  let code = posix_spawn(&child, arguments[0], &actions, &attributes, strings + [nil], environ)
   guard code == 0 else { throw CocoaError(.executableLoad) }
   return child
 }

@@ -21,8 +21,10 @@ enum FuzzDriver {
     let clock = ContinuousClock()
     let end = clock.now + .seconds(seconds)
     while clock.now < end {
-      alarm(10)
-      for _ in 0..<100 { try fuzzer.runOnce() }
+      for _ in 0..<100 {
+        alarm(10)
+        try fuzzer.runOnce()
+      }
     }
     try FileManager.default.removeItem(atPath: folder)
     print("\(fuzzer.runs) files, \(fuzzer.accepted) taken, corpus \(fuzzer.corpusCount), slowest \(fuzzer.slowest)")
