@@ -16,6 +16,7 @@ let package = Package(
       providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]
     ),
     .target(name: "CKernels"),
+    .target(name: "CFiles"),
     .target(
       name: "Tensors",
       dependencies: ["COpenBLAS", "CKernels", .product(name: "SystemPackage", package: "swift-system")],
@@ -26,7 +27,7 @@ let package = Package(
     // MARK: A model: its files, its words, its function
     .target(
       name: "Checkpoints",
-      dependencies: ["Tensors", "Wording", .product(name: "SystemPackage", package: "swift-system")]
+      dependencies: ["CFiles", "Tensors", "Wording", .product(name: "SystemPackage", package: "swift-system")]
     ),
     .target(
       name: "Tokenization",
@@ -71,7 +72,8 @@ let package = Package(
       name: "laser",
       dependencies: [
         "Reports", "Search", "RankReduction", "Merging", "Evaluation", "Inference", "Models", "Tokenization",
-        "Checkpoints", "Tensors", "Wording", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Checkpoints", "Tensors", "Wording", "CFiles",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
 
@@ -79,7 +81,11 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .target(name: "CheckpointFixtures", path: "Tests/CheckpointFixtures"),
     .target(
-      name: "Fuzzing", dependencies: ["CheckpointFixtures", "Tokenization", "Checkpoints", "Tensors"],
+      name: "Fuzzing",
+      dependencies: [
+        "CheckpointFixtures", "Reports", "Search", "RankReduction", "Merging", "Inference", "Models", "Tokenization",
+        "Checkpoints", "Tensors", "Wording",
+      ],
       path: "Tests/Fuzzing"),
     .executableTarget(name: "fuzz", dependencies: ["Fuzzing"], path: "Tests/FuzzDriver"),
     .testTarget(

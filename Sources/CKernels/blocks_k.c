@@ -127,7 +127,8 @@ void laser_quantize_q2_k(const float *source, void *target, size_t count) {
     for (int group = 0; group < 16; group++) {
       const int low = top_scale > 0 ? nearest(15 / top_scale * scales[group]) : 0;
       const int high = top_minimum > 0 ? nearest(15 / top_minimum * minima[group]) : 0;
-      block[group] = (uint8_t)(low | high << 4);
+      // A minimum may be below 0, which cannot be shifted.
+      block[group] = (uint8_t)(low + 16 * high);
     }
     const float scale = store_scale(block + 80, top_scale > 0 ? top_scale / 15 : 0);
     const float minimum = store_scale(block + 82, top_minimum > 0 ? top_minimum / 15 : 0);

@@ -21,9 +21,12 @@ static inline float exponential(float x) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  int32_t bits;
+  // n goes into the exponent. It stands in the lowest bits of the shifted number, which no conversion is needed for: a
+  // NaN has no whole number.
+  uint32_t bits, whole;
   memcpy(&bits, &p, sizeof bits);
-  bits += (int32_t)n * (1 << 23);
+  memcpy(&whole, &shifted, sizeof whole);
+  bits += whole << 23;
   float result;
   memcpy(&result, &bits, sizeof result);
   return x < -87.3f ? 0.0f : result;

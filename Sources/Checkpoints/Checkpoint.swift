@@ -268,6 +268,13 @@ package struct Checkpoint: Sendable {
 
   // MARK: Identity
 
+  /// To be asked before what was made of the checkpoint is called finished.
+  ///
+  /// - Throws: `CheckpointError` if one of its files is not what it was when it was opened.
+  package func refuseChange() throws(CheckpointError) {
+    for shard in shards { try shard.refuseChange() }
+  }
+
   /// Identifies the checkpoint by its configuration, its headers and a sample of each tensor's bytes, so that a model
   /// of many gigabytes is identified without being read. Where the folder lies does not matter.
   package var fingerprint: Fingerprint {

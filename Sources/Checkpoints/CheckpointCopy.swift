@@ -88,6 +88,7 @@ package struct CheckpointCopy {
         } else {
           try copyShards(to: folder, replacing: replacements, progress: progress)
         }
+        try checkpoint.refuseChange()
       }
     }
   }
@@ -174,8 +175,9 @@ package struct CheckpointCopy {
     progress: (Int) -> Void
   ) throws(CheckpointError) {
     let bytes = patches.map { (offset: $0.offset, bytes: $0.matrix.region) }
-    try AtomicFile.makeInPlace(path) { descriptor, path throws(CheckpointError) in
+    try AtomicFile.makeNew(path) { descriptor, path throws(CheckpointError) in
       try AtomicFile.copy(file, to: descriptor, path: path, replacing: bytes, progress: progress)
+      try file.refuseChange()
     }
   }
 }

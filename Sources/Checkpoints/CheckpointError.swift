@@ -21,16 +21,16 @@ package struct CheckpointError: Error, Sendable, CustomStringConvertible {
     self.problem = problem
   }
 
+  /// Whoever made a link where something is to be written may have meant it to be written somewhere else.
+  static func link(_ path: String) -> CheckpointError {
+    CheckpointError(
+      .exists, file: path, "a link is there, and outputs follow none; remove it, or give what it leads to")
+  }
+
   package var description: String {
     var place = file
     if let tensor { place += ", tensor \(oneLine(tensor))" }
     if let offset { place += ", byte \(offset)" }
     return "\(place): \(oneLine(problem))"
-  }
-
-  /// Names come from files: a long one must not fill the terminal.
-  private func oneLine(_ text: String) -> String {
-    let line = printable(text)
-    return line.count > 600 ? line.prefix(600) + "…" : line
   }
 }

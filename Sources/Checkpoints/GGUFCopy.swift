@@ -1,11 +1,11 @@
-internal import FoundationEssentials
+internal import SystemPackage
 package import Tensors
 
 /// Writes a copy of a model in GGUF in which some matrices are replaced.
 ///
 /// Where a replacement has its tensor's type, every other byte stays as it is. A replacement of another type must be a
-/// whole tensor; the tensors after it then move, and nothing else changes. Files are made under temporary names and
-/// renamed when all are whole, the first part last.
+/// whole tensor; the tensors after it then move, and nothing else changes. Files are made under other names and renamed
+/// when all are whole, the first part last.
 package struct GGUFCopy {
   package struct Replacement: Sendable {
     package let tensor: String
@@ -21,7 +21,7 @@ package struct GGUFCopy {
   }
 
   private let model: GGUFParts
-  private let targets: [String]
+  private let targets: [OutputFile]
 
   /// Checks, before any work, that the targets may be written.
   ///
@@ -29,35 +29,13 @@ package struct GGUFCopy {
   ///   - target: The name of the file. A split model gives split files: of `x.gguf` (or its first part's name) become
   ///     `x-00001-of-00003.gguf` and so on.
   ///   - replacesExisting: Whether files of these names may be replaced; the original's never are.
-  ///   - paths: Other files that the targets must not be.
+  ///   - paths: Other files and folders that the targets must not be, or lie in.
   package init(
     of model: GGUFParts, to target: String, replacesExisting: Bool, protecting paths: [String] = []
   ) throws(CheckpointError) {
     self.model = model
-    targets = Self.names(target, count: model.files.count)
-    for path in targets {
-      try Self.refuseUnsafe(
-        path, sources: model.files.map(\.file.path), protecting: paths, replacesExisting: replacesExisting)
-    }
-  }
-
-  /// - Throws: `CheckpointError` if a GGUF file may not be written there.
-  package static func refuseUnsafe(
-    _ path: String, sources: [String], protecting paths: [String], replacesExisting: Bool
-  ) throws(CheckpointError) {
-    guard path.hasSuffix(".gguf") else {
-      throw CheckpointError(.unwritable, file: path, "the name of a GGUF file must end with .gguf")
-    }
-    guard !sources.map(resolvedPath).contains(resolvedPath(path)) else {
-      throw CheckpointError(.exists, file: path, "the original lies there; give another name")
-    }
-    guard !paths.map(resolvedPath).contains(resolvedPath(path)) else {
-      throw CheckpointError(.exists, file: path, "this file is still needed; give another name")
-    }
-    var isFolder = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return }
-    guard replacesExisting, !isFolder else {
-      throw CheckpointError(.exists, file: path, "exists already; give another name, or --force to replace it")
+    targets = try Self.names(target, count: model.files.count).map { path throws(CheckpointError) in
+      try .gguf(path, replacesExisting: replacesExisting, inputs: model.files.map(\.file.path) + paths)
     }
   }
 
@@ -77,25 +55,13 @@ package struct GGUFCopy {
     for replacement in replacements { parts[try part(of: replacement)].append(replacement) }
     let total = model.files.reduce(0) { $0 + $1.file.byteCount }
     var done = 0
-    var finished: [String] = []
-    do throws(CheckpointError) {
-      for ((file, target), replaced) in zip(zip(model.files, targets), parts) {
-        finished.append(temporaryName(target))
-        try write(file, to: temporaryName(target), replacing: replaced) { count in progress(done + count, total) }
-        done += file.file.byteCount
-      }
-      for target in targets.reversed() {
-        try CheckpointError.naming(target) { try renameFile(temporaryName(target), to: target) }
-      }
-      try AtomicFile.syncFolder(parentFolder(of: targets[0]))
-    } catch {
-      for path in finished { removeFile(path) }
-      throw error
+    try OutputFile.make(targets) { number, descriptor, path throws(CheckpointError) in
+      let file = model.files[number]
+      try write(file, to: descriptor, path: path, replacing: parts[number]) { count in progress(done + count, total) }
+      done += file.file.byteCount
+      // Parts already written are looked at again.
+      for file in model.files[...number] { try file.file.refuseChange() }
     }
-  }
-
-  private func temporaryName(_ target: String) -> String {
-    "\(parentFolder(of: target))/.\(fileName(target)).new"
   }
 
   /// The number of the file that a replacement belongs to.
@@ -117,7 +83,8 @@ package struct GGUFCopy {
   }
 
   private func write(
-    _ file: GGUFFile, to path: String, replacing replacements: [Replacement], progress: (Int) -> Void
+    _ file: GGUFFile, to descriptor: FileDescriptor, path: String, replacing replacements: [Replacement],
+    progress: (Int) -> Void
   ) throws(CheckpointError) {
     let types = file.tensors.map(\.type)
     let changed = Dictionary(replacements.map { ($0.tensor, $0) }) { first, _ in first }
@@ -131,25 +98,23 @@ package struct GGUFCopy {
         patches.append((try file.bytes(of: tensor, rows: replacement.rows).lowerBound, replacement.matrix.region))
       }
       var done = 0
-      try AtomicFile.make(path) { descriptor, temporary throws(CheckpointError) in
-        try AtomicFile.copy(file.file, to: descriptor, path: temporary, replacing: patches) { count in
-          done += count
-          progress(done)
-        }
+      return try AtomicFile.copy(file.file, to: descriptor, path: path, replacing: patches) { count in
+        done += count
+        progress(done)
       }
-      return
     }
-    try rewrite(file, to: path, types: newTypes, replacing: replacements, progress: progress)
+    try rewrite(file, to: descriptor, path: path, types: newTypes, replacing: replacements, progress: progress)
   }
 
   private func rewrite(
-    _ file: GGUFFile, to path: String, types: [GGUFTensorType], replacing replacements: [Replacement],
-    progress: (Int) -> Void
+    _ file: GGUFFile, to descriptor: FileDescriptor, path: String, types: [GGUFTensorType],
+    replacing replacements: [Replacement], progress: (Int) -> Void
   ) throws(CheckpointError) {
     let tensors = zip(file.tensors, types).map { GGUFWriter.Tensor(name: $0.name, type: $1, shape: $0.shape) }
     let originals = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0) })
     let writer = GGUFWriter(metadata: file.metadata, tensors: tensors, version: file.version)
-    try writer.write(to: path, progress: { done, _ in progress(done) }) { tensor throws(CheckpointError) in
+    try writer.write(to: descriptor, path: path, progress: { done, _ in progress(done) }) {
+      tensor throws(CheckpointError) in
       guard let original = originals[tensor.name] else { preconditionFailure("a tensor of nowhere") }
       var region: any ByteRegion = file.file.region(original.bytes)
       for replacement in replacements where replacement.tensor == tensor.name {

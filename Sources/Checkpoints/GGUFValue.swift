@@ -110,6 +110,10 @@ extension GGUFValue {
 extension GGUFValue {
   package static func uint32(_ value: UInt32) -> GGUFValue { fixed(.uint32, value) }
 
+  package static func uint64(_ value: UInt64) -> GGUFValue { fixed(.uint64, value) }
+
+  package static func int32(_ value: Int32) -> GGUFValue { fixed(.int32, value) }
+
   package static func float32(_ value: Float) -> GGUFValue { fixed(.float32, value.bitPattern) }
 
   package static func boolean(_ value: Bool) -> GGUFValue { fixed(.boolean, UInt8(value ? 1 : 0)) }

@@ -59,7 +59,7 @@ package struct GGUFWriter {
     byteCount = header.count + offset
   }
 
-  /// Makes the file under a temporary name, syncs it, and renames it when it is whole.
+  /// Makes the file under another name, syncs it, and renames it when it is whole.
   ///
   /// - Parameters:
   ///   - contents: The bytes of a tensor, asked for in order, one at a time.
@@ -68,12 +68,23 @@ package struct GGUFWriter {
     to path: String, progress: (Int, Int) -> Void = { _, _ in },
     contents: (Tensor) throws(CheckpointError) -> any ByteRegion
   ) throws(CheckpointError) {
-    try AtomicFile.make(path) { descriptor, temporary throws(CheckpointError) in
-      try write(to: descriptor, path: temporary, progress: progress, contents: contents)
+    try AtomicFile.make(path) { descriptor, partial throws(CheckpointError) in
+      try write(to: descriptor, path: partial, progress: progress, contents: contents)
     }
   }
 
-  private func write(
+  /// - Parameter source: What the tensors are made of, which must be the same to the end.
+  package func write(
+    to file: OutputFile, from source: Checkpoint, progress: (Int, Int) -> Void = { _, _ in },
+    contents: (Tensor) throws(CheckpointError) -> any ByteRegion
+  ) throws(CheckpointError) {
+    try file.make { descriptor, partial throws(CheckpointError) in
+      try write(to: descriptor, path: partial, progress: progress, contents: contents)
+      try source.refuseChange()
+    }
+  }
+
+  func write(
     to descriptor: FileDescriptor, path: String, progress: (Int, Int) -> Void,
     contents: (Tensor) throws(CheckpointError) -> any ByteRegion
   ) throws(CheckpointError) {

@@ -166,7 +166,7 @@ package final class SafetensorsWriter {
   private func openNextShard() throws(CheckpointError) -> FileDescriptor {
     try closeShard()
     shard += 1
-    let next = try AtomicFile.open(path, options: .exclusiveCreate)
+    let next = try AtomicFile.openNew(path)
     descriptor = next
     let header = OwnedBytes(Self.header(tensors[shards[shard]]))
     try AtomicFile.write(header, to: next, at: 0, path: path)

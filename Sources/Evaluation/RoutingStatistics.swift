@@ -76,7 +76,10 @@ extension RoutingStatistics.Layer {
   package var choices: Int { experts.reduce(0) { $0 + $1.tokens } }
 
   /// Each expert's share of the choices; they sum to 1.
-  package var shares: [Double] { experts.map { Double($0.tokens) / Double(max(choices, 1)) } }
+  package var shares: [Double] {
+    let all = Double(max(choices, 1))
+    return experts.map { Double($0.tokens) / all }
+  }
 
   /// The entropy of the shares over that of equal ones: 1 where all experts work as much, 0 where one does all.
   package var balance: Double {
@@ -94,9 +97,15 @@ extension RoutingStatistics.Layer {
   package static func isDead(_ share: Double, of count: Int) -> Bool { share < deadShare / Double(count) }
   package static func isOverloaded(_ share: Double, of count: Int) -> Bool { share > overloadedShare / Double(count) }
 
-  package var deadExperts: [Int] { experts.indices.filter { Self.isDead(shares[$0], of: experts.count) } }
+  package var deadExperts: [Int] {
+    let shares = shares
+    return experts.indices.filter { Self.isDead(shares[$0], of: experts.count) }
+  }
 
-  package var overloadedExperts: [Int] { experts.indices.filter { Self.isOverloaded(shares[$0], of: experts.count) } }
+  package var overloadedExperts: [Int] {
+    let shares = shares
+    return experts.indices.filter { Self.isOverloaded(shares[$0], of: experts.count) }
+  }
 
   /// The load-balancing loss of Switch Transformers (Fedus, Zoph and Shazeer 2021, arXiv 2101.03961, equation 4): experts
   /// × Σ share × mean probability, before any coefficient. 1 where all experts get as much; as many as there are experts

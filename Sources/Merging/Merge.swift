@@ -175,6 +175,7 @@ package struct Merge {
       try AtomicFile.write(mixture.configuration.indented + "\n", to: temporary + "/config.json")
       try AtomicFile.write(
         ModelCard.text(configuration, family, folders: folders, program: program), to: temporary + "/README.md")
+      for model in [base] + parents { try model.checkpoint.refuseChange() }
       outcome = Outcome(
         files: writer.fileNames, byteCount: writer.byteCount,
         parameterCount: writer.byteCount / type.blockByteCount, gateConditions: conditions)

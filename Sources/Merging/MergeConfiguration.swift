@@ -62,11 +62,7 @@ package struct MergeConfiguration: Sendable {
   ///   - seed: Instead of the file's.
   package init(yaml text: String, folder: String, seed: UInt64? = nil) throws {
     let root: Node?
-    do { root = try Yams.compose(yaml: text) } catch {
-      // What Yams says ends with the text that it stumbled over, which may be the whole file.
-      let problem = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
-      throw InputError("not YAML: \(problem.count > 200 ? problem.prefix(200) + " …" : problem)")
-    }
+    do { root = try Yams.compose(yaml: text) } catch { throw InputError("not YAML: \(yamlProblem(error))") }
     guard let root else { throw InputError("the file is empty") }
     let section = try Section(root, place: "")
     try section.allowOnly(

@@ -111,18 +111,21 @@ package struct Plan: Sendable, Equatable, Codable {
     if reductions.contains(where: \.hasFactors) { factors = try FilterFile.read(FilterFile.path(besidePlan: path)) }
   }
 
+  /// Of every plan that was written here.
+  package static let firstLine = "# Written by laser. Apply it with: laser apply MODEL --plan THIS_FILE --out FOLDER"
+
   package var yaml: String {
     get throws {
       let encoder = YAMLEncoder()
       encoder.options.sortKeys = false
-      return "# Written by laser. Apply it with: laser apply MODEL --plan THIS_FILE --out FOLDER\n"
-        + (try encoder.encode(self))
+      return Self.firstLine + "\n" + (try encoder.encode(self))
     }
   }
 
   /// The reductions as the model takes them.
   ///
-  /// - Throws: `InputError` for a site that the model does not have, or one that occurs twice.
+  /// - Throws: `InputError` for a site that the model does not have, one that occurs twice, and a filter that its matrix
+  ///   cannot pass.
   package func reductions(for model: Model) throws(InputError) -> [Reduction] {
     let sites = Set(model.sites)
     var seen: Set<Site> = []
@@ -133,7 +136,11 @@ package struct Plan: Sendable, Equatable, Codable {
       guard seen.insert(entry.site).inserted else { throw InputError("the plan reduces \(entry.site) twice") }
     }
     return try reductions.map { entry throws(InputError) in
-      Reduction(site: entry.site, kind: entry.kind, filter: try filter(of: entry))
+      let (filter, reference) = (try filter(of: entry), model.reference(of: entry.site))
+      do { try filter.check(fullRank: min(reference.rows, reference.columns)) } catch {
+        throw InputError("\(entry.site): \(error)")
+      }
+      return Reduction(site: entry.site, kind: entry.kind, filter: filter)
     }
   }
 

@@ -28,7 +28,9 @@ package struct SiteSpectrum: Sendable, Codable, Equatable {
 
   /// Nil where the numbers do not belong together, as in a damaged file.
   package var spectrum: Spectrum? {
-    guard rows > 0, columns > 0, singularValues.count == min(rows, columns), roundingEdge.map({ $0 >= 0 }) ?? true
+    let sizes = 1..<1 << 31
+    guard sizes.contains(rows), sizes.contains(columns), singularValues.count == min(rows, columns),
+      (singularValues + [roundingEdge ?? 0]).allSatisfy({ $0 >= 0 && $0.isFinite })
     else { return nil }
     return Spectrum(singularValues: singularValues, rows: rows, columns: columns, roundingEdge: roundingEdge)
   }

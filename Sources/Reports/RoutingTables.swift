@@ -140,6 +140,7 @@ extension RoutingTables.Corpus {
 extension RoutingTables.Layer {
   /// "31* 0.61", the share in %.
   fileprivate func cells(_ count: Int, withWeights: Bool) -> [String] {
+    let (dead, overloaded) = (Set(dead), Set(overloaded))
     let cells = experts.indices.map { expert in
       let mark = dead.contains(expert) ? "†" : overloaded.contains(expert) ? "*" : " "
       let share = Numbers.fixed(100 * experts[expert].share, 0) + mark

@@ -119,7 +119,7 @@ package struct Search: Sendable {
     var used = settings
     used.screening = screening?.precision ?? .float32
     let header = SearchRecord.Header(program: program, settings: used, inputs: inputs)
-    try AtomicFile.makeFolder(folder)
+    try RunFolder.make(folder, inputs: settings.files)
     let journal = try Journal(in: folder)
     let past = PastRecords(journal.records)
     if let before = past.header {
@@ -144,6 +144,7 @@ package struct Search: Sendable {
         of: context.kept, original: original, searched: searched, alternatives: context.alternatives)
       result.spentBudget = context.hasSpentBudget
       result.seconds = seconds()
+      for model in [model, reducer.base].compactMap(\.self) { try model.checkpoint.refuseChange() }
       try context.finish(result)
     }
     let outcome = try SearchOutcome(folder: folder)

@@ -3,5 +3,6 @@
 package struct InputError: Error, CustomStringConvertible {
   package let description: String
 
-  package init(_ description: String) { self.description = description }
+  /// - Parameter description: What it quotes of a file may be of any length and hold anything.
+  package init(_ description: String) { self.description = oneLine(description) }
 }

@@ -4,11 +4,16 @@
 package func printable(_ text: String, replacement: (Unicode.Scalar) -> String = { _ in "\u{FFFD}" }) -> String {
   var result = ""
   for scalar in text.unicodeScalars {
-    if scalar.properties.generalCategory == .control {
-      result += replacement(scalar)
-    } else {
-      result.unicodeScalars.append(scalar)
+    switch scalar.properties.generalCategory {
+    case .control, .lineSeparator, .paragraphSeparator: result += replacement(scalar)
+    default: result.unicodeScalars.append(scalar)
     }
   }
   return result
+}
+
+/// A text as one line that does not fill the terminal: of a long one, the beginning and the end.
+package func oneLine(_ text: String) -> String {
+  let line = printable(text)
+  return line.count > 800 ? "\(line.prefix(500)) … \(line.suffix(200))" : line
 }

@@ -122,6 +122,7 @@ struct AdapterOutput {
       done += 1
       console.progress("Factoring", Double(done) / Double(reductions.count))
     }
+    for model in [reducer.model, reducer.base].compactMap(\.self) { try model.checkpoint.refuseChange() }
     let parameters = try changes.sorted { $0.key < $1.key }.map { place, changes in
       try AdapterFolder.Parameter(
         name: place.name, experts: reducer.model.configuration.expertCount, rows: place.rows, columns: place.columns,

@@ -201,6 +201,7 @@ func writeLasered(
     }
   }
   var replacements: [TensorReference: StoredMatrix] = [:]
+  try reducer.base?.checkpoint.refuseChange()
   for (site, matrix) in matrices { replacements[reducer.model.reference(of: site)] = matrix }
   let texts = card.readme(ofFolder: reducer.model.checkpoint.path).map { ["README.md": $0] } ?? [:]
   try copy.write(replacing: replacements, texts: texts) { console.progress("Writing", Double($0) / Double(max($1, 1))) }

@@ -127,10 +127,8 @@ struct GGUFOptions: ParsableArguments {
 
 /// A GGUF file to be written, whose making has been found possible.
 struct GGUFOutput {
-  private let path: String
+  private let file: OutputFile
   private let type: ElementType?
-  private let force: Bool
-  private let protectedPaths: [String]
   private let vocabulary: [GGUFFile.Member]
   private let notes: [String]
   private let origin: [GGUFFile.Member]
@@ -139,13 +137,10 @@ struct GGUFOutput {
   init(
     _ model: Model, type: GGUFTypeName?, to path: String, force: Bool, isLasered: Bool, protecting paths: [String] = []
   ) throws {
-    self.path = path
     self.type = type?.elementType
-    self.force = force
-    protectedPaths = paths
     let checkpoint = model.checkpoint
     _ = try GGUFExport(model, type: self.type)
-    try GGUFExport.refuseUnsafe(path, model: model, protecting: paths, replacesExisting: force)
+    file = try GGUFExport.file(path, of: model, replacesExisting: force, protecting: paths)
     let made =
       checkpoint.gguf == nil
       ? try GGUFVocabulary(
@@ -160,9 +155,7 @@ struct GGUFOutput {
   @discardableResult
   func write(_ model: Model, _ console: Console) throws -> Int {
     var size = 0
-    try GGUFExport(model, type: type).write(
-      to: path, tokenizer: vocabulary, origin: origin, replacesExisting: force, protecting: protectedPaths
-    ) { done, total in
+    try GGUFExport(model, type: type).write(to: file, tokenizer: vocabulary, origin: origin) { done, total in
       size = total
       console.progress("Writing", Double(done) / Double(max(total, 1)))
     }

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Glibc
 internal import Inference
 internal import Models
 internal import Reports
@@ -68,8 +67,8 @@ struct GenerateCommand: ParsableCommand {
       let start = clock.now
       let (text, count) = try writer.write(
         prompt: prompt, tokens: tokens, Sampler(temperature: temperature, topP: topP, seed: seed)
-      ) { if !json { put($0) } }
-      if !json { put("\n") }
+      ) { if !json { try put($0) } }
+      if !json { try put("\n") }
       let seconds = (clock.now - start) / .seconds(1)
       texts.append(Result.Text(model: writer.path, text: text, tokens: count, seconds: seconds))
       if !json && common.verbose { console.note("\(count) tokens in \(Numbers.duration(seconds))") }
@@ -81,9 +80,10 @@ struct GenerateCommand: ParsableCommand {
     }
   }
 
-  private func put(_ text: String) {
+  /// Shows a piece of the text at once. Where nobody gets it, there is no sense in going on.
+  private func put(_ text: String) throws {
     print(text, terminator: "")
-    fflush(nil)
+    if StandardOutput.flush() != nil { throw ExitCode(1) }
   }
 
   private struct Result: Encodable {
@@ -120,18 +120,18 @@ private struct Writer {
   ///
   /// - Parameter put: Called with each piece of the text, the prompt first.
   func write(
-    prompt: String, tokens limit: Int, _ sampler: Sampler, put: (String) -> Void
+    prompt: String, tokens limit: Int, _ sampler: Sampler, put: (String) throws -> Void
   ) throws -> (text: String, tokens: Int) {
     var sampler = sampler
     var ids = try tokenizer.encode(prompt)
     guard !ids.isEmpty else { throw PromptError(description: "the prompt has no tokens; give some text") }
-    put(tokenizer.decode(ids, skipSpecialTokens: true))
+    try put(tokenizer.decode(ids, skipSpecialTokens: true))
     var continuation = Continuation(model, capacity: ids.count + limit)
     var decoder = StreamingDecoder(tokenizer, after: ids)
     var (text, count) = ("", 0)
-    func show(_ piece: String) {
+    func show(_ piece: String) throws {
       guard !piece.isEmpty else { return }
-      put(piece)
+      try put(piece)
       text += piece
     }
     while count < limit {
@@ -139,9 +139,9 @@ private struct Writer {
       if endTokens.contains(token) { break }
       ids = [token]
       count += 1
-      show(decoder.append(token))
+      try show(decoder.append(token))
     }
-    show(decoder.finish())
+    try show(decoder.finish())
     return (text, count)
   }
 

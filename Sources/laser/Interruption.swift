@@ -1,7 +1,8 @@
 internal import Glibc
 internal import Synchronization
 
-/// Ctrl-C and SIGTERM while a search runs: the first ends it after the trial in hand, the second at once.
+/// Ctrl-C and SIGTERM while a search runs: the first ends it after the step in hand, or after a second if that takes
+/// longer, the second at once. Nothing is lost either way: what the journal has is on disk, and outputs are whole or not there.
 enum Interruption {
   /// The search was asked to stop.
   struct Requested: Error, CustomStringConvertible {
@@ -10,7 +11,11 @@ enum Interruption {
 
   private static let isRequested = Atomic<Bool>(false)
 
+  /// Seconds for the step in hand.
+  private static let patience: UInt32 = 1
+
   static func watch() {
+    signal(SIGALRM, giveUp)
     signal(SIGINT, request)
     signal(SIGTERM, request)
   }
@@ -18,6 +23,16 @@ enum Interruption {
   private static let request: @convention(c) (Int32) -> Void = { number in
     isRequested.store(true, ordering: .relaxed)
     signal(number, SIG_DFL)
+    alarm(patience)
+  }
+
+  /// Says what `Requested` says, by system calls alone: other threads are at work.
+  private static let giveUp: @convention(c) (Int32) -> Void = { _ in
+    let clear: StaticString = "\r\u{1B}[K"
+    let line: StaticString = "Error: interrupted; run the same command again to continue\n"
+    if isatty(STDERR_FILENO) == 1 { write(STDERR_FILENO, clear.utf8Start, clear.utf8CodeUnitCount) }
+    write(STDERR_FILENO, line.utf8Start, line.utf8CodeUnitCount)
+    _exit(1)
   }
 
   static func check() throws(Requested) {

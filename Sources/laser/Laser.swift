@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import Checkpoints
+internal import Glibc
 internal import Tensors
 
 struct Laser: ParsableCommand {
@@ -35,8 +37,18 @@ struct Laser: ParsableCommand {
 @main
 enum Main {
   static func main() {
+    StandardOutput.prepare()
     BLASKernelChoice.restartWithBetterKernels()
     Parallelism.keepFreedMemory()
-    Laser.main()
+    MappedFile.explainFaults()
+    // A file that may not grow any further (ulimit -f) is an error like others, not the end without a word.
+    signal(SIGXFSZ, SIG_IGN)
+    do {
+      var command = try Laser.parseAsRoot()
+      try command.run()
+      try InputChanges.refuse()
+    } catch {
+      Laser.exit(withError: error)
+    }
   }
 }

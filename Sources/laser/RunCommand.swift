@@ -1,9 +1,11 @@
 internal import ArgumentParser
 internal import Checkpoints
+internal import FoundationEssentials
 internal import Models
 internal import RankReduction
 internal import Reports
 internal import Search
+internal import Wording
 
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -56,6 +58,7 @@ struct RunCommand: ParsableCommand {
   }
 
   private func runBatch(_ files: [(path: String, contents: RecipeFile)], _ console: Console) throws {
+    for file in files where file.contents.members.count > 1 { try refuseUnsafeSummary(of: file.contents) }
     let count = files.reduce(0) { $0 + $1.contents.members.count }
     var all: [BatchSummary.Member] = []
     for file in files {
@@ -70,14 +73,35 @@ struct RunCommand: ParsableCommand {
       if members.count > 1 {
         let summary = BatchSummary(members)
         try AtomicFile.makeFolder(file.contents.out)
-        try AtomicFile.write(summary.markdown, to: file.contents.out + "/summary.md")
-        try AtomicFile.write(jsonText(summary.json), to: file.contents.out + "/summary.json")
+        let texts = [summary.markdown, try jsonText(summary.json)]
+        for (name, text) in zip(Self.summaries, texts) {
+          try AtomicFile.write(text, to: file.contents.out + "/" + name)
+        }
       }
       all += members
     }
     let summary = BatchSummary(all)
     print(json ? try jsonText(summary.json) : summary.plain, terminator: "")
     if summary.failures > 0 { throw ExitCode(1) }
+  }
+
+  private static let summaries = ["summary.md", "summary.json"]
+
+  /// Where a batch's summary goes, nothing of its members' inputs may lie, nor another's file.
+  private func refuseUnsafeSummary(of file: RecipeFile) throws {
+    let inputs = file.members.flatMap(\.settings.files)
+    for path in [file.out] + Self.summaries.map({ file.out + "/" + $0 }) { try refuseInputs(at: path, inputs) }
+    let manager = FileManager.default
+    let json = manager.contents(atPath: file.out + "/summary.json").map { String(decoding: $0, as: UTF8.self) }
+    // One of a batch all of whose members failed has no runs.
+    let isOwn =
+      file.members.contains { manager.fileExists(atPath: Journal.path(in: $0.out)) }
+      || json?.contains(#""searches""#) == true
+    guard !isOwn, let found = Self.summaries.first(where: { manager.fileExists(atPath: file.out + "/" + $0) }) else {
+      return
+    }
+    throw InputError(
+      "\(file.out): \(found) is there without a run of this recipe, so it may not be laser's; give another \"out\"")
   }
 
   private func resultUnlessInterrupted(

@@ -27,8 +27,11 @@ struct SpectrumCommand: ParsableCommand {
 
   @OptionGroup var sites: SiteOptions
 
-  @Option(help: ArgumentHelp("Also draw them into a file.", valueName: "file"))
+  @Option(help: ArgumentHelp("Also draw them into a file, whose name ends with .svg.", valueName: "file"))
   var svg: String?
+
+  @Flag(help: "Replace an existing drawing.")
+  var force = false
 
   @Flag(help: "Print one JSON object, with all singular values.")
   var json = false
@@ -37,6 +40,10 @@ struct SpectrumCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
+    let drawing = try svg.map {
+      try OutputFile(
+        $0, ending: ".svg", of: "a drawing", replacesExisting: force, inputs: [model] + (base.map { [$0] } ?? []))
+    }
     let reducer = try Reducer(Model(path: model), base: base.map { try Model(path: $0) })
     console.note([reducer.model])
     // As a model is read: from the first layer up.
@@ -50,7 +57,8 @@ struct SpectrumCommand: ParsableCommand {
       console.progress("Decomposing", Double(spectra.count) / Double(sites.count), detail: "\(decomposition.site)")
     }
     let tables = SpectrumTables(model: model, base: base, spectra)
-    if let svg { try AtomicFile.write(tables.drawing, to: svg) }
+    for model in [reducer.model, reducer.base].compactMap(\.self) { try model.checkpoint.refuseChange() }
+    try drawing?.write(tables.drawing)
     print(json ? try jsonText(tables) : tables.plain, terminator: "")
   }
 }

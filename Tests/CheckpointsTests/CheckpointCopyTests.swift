@@ -265,8 +265,8 @@ struct CheckpointCopyTests {
 
   @Test func remainsOfAnInterruptedCopyAreCleared() throws {
     let checkpoint = try original()
-    try manager.createDirectory(at: folder[".target.partial"], withIntermediateDirectories: true)
-    try Data("half".utf8).write(to: folder[".target.partial/config.json"])
+    try manager.createDirectory(at: folder[".target.0123456789abcdef.partial"], withIntermediateDirectories: true)
+    try Data("half".utf8).write(to: folder[".target.0123456789abcdef.partial/config.json"])
     try copy(checkpoint).write(replacing: [:])
     #expect(try contents(of: target) == contents(of: source))
     #expect(try names == ["source", "target"])

@@ -152,6 +152,12 @@ struct BadInputTests {
     ] {
       try await expectRefusal(apply(try workshop.writePlan("plan.yaml", entries: [bad])), naming: words)
     }
+    for rank in [Int.min, -1, 17, Int.max] {
+      let plan = try workshop.writePlan("plan.yaml", entries: [Workshop.entry(rank: rank)])
+      for form in ["--factored", "--lora"] {
+        try await expectRefusal(apply(plan, more: [form]), naming: "rank \(rank)")
+      }
+    }
     for text in [
       "", "just words", "[1, 2", "a: [b", "laser_plan: 1\n", "\u{0}", "laser_plan: 3\nmodel: x\nreductions: []\n",
     ] {
@@ -197,6 +203,45 @@ struct BadInputTests {
       try await expectRefusal(["run", folder.path("recipe.yaml")], naming: folder.path("recipe.yaml"), words)
     }
     try await expectRefusal(["run", folder.path("absent.yaml")], naming: folder.path("absent.yaml"))
+  }
+
+  /// What a file says is quoted on one line, and not all of it.
+  @Test func valuesOfManyLinesAreQuotedOnOne() async throws {
+    let long = String(repeating: "x", count: 10_000)
+    for value in [#""a\nb\e[2J""#, "|\n  a\n  b", long, #""a\u2028b""#] {
+      for key in ["ranks", "strategy", "context", "filter", "layers", "roles", "factored"] {
+        let recipe = "model: model\ntext: a\nout: run\ncheckpoint: c\n\(key): \(value)\n"
+        try Data(recipe.utf8).write(to: folder["recipe.yaml"])
+        let run = try await laser(["run", folder.path("recipe.yaml")])
+        #expect(run.status == 1 && run.error.utf8.count < 2000, "\(key)")
+        #expect(run.error.count(where: \.isNewline) == 1 && !run.error.contains("\u{1B}"), "\(run.error)")
+      }
+      let merge = "base_model: \(value)\ngate_mode: \(value)\n"
+      try Data(merge.utf8).write(to: folder["merge.yaml"])
+      let run = try await laser(["merge", folder.path("merge.yaml"), "--out", folder.path("out")])
+      #expect(
+        run.status == 1 && run.error.count(where: \.isNewline) == 1 && run.error.utf8.count < 2000, "\(run.error)")
+    }
+  }
+
+  /// Numbers in a finished run that no search writes are found before they are computed with.
+  @Test func damagedRuns() async throws {
+    try await laserSucceeds(workshop.search(out: "run"))
+    for (name, key) in [
+      ("spectra", "rows"), ("spectra", "columns"), ("journal", "rank"), ("journal", "fullRank"), ("journal", "tokens"),
+      ("journal", "seconds"),
+    ] {
+      let file = folder["run/\(name).jsonl"]
+      let text = try String(contentsOf: file, encoding: .utf8)
+      for number in ["-9223372036854775808", "-1", "9223372036854775807"] {
+        let damaged = text.replacing(try Regex("\"\(key)\":[-0-9.e]+"), with: "\"\(key)\":\(number)")
+        #expect(damaged != text)
+        try Data(damaged.utf8).write(to: file)
+        try await expectFailure(["report", folder.path("run")], naming: [folder.path("run")])
+      }
+      try Data(text.utf8).write(to: file)
+    }
+    try await laserSucceeds(["report", folder.path("run")])
   }
 
   @Test func reports() async throws {

@@ -1,5 +1,6 @@
 import CheckpointFixtures
 import Foundation
+import Glibc
 import Testing
 
 /// Whatever stops a command, and whenever: the same command then ends as if nothing had happened.
@@ -37,6 +38,21 @@ struct InterruptionTests {
     }
     try await laserSucceeds(workshop.search(out: "run\(finished)", ranks: Self.manyRanks))
     #expect(try RunFiles(folder["run\(finished)"]) == whole)
+  }
+
+  /// Whatever it is at. How long it takes is not measured here: the tests beside it take the processors.
+  @Test(arguments: [0.3, 1, 2, 4], ["sweep", "filters"])
+  func aSearchEndsWhenItIsAskedTo(after seconds: Double, strategy: String) async throws {
+    let arguments = [
+      "search", Posy.model, "--base", Posy.base, "--text", Posy.text("tales.search"), Posy.text("plays.search"),
+      "--held-out", Posy.text("tales.heldout"), "--strategy", strategy, "--out", folder.path("run"), "--quiet",
+    ]
+    let run = try await laser(arguments, killedAfter: .seconds(seconds), by: SIGTERM)
+    // Before the search begins there is nothing to say.
+    if run.status != nil {
+      #expect(
+        run.status == 1 && run.error == "Error: interrupted; run the same command again to continue\n", "\(run.error)")
+    }
   }
 
   @Test func aTornJournalGoesOnFromItsLastWholeLine() async throws {

@@ -18,8 +18,12 @@ struct LaserRun {
 
 /// Runs the executable that was built beside the tests.
 ///
-/// - Parameter limit: After so long it is killed (SIGKILL): what a power cut would look like to its files.
-func laser(_ arguments: [String], killedAfter limit: Duration? = nil) async throws -> LaserRun {
+/// - Parameters:
+///   - limit: After so long it gets a signal, SIGKILL by default: what a power cut would look like to its files.
+///   - shell: What a shell does before it becomes the command: "exec >/dev/full", "ulimit -f 100".
+func laser(_ arguments: [String], killedAfter limit: Duration? = nil, by signal: Int32 = SIGKILL, shell: String? = nil)
+  async throws -> LaserRun
+{
   // Files, not pipes: nobody has to read along.
   let output = FileManager.default.temporaryDirectory.appending(path: "laser-test-\(UUID().uuidString)")
   let error = output.appendingPathExtension("error")
@@ -28,12 +32,13 @@ func laser(_ arguments: [String], killedAfter limit: Duration? = nil) async thro
     try? FileManager.default.removeItem(at: error)
   }
   let (path, outputPath, errorPath) = (try executable().path, output.path, error.path)
+  let prefix = shell.map { ["/bin/sh", "-c", $0 + "; exec \"$0\" \"$@\""] } ?? []
   let status = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Int32, any Error>) in
     // A thread of its own waits: tests share a few that must not be blocked.
     Thread.detachNewThread {
       continuation.resume(
         with: Result {
-          let child = try spawn([path] + arguments, output: outputPath, error: errorPath)
+          let child = try spawn(prefix + [path] + arguments, output: outputPath, error: errorPath)
           var status: Int32 = 0
           if let limit {
             let end = ContinuousClock.now + limit
@@ -41,7 +46,7 @@ func laser(_ arguments: [String], killedAfter limit: Duration? = nil) async thro
               if waitpid(child, &status, WNOHANG) == child { return status }
               usleep(500)
             }
-            kill(child, SIGKILL)
+            kill(child, signal)
           }
           while waitpid(child, &status, 0) < 0 {
             guard errno == EINTR else { throw CocoaError(.executableLoad) }
@@ -64,10 +69,18 @@ private func spawn(_ arguments: [String], output: String, error: String) throws 
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, error, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+  // Threads of the tests let no signals through, which a child would inherit.
+  var attributes = posix_spawnattr_t()
+  posix_spawnattr_init(&attributes)
+  defer { posix_spawnattr_destroy(&attributes) }
+  var none = sigset_t()
+  sigemptyset(&none)
+  posix_spawnattr_setsigmask(&attributes, &none)
+  posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
   let strings = arguments.map { strdup($0) }
   defer { for string in strings { free(string) } }
   var child: pid_t = 0
-  let code = posix_spawn(&child, arguments[0], &actions, nil, strings + [nil], environ)
+  let code = posix_spawn(&child, arguments[0], &actions, &attributes, strings + [nil], environ)
   guard code == 0 else { throw CocoaError(.executableLoad) }
   return child
 }
@@ -82,9 +95,10 @@ func laserSucceeds(_ arguments: [String], sourceLocation: SourceLocation = #_sou
 
 /// Runs the command and expects exit status 1, nothing on standard output and one line that begins with "Error:".
 func expectFailure(
-  _ arguments: [String], naming words: [String], sourceLocation: SourceLocation = #_sourceLocation
+  _ arguments: [String], naming words: [String], shell: String? = nil,
+  sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
-  let run = try await laser(arguments)
+  let run = try await laser(arguments, shell: shell)
   let comment = Comment(rawValue: "\(arguments.joined(separator: " "))\n\(run.error)")
   #expect(run.status == 1, comment, sourceLocation: sourceLocation)
   #expect(run.output.isEmpty, comment, sourceLocation: sourceLocation)

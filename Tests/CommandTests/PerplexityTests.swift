@@ -6,6 +6,16 @@ import Testing
 struct PerplexityTests {
   private static let texts = ["tales.search", "plays.search"].map(Posy.text)
 
+  @Test func threadsDoNotChangeTheScore() async throws {
+    var scores: [[[Double?]]?] = []
+    for threads in ["1", "2", "3"] {
+      let run = try await laserSucceeds(
+        ["perplexity", Posy.model, "--json", "--context", "256", "--threads", threads, "--text"] + Self.texts)
+      scores.append(try run.json["corpora"]?.array?.map { [$0["nll"]?.number, $0["standard_error"]?.number] })
+    }
+    #expect(scores[0] != nil && scores[0] == scores[1] && scores[1] == scores[2])
+  }
+
   @Test(
     arguments: [
       ("windows", nil), ("strided", 16), ("strided", nil), ("llama.cpp", nil),

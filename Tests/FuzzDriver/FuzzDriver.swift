@@ -13,16 +13,20 @@ enum FuzzDriver {
       exit(64)
     }
     let seed = arguments.count > 3 ? UInt64(arguments[3]) ?? 1 : 1
-    let path = FileManager.default.temporaryDirectory.appending(path: "fuzz-\(target.name)-\(getpid())").path
+    let folder = FileManager.default.temporaryDirectory.appending(path: "fuzz-\(target.name)-\(getpid())").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let path = folder + "/file"
     print("\(target.name), seed \(seed); the file of the moment is \(path)")
     var fuzzer = Fuzzer(target, path: path, seed: seed)
     let clock = ContinuousClock()
     let end = clock.now + .seconds(seconds)
     while clock.now < end {
-      alarm(10)
-      for _ in 0..<100 { try fuzzer.runOnce() }
+      for _ in 0..<100 {
+        alarm(10)
+        try fuzzer.runOnce()
+      }
     }
-    try FileManager.default.removeItem(atPath: path)
+    try FileManager.default.removeItem(atPath: folder)
     print("\(fuzzer.runs) files, \(fuzzer.accepted) taken, corpus \(fuzzer.corpusCount), slowest \(fuzzer.slowest)")
   }
 }

@@ -1,6 +1,7 @@
 import CheckpointFixtures
 import Checkpoints
 import Foundation
+import Synchronization
 import Tensors
 
 extension FuzzTarget {
@@ -97,11 +98,14 @@ extension FuzzTarget {
     }
   }
 
+  private static let bytesRead = Atomic<Int>(0)
+
   private static func touch(_ region: any ByteRegion) {
     region.withBytes { bytes in
       var sum: UInt8 = 0
       for byte in bytes { sum &+= byte }
-      precondition(sum == sum)
+      // Kept, so that the bytes are read.
+      bytesRead.wrappingAdd(Int(sum), ordering: .relaxed)
     }
   }
 }

@@ -1,5 +1,6 @@
 package import Checkpoints
 import Tokenization
+import Wording
 
 /// A parser to be fed with damaged files: where to begin, and what to do with a file.
 package struct FuzzTarget: Sendable {
@@ -29,7 +30,10 @@ package struct FuzzTarget: Sendable {
   }
 
   /// Every parser of the project. A parser that is not here is not fuzzed.
-  package static let all = [json, safetensors, gguf, tokenizer, sentencePiece, vocabulary]
+  package static let all = [
+    json, safetensors, gguf, tokenizer, sentencePiece, vocabulary, folder, ggufModel, runFolder, planFile, recipe,
+    merge,
+  ]
 
   package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 }
@@ -38,6 +42,10 @@ package struct FuzzTarget: Sendable {
 func ending(_ body: () throws -> String) -> FuzzTarget.Ending {
   do {
     return .taken(try body())
+  } catch let error as InputError {
+    precondition(
+      !error.description.contains(where: \.isNewline) && error.description.count < 1000, "an error of many lines")
+    return .refused(error.description)
   } catch let error as CheckpointError {
     return .refused(error.problem)
   } catch let error as TokenizerError {

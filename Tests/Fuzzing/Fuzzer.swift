@@ -23,8 +23,9 @@ package struct Fuzzer {
     self.target = target
     self.path = path
     mutator = Mutator(seed: seed, pieces: target.pieces)
-    corpus = target.seeds
     descriptions = target.structure?.seeds ?? []
+    // What is only described has files all the same.
+    corpus = target.seeds.isEmpty ? descriptions.compactMap { target.structure?.encode($0) } : target.seeds
   }
 
   package var corpusCount: Int { corpus.count + descriptions.count }

@@ -31,10 +31,11 @@ extension Mutator {
     case .null: return part(of: corpus[below(corpus.count)])
     case .boolean(let flag): return .boolean(!flag)
     case .integer(let number):
-      return .integer([number &+ 1, number &- 1, 0, 1, -1, below(16), 1 << below(62), Int.max][below(8)])
-    case .number(let number): return .number([-number, number + 1, 0, 1e30, .leastNonzeroMagnitude][below(5)])
+      return .integer(
+        [number &+ 1, number &- 1, 0, 1, -1, below(16), 1 << below(62), -1 << below(63), Int.max, Int.min][below(10)])
+    case .number(let number): return .number([-number, number + 1, 0, 1e30, 1e308, .leastNonzeroMagnitude][below(6)])
     case .string(let text):
-      let word = Self.words[below(Self.words.count)]
+      let word = words[below(words.count)]
       return .string([word, text + word, word + text, String(text.dropFirst()), String(text.dropLast())][below(5)])
     case .array(var elements):
       let place = below(elements.count)
@@ -54,7 +55,7 @@ extension Mutator {
         let value = members[below(members.count)].value
         members[place] = JSON.Member(key: members[place].key, value: value)
       default:
-        let key = Self.words[below(Self.words.count)]
+        let key = words[below(words.count)]
         // A key that is there already would make the file no JSON.
         guard !members.contains(where: { $0.key.utf8.elementsEqual(key.utf8) }) else { break }
         members.insert(JSON.Member(key: key, value: .integer(members.count)), at: place)
@@ -70,7 +71,7 @@ extension Mutator {
   }
 
   /// Words that tokenizers are made of.
-  private static let words = [
+  static let words = [
     "", "a", "b", "ab", "ba", " ", "a ", "▁", "▁▁", "Ġ", "Ġa", "<s>", "</s>", "<unk>", "<0x41>", "<0x0A>", "<0xFF>",
     "é",
     "e\u{301}", "\u{1F600}", "\u{0}", "\u{FFFD}", "12", "#version: 0.2", "aa", "NFKC", "NFD", "first", "always",

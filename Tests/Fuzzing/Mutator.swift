@@ -5,12 +5,15 @@ import CheckpointFixtures
 package struct Mutator {
   private var generator: SeededGenerator
   private let pieces: [[UInt8]]
+  /// Texts to put into values: words of all formats, and the target's own.
+  let words: [String]
 
-  package static let maximumLength = 1 << 16
+  package static let maximumLength = 1 << 17
 
   package init(seed: UInt64, pieces: [[UInt8]]) {
     generator = SeededGenerator(seed: seed)
     self.pieces = pieces
+    words = Self.words + pieces.compactMap { String(validating: $0, as: UTF8.self) }
   }
 
   /// One of the corpus, damaged in one to eight ways.

@@ -8,8 +8,9 @@ import Tensors
 import Testing
 import Tokenization
 
-/// What a text scores does not depend on what is computed beside it, nor on how many workers compute.
-@Suite(.serialized) struct BlockingTests {
+/// What a text scores does not depend on what is computed beside it. That it does not depend on how many workers compute
+/// either is tested in processes of their own (`PerplexityTests`).
+struct BlockingTests {
   private let reference = Reference.franken
 
   private func evaluation(_ texts: [String]) throws -> Evaluation {
@@ -24,18 +25,6 @@ import Tokenization
     for (index, text) in ["plays.search.txt", "tales.search.txt", "novels.search.txt"].enumerated() {
       #expect(try evaluation([text]).score(model) == together.part(score, corpus: index))
     }
-  }
-
-  @Test func threadsDoNotChangeTheScore() throws {
-    let model = try reference.model
-    let evaluation = try evaluation(["essays.search.txt"])
-    let before = Parallelism.threads
-    defer { Parallelism.threads = before }
-    let scores = try [1, 2, 3].map { threads in
-      Parallelism.threads = threads
-      return try evaluation.score(model)
-    }
-    #expect(scores[0] == scores[1] && scores[1] == scores[2])
   }
 
   /// An expert's 1536 hidden channels are then packed in three blocks, and every window is a group of its own.

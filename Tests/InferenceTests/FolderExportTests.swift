@@ -67,11 +67,16 @@ struct FolderExportTests {
     return target
   }
 
+  private func writeGGUF(_ name: String, to file: String) throws {
+    let model = try Model(path: folder.path(name))
+    try GGUFExport(model, type: nil).write(
+      to: GGUFExport.file(file, of: model, replacesExisting: true), tokenizer: [])
+  }
+
   /// What the program writes itself: small tensors become F32, and come back as what they were.
   @Test func normsComeBackInTheTypeOfMatrices() throws {
     try TinyModel(seed: 5).write(to: folder["tiny"])
-    try GGUFExport(Model(path: folder.path("tiny")), type: nil).write(
-      to: file, tokenizer: [], replacesExisting: false)
+    try writeGGUF("tiny", to: file)
     try export()
     #expect(try tensors(result) == tensors(folder.path("tiny")))
     #expect(try Configuration(path: result + "/config.json").string("torch_dtype") == "bfloat16")
@@ -85,8 +90,7 @@ struct FolderExportTests {
       norm.bytes = (0..<16).flatMap { littleEndian(UInt64(Float(1 + 0.001 * Float($0)).bitPattern)).prefix(4) }
     }
     try tiny.write(to: folder["tiny"])
-    try GGUFExport(Model(path: folder.path("tiny")), type: nil).write(
-      to: file, tokenizer: [], replacesExisting: false)
+    try writeGGUF("tiny", to: file)
     try export()
     #expect(try tensors(result) == tensors(folder.path("tiny")))
     try FileManager.default.removeItem(atPath: result)
@@ -111,8 +115,7 @@ struct FolderExportTests {
     var large = TinyModel()
     large.change("lm_head.weight") { $0.bytes[1] = 0x7F }
     try large.write(to: folder["large"])
-    try GGUFExport(Model(path: folder.path("large")), type: nil).write(
-      to: folder.path("large.gguf"), tokenizer: [], replacesExisting: false)
+    try writeGGUF("large", to: folder.path("large.gguf"))
     let number = #expect(throws: CheckpointError.self) {
       try FolderExport(Model(path: folder.path("large.gguf")), type: .float16).write(
         to: result, files: [], shardSize: 1 << 20, replacesExisting: false)

@@ -57,7 +57,8 @@ struct GGUFModelTests {
     let fixture = ArchitectureFixture(name: name)
     let copy = try fixture.copy(changing: changes)
     let model = try Model(path: copy.url.path)
-    try GGUFExport(model, type: .float32).write(to: path, tokenizer: [], replacesExisting: false)
+    try GGUFExport(model, type: .float32).write(
+      to: GGUFExport.file(path, of: model, replacesExisting: false), tokenizer: [])
     let (mine, theirs) = (try fixture.run(Model(path: path)).logits, try fixture.run(model).logits)
     #expect(try largestDifference(mine, theirs) < 5e-5)
     #expect(try Checkpoint(path: path).gguf?["general.file_type"]?.integer == 0)
@@ -121,21 +122,28 @@ struct GGUFModelTests {
     #expect(try Checkpoint(path: path).fingerprint == Checkpoint(path: folder.url.path).fingerprint)
   }
 
-  /// The fixture with a key added or changed.
-  private func write(_ member: GGUFFile.Member) throws {
-    _ = try convert("llama", "llama")
+  /// The fixture with other metadata.
+  ///
+  /// - Parameters:
+  ///   - changed: Members that the file has instead of its own.
+  ///   - tensor: One that it has besides, of a number.
+  private func write(of name: String = "llama", _ changed: [GGUFFile.Member], tensor: String? = nil) throws {
+    _ = try convert(name, "llama")
     let file = try GGUFFile(path: path)
-    let metadata = file.metadata.filter { $0.key != member.key } + [member]
+    let metadata = file.metadata.filter { member in !changed.contains { $0.key == member.key } } + changed
+    let tensors = file.tensors.map { GGUFWriter.Tensor(name: $0.name, type: $0.type, shape: $0.shape) }
     let writer = GGUFWriter(
-      metadata: metadata, tensors: file.tensors.map { .init(name: $0.name, type: $0.type, shape: $0.shape) })
+      metadata: metadata, tensors: tensors + (tensor.map { [.init(name: $0, type: .init(.float32), shape: [1])] } ?? [])
+    )
     let places = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.bytes) })
     try writer.write(to: folder.path("changed.gguf")) { tensor throws(CheckpointError) in
-      file.file.region(places[tensor.name] ?? 0..<0)
+      file.file.region(places[tensor.name] ?? 0..<tensor.byteCount)
     }
   }
 
-  private func refusal(_ member: GGUFFile.Member) throws -> String {
-    try write(member)
+  private func refusal(of name: String = "llama", _ changed: GGUFFile.Member..., tensor: String? = nil) throws -> String
+  {
+    try write(of: name, changed, tensor: tensor)
     let error = #expect(throws: CheckpointError.self) { try Model(path: folder.path("changed.gguf")) }
     return error?.description ?? ""
   }
@@ -154,7 +162,7 @@ struct GGUFModelTests {
       if let own = try GGUFFile(path: path)["llama.\(key)"]?.integer, let numbers = value.integers {
         try #require(numbers[0] == own, "the fixture's \(key) is \(own)")
       }
-      try write(.init(key: "llama.\(key)", value: value))
+      try write([.init(key: "llama.\(key)", value: value)])
       #expect(try fixture.run(Model(path: folder.path("changed.gguf"))).logits == expected, "\(key)")
       try FileManager.default.removeItem(at: folder["changed.gguf"])
     }
@@ -175,6 +183,19 @@ struct GGUFModelTests {
     ]
     for (key, value, word) in cases {
       #expect(try refusal(.init(key: key, value: value)).contains(word), "\(key)")
+    }
+  }
+
+  /// Numbers of a mixture that no model has, and names of the other format.
+  @Test(arguments: [-1, .min] as [Int32]) func impossibleNumbersAndNamesAreRefused(_ layers: Int32) throws {
+    let unused = try refusal(
+      .init(key: "llama.block_count", value: .int32(layers)), .init(key: "llama.expert_count", value: .uint32(4)))
+    #expect(!unused.isEmpty)
+    #expect(
+      try refusal(of: "mixtral", .init(key: "llama.block_count", value: .int32(layers))).contains("num_hidden_layers"))
+    for name in ["llama", "mixtral"] {
+      let tensor = "model.layers.0.mlp.experts.gate_up_proj"
+      #expect(try refusal(of: name, tensor: tensor).contains("gate_up_proj"))
     }
   }
 }

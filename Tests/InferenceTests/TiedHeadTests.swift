@@ -40,7 +40,8 @@ struct TiedHeadTests {
   /// In GGUF, and in a folder made of it, the flag is not stale any more.
   @Test func itIsConverted() throws {
     let stale = try model("stale", ties: true)
-    try GGUFExport(stale, type: .float32).write(to: folder.path("a.gguf"), tokenizer: [], replacesExisting: false)
+    try GGUFExport(stale, type: .float32).write(
+      to: GGUFExport.file(folder.path("a.gguf"), of: stale, replacesExisting: false), tokenizer: [])
     let file = try Model(path: folder.path("a.gguf"))
     #expect(file.checkpoint.contains("output.weight"))
     #expect(try largestDifference(logits(file), logits(stale)) < 1e-4)

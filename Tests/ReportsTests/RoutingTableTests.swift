@@ -59,4 +59,19 @@ struct RoutingTableTests {
     #expect(expert["share"]?.number == 0.5 && expert["mean_weight"]?.number == 0.5)
     #expect(expert["tokens"]?.integer == 1000)
   }
+
+  /// What is made of each expert must not go through all of them again.
+  @Test func thousandsOfExpertsTakeNoTime() throws {
+    let wide = Self.layer(Array(0..<20_000))
+    let deep = Array(repeating: Self.layer(Array(0..<100), repeated: 1), count: 1000)
+    let clock = ContinuousClock()
+    let time = try clock.measure {
+      for layers in [[wide], deep] {
+        let tables = RoutingTables([("a", RoutingStatistics(tokens: 1000, layers: layers))])
+        #expect(tables.plain.contains("overloaded") && tables.corpora[0].layers[0].dead.count > 0)
+        _ = try jsonText(tables)
+      }
+    }
+    #expect(time < .seconds(5))
+  }
 }

@@ -51,7 +51,7 @@ import Tokenization
     let matrix = StoredMatrix(
       rounding: DoubleMatrix(rows: reference.rows, columns: reference.columns, elements: huge),
       to: try model.stored(reference).type)
-    let outcome = try scorer.score(Replacements(site, by: matrix))
+    let outcome = try scorer.score(site, by: matrix)
     #expect(outcome.isComplete && outcome.after.meanNLL.isFinite && outcome.evidence.delta.mean > 1e6)
     let rule = ImprovementRule(
       Acceptance(confidence: 0.5, falseDiscoveryRate: 1), futility: FutilityRule(looks: 1, windowCount: 25))

@@ -28,6 +28,12 @@ import Wording
     #expect(fenced("a: ````", language: "yaml") == "`````yaml\na: ````\n`````")
   }
 
+  @Test func errorsAreOneLine() {
+    #expect(InputError("a\nb\u{2028}c").description == "a\u{FFFD}b\u{FFFD}c")
+    let long = InputError("file: " + String(repeating: "x", count: 10_000) + "; do that").description
+    #expect(long.count < 1000 && long.hasPrefix("file: x") && long.hasSuffix("x; do that"))
+  }
+
   @Test func controlCharactersAreNotPrinted() {
     #expect(printable("a\u{1B}[2Jé\n") == "a\u{FFFD}[2Jé\u{FFFD}")
     #expect(printable("a\u{1B}b") { $0.escaped(asASCII: true) } == "a\\u{1B}b")

@@ -2,12 +2,12 @@ internal import FoundationEssentials
 internal import SystemPackage
 internal import Tensors
 
-/// Files that are either the old one or the whole new one, whatever interrupts the writing.
+/// Files that are either the old one or the whole new one, whatever interrupts the writing and whoever else writes there.
 package enum AtomicFile {
-  /// Writes to a temporary name beside the target, syncs, renames, and syncs the folder.
+  /// Writes to another name beside the target, syncs, renames, and syncs the folder.
   package static func write(_ bytes: some Collection<UInt8>, to path: String) throws(CheckpointError) {
-    try make(path) { descriptor, temporary throws(CheckpointError) in
-      try write(OwnedBytes(Array(bytes)), to: descriptor, at: 0, path: temporary)
+    try make(path) { descriptor, partial throws(CheckpointError) in
+      try write(OwnedBytes(Array(bytes)), to: descriptor, at: 0, path: partial)
     }
   }
 
@@ -15,34 +15,39 @@ package enum AtomicFile {
     try write(text.utf8, to: path)
   }
 
-  /// Makes a file whose contents the body writes to a descriptor; their path is the temporary one.
-  static func make(
-    _ path: String, _ body: (_ descriptor: FileDescriptor, _ path: String) throws(CheckpointError) -> Void
-  ) throws(CheckpointError) {
-    let temporary = path + ".partial"
-    try writeNew(temporary, options: .truncate, body)
+  /// Writes a file's contents to a descriptor; the path is for messages.
+  typealias Body = (_ descriptor: FileDescriptor, _ path: String) throws(CheckpointError) -> Void
+
+  /// - Parameter lock: The output's, if the caller has it already.
+  static func make(_ path: String, lock: OutputLock? = nil, _ body: Body) throws(CheckpointError) {
+    let held: OutputLock
+    if let lock { held = lock } else { held = try OutputLock(of: path, patience: .seconds(10)) }
+    defer { withExtendedLifetime(held) {} }
+    let partial = try makePartial(of: path, body)
+    try putInPlace(partial, as: path)
+  }
+
+  /// Makes a file under a name that nothing has yet, beside the one that it is to get; returns that name.
+  static func makePartial(of path: String, _ body: Body) throws(CheckpointError) -> String {
+    let partial = PartialName.new(for: path)
+    try makeNew(partial, body)
+    return partial
+  }
+
+  /// Gives a file the name that it is for, in place of what has that name; if that is a link, of the link.
+  static func putInPlace(_ partial: String, as path: String) throws(CheckpointError) {
     do {
-      try renameFile(temporary, to: path)
+      try renameFile(partial, to: path)
     } catch {
-      removeFile(temporary)
+      removeFile(partial)
       throw CheckpointError(.unwritable, file: path, "\(error)")
     }
     try syncFolder(parentFolder(of: path))
   }
 
   /// Makes a file under its own name, for a folder that is put in its place as a whole. It must not be there yet.
-  static func makeInPlace(
-    _ path: String, _ body: (_ descriptor: FileDescriptor, _ path: String) throws(CheckpointError) -> Void
-  ) throws(CheckpointError) {
-    try writeNew(path, options: .exclusiveCreate, body)
-  }
-
-  /// Opens a new file, has it written, and syncs it. It is removed again when that fails.
-  private static func writeNew(
-    _ path: String, options: FileDescriptor.OpenOptions,
-    _ body: (_ descriptor: FileDescriptor, _ path: String) throws(CheckpointError) -> Void
-  ) throws(CheckpointError) {
-    let descriptor = try open(path, options: options)
+  static func makeNew(_ path: String, _ body: Body) throws(CheckpointError) {
+    let descriptor = try openNew(path)
     do throws(CheckpointError) {
       try body(descriptor, path)
     } catch {
@@ -58,13 +63,11 @@ package enum AtomicFile {
     }
   }
 
-  /// - Parameter options: What becomes of a file that is there: it is emptied, or refused.
-  static func open(
-    _ path: String, options: FileDescriptor.OpenOptions
-  ) throws(CheckpointError) -> FileDescriptor {
+  /// Opens a file that is not there yet, neither as a file nor as a link.
+  static func openNew(_ path: String) throws(CheckpointError) -> FileDescriptor {
     try CheckpointError.naming(path) {
       try FileDescriptor.open(
-        path, .writeOnly, options: [.create, .closeOnExec, options],
+        path, .writeOnly, options: [.create, .exclusiveCreate, .noFollow, .closeOnExec],
         permissions: [.ownerReadWrite, .groupRead, .otherRead])
     }
   }

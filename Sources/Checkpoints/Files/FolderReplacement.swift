@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import SystemPackage
 
-/// Puts a new checkpoint folder in its place, whole or not at all: it is made under a temporary name beside the target,
+/// Puts a new checkpoint folder in its place, whole or not at all: it is made under another name beside the target,
 /// synced, and renamed.
 ///
 /// Nothing is ever lost to it: not a folder that the new one is made from, nor one that the caller still needs, nor any
@@ -25,6 +25,8 @@ struct FolderReplacement {
   private let protectedPaths: [String]
   /// Whether a file of an existing target, by its path in the folder, may be replaced.
   private let mayReplace: (String) -> Bool
+  /// Nil while the folder that the target lies in is not there.
+  private let lock: OutputLock?
 
   /// Checks, before any work, that the target may be written.
   init(
@@ -38,7 +40,7 @@ struct FolderReplacement {
     self.sources = sources
     protectedPaths = paths
     self.mayReplace = mayReplace
-    try restoreInterruptedReplacement()
+    lock = isFolder(parentFolder(of: self.target)) ? try OutputLock(of: self.target) : nil
     try refuseUnsafeTarget()
   }
 
@@ -52,7 +54,8 @@ struct FolderReplacement {
     for path in protectedPaths.map(resolvedPath) where path == resolved || path.hasPrefix(resolved + "/") {
       throw CheckpointError(.exists, file: target, "\(path) lies there and is still needed; give another folder")
     }
-    guard FileManager.default.fileExists(atPath: target) else { return }
+    guard let there = status(of: target) else { return }
+    guard there.type != .symbolicLink else { throw CheckpointError.link(target) }
     guard replacesExisting else {
       throw CheckpointError(.exists, file: target, "exists already; give another folder, or --force to replace it")
     }
@@ -85,59 +88,60 @@ struct FolderReplacement {
   ///
   /// - Parameter fill: Writes the files, each synced, into the folder it is given.
   func perform(_ fill: (_ folder: String) throws -> Void) throws {
-    let temporary = "\(parentFolder(of: target))/.\(fileName(target)).partial"
-    let manager = FileManager.default
-    try removeIfThere(temporary)
+    try AtomicFile.makeFolder(parentFolder(of: target))
+    let lock = try lock ?? OutputLock(of: target)
+    defer { withExtendedLifetime(lock) {} }
+    let partial = PartialName.new(for: target)
     do {
-      try AtomicFile.makeFolder(temporary)
-      try fill(temporary)
-      try AtomicFile.syncFolder(temporary)
-      try putInPlace(temporary)
+      try CheckpointError.naming(partial) { try makeSingleFolder(partial) }
+      try fill(partial)
+      try AtomicFile.syncFolder(partial)
+      try putInPlace(partial)
     } catch {
-      try? manager.removeItem(atPath: temporary)
+      try? FileManager.default.removeItem(atPath: partial)
       throw error
     }
   }
 
-  /// An existing checkpoint is renamed out of the way, and removed once the new one is in its place.
-  private func putInPlace(_ temporary: String) throws {
+  /// The new folder and an existing one exchange their names, at once, and the old one is removed.
+  private func putInPlace(_ partial: String) throws {
     try refuseUnsafeTarget()
-    let earlier = earlierPath
-    let manager = FileManager.default
-    let replaces = replacesExisting && manager.fileExists(atPath: target)
-    if replaces {
-      try removeIfThere(earlier)
-      try rename(target, to: earlier)
+    guard status(of: target) != nil else {
+      try CheckpointError.naming(target) { try renameFile(partial, to: target) }
+      return try AtomicFile.syncFolder(parentFolder(of: target))
     }
-    do {
-      try rename(temporary, to: target)
-    } catch {
-      if replaces { try rename(earlier, to: target) }
-      throw error
+    do throws(Errno) { try exchangeFiles(partial, target) } catch {
+      guard error == .invalidArgument || error == .noFunction || error == .notSupported else {
+        throw CheckpointError(.unwritable, file: target, "\(error)")
+      }
+      return try putInPlaceByRenaming(partial)
     }
     try AtomicFile.syncFolder(parentFolder(of: target))
-    if replaces { try removeIfThere(earlier) }
+    try removeOld(partial)
   }
 
-  private func removeIfThere(_ path: String) throws(CheckpointError) {
-    let manager = FileManager.default
-    do { if manager.fileExists(atPath: path) { try manager.removeItem(atPath: path) } } catch {
-      throw CheckpointError(.unwritable, file: path, "it is in the way and cannot be removed; see who may write there")
+  /// For file systems that cannot exchange names: between two renames, the old folder lies under another name. It never
+  /// gets its own back by itself, since nobody could tell it from one that its owner has removed.
+  private func putInPlaceByRenaming(_ partial: String) throws {
+    let earlier = "\(parentFolder(of: target))/.\(fileName(target)).replaced"
+    guard status(of: earlier) == nil else {
+      throw CheckpointError(
+        .exists, file: earlier, "left by an interrupted replacement of \(target); remove it, or give it that name")
     }
-  }
-
-  private var earlierPath: String { "\(parentFolder(of: target))/.\(fileName(target)).replaced" }
-
-  /// A replacement that was cut off between its two renames left the old checkpoint under its other name and nothing in
-  /// its place.
-  private func restoreInterruptedReplacement() throws(CheckpointError) {
-    let manager = FileManager.default
-    if manager.fileExists(atPath: earlierPath), !manager.fileExists(atPath: target) {
-      try rename(earlierPath, to: target)
+    try CheckpointError.naming(target) { try renameFile(target, to: earlier) }
+    do throws(Errno) { try renameFile(partial, to: target) } catch {
+      try? renameFile(earlier, to: target)
+      throw CheckpointError(.unwritable, file: target, "\(error)")
     }
+    try AtomicFile.syncFolder(parentFolder(of: target))
+    try removeOld(earlier)
   }
 
-  private func rename(_ old: String, to new: String) throws(CheckpointError) {
-    try CheckpointError.naming(new) { try renameFile(old, to: new) }
+  private func removeOld(_ path: String) throws(CheckpointError) {
+    do { try FileManager.default.removeItem(atPath: path) } catch {
+      throw CheckpointError(
+        .unwritable, file: path, "the new \(target) is in place, but the old one cannot be removed from here; remove it"
+      )
+    }
   }
 }

@@ -2,23 +2,32 @@ internal import FoundationEssentials
 internal import SystemPackage
 
 /// A file of JSON objects, one a line, that is only ever appended to. A line torn by an interruption is cut off when
-/// the file is opened again. One process at a time has it.
+/// the file is opened again. One process at a time has it. A file that is not one of its kind stays as it is.
 package struct LineFile: ~Copyable {
   private let path: String
   private let descriptor: FileDescriptor
 
-  /// - Parameter validBytes: How many bytes at the beginning are whole lines, once the file is locked; the rest is cut
-  ///   off.
-  package init(path: String, validBytes: () throws -> Int) throws {
+  /// - Parameters:
+  ///   - beginnings: What the first line of such a file may begin with. One that is cut off within its first line is told
+  ///     by it from a file that somebody else put there.
+  ///   - validBytes: How many bytes at the beginning are whole lines, once the file is locked; the rest is cut off.
+  package init(path: String, beginnings: [String], validBytes: () throws -> Int) throws {
+    guard status(of: path)?.type != .symbolicLink else { throw CheckpointError.link(path) }
     let descriptor = try CheckpointError.naming(path) {
       try FileDescriptor.open(
-        path, .readWrite, options: [.create, .closeOnExec], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        path, .readWrite, options: [.create, .closeOnExec, .noFollow, .nonBlocking],
+        permissions: [.ownerReadWrite, .groupRead, .otherRead])
     }
     do {
+      guard try CheckpointError.naming(path, { try Stat(descriptor) }).type == .regular else {
+        throw CheckpointError(.exists, file: path, "not a regular file; use another folder")
+      }
       guard (try? descriptor.lock()) != nil else {
-        throw CheckpointError(.exists, file: path, "another search is writing to it")
+        throw CheckpointError(
+          .exists, file: path, "another laser is writing it; wait for that one, or use another folder")
       }
       let end = Int64(try validBytes())
+      try Self.refuseForeign(descriptor, path: path, beginnings: beginnings)
       try CheckpointError.naming(path) {
         try descriptor.resize(to: end)
         try descriptor.seek(offset: 0, from: .end)
@@ -32,6 +41,20 @@ package struct LineFile: ~Copyable {
   }
 
   deinit { try? descriptor.close() }
+
+  private static func refuseForeign(
+    _ descriptor: FileDescriptor, path: String, beginnings: [String]
+  ) throws(CheckpointError) {
+    let length = beginnings.map(\.utf8.count).max() ?? 0
+    let first = try CheckpointError.naming(path) {
+      var bytes = [UInt8](repeating: 0, count: length)
+      let count = try bytes.withUnsafeMutableBytes { try descriptor.read(fromAbsoluteOffset: 0, into: $0) }
+      return bytes.prefix(count)
+    }
+    guard beginnings.contains(where: { zip($0.utf8, first).allSatisfy { $0 == $1 } }) else {
+      throw CheckpointError(.exists, file: path, "laser did not write it, so it stays as it is; use another folder")
+    }
+  }
 
   /// Appends a line.
   ///

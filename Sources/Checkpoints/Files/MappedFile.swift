@@ -1,13 +1,21 @@
+internal import CFiles
 internal import Dispatch
 internal import Glibc
 internal import SystemPackage
 internal import Tensors
 
 /// A file mapped into memory, read-only: its pages are read when they are touched and dropped when memory is short.
+///
+/// What somebody else does to the file meanwhile shows in its pages. So a file remembers what it was when it was opened
+/// (`refuseChange`), and a page that is there no more ends the program with a line that says so (`explainFaults`).
 package final class MappedFile: Sendable {
   package let path: String
   package let byteCount: Int
   private nonisolated(unsafe) let base: UnsafeRawPointer?
+  /// Nil for a file without a name, which nobody else can change.
+  private let identity: FileIdentity?
+  /// For the handler of faults.
+  private nonisolated(unsafe) let note: OpaquePointer?
 
   package init(path: String) throws(CheckpointError) {
     // Not waiting for a writer, should it be a pipe.
@@ -23,9 +31,12 @@ package final class MappedFile: Sendable {
     guard status.type == .regular else {
       throw CheckpointError(.unreadable, file: path, "not a regular file; give a file on disk")
     }
+    PrivateOutputs.follow(status)
     self.path = path
     byteCount = Int(status.size)
+    identity = FileIdentity(status)
     base = try Self.map(descriptor, byteCount: byteCount, path: path)
+    note = base.flatMap { [byteCount] in files_mapping_add($0, byteCount, path) }
   }
 
   /// Bytes moved to disk, to a file without a name that is gone with its last holder.
@@ -35,7 +46,9 @@ package final class MappedFile: Sendable {
     let descriptor = try CheckpointError.naming(folder) { try openNamelessFile(in: folder) }
     defer { try? descriptor.close() }
     try AtomicFile.write(bytes, to: descriptor, at: 0, path: path)
+    identity = nil
     base = try Self.map(descriptor, byteCount: byteCount, path: path)
+    note = base.flatMap { [byteCount] in files_mapping_add($0, byteCount, folder) }
   }
 
   /// Nil for a file without a byte.
@@ -50,6 +63,8 @@ package final class MappedFile: Sendable {
   }
 
   deinit {
+    if isChanged { InputChanges.note(path) }
+    files_mapping_remove(note)
     if let base { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
   }
 
@@ -58,6 +73,20 @@ package final class MappedFile: Sendable {
     guard withBytes({ $0.starts(with: "version https://git-lfs.github.com/spec/".utf8) }) else { return }
     throw CheckpointError(.notACheckpoint, file: path, "it is a Git LFS pointer, not the file; run 'git lfs pull'")
   }
+
+  /// Whether the path leads to another file by now, or to one that was written to.
+  private var isChanged: Bool { identity.map { FileIdentity(path: path) != $0 } ?? false }
+
+  /// To be asked before what was made of the file is called finished.
+  ///
+  /// - Throws: `CheckpointError` if the file is not what it was when it was opened.
+  package func refuseChange() throws(CheckpointError) {
+    if isChanged { throw InputChanges.error(path) }
+  }
+
+  /// From now on, a page that can no longer be read ends the program with status 1 and one line that names the file,
+  /// where it would be killed (SIGBUS) without a word.
+  package static func explainFaults() { files_explain_faults() }
 
   package func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
     try body(UnsafeRawBufferPointer(start: base, count: byteCount))

@@ -44,6 +44,19 @@ func resolvedPath(_ path: String) -> String {
   return filePath(resolvedPath(parent)).pushing(filePath(fileName(absolute))).lexicallyNormalized().string
 }
 
+/// - Throws: `CheckpointError` if an output would be one of the inputs, or lie in one that is a folder.
+package func refuseInputs(at target: String, _ inputs: [String]) throws(CheckpointError) {
+  let resolved = resolvedPath(target)
+  for input in inputs {
+    let source = resolvedPath(input)
+    guard resolved != source, !resolved.hasPrefix(source + "/") else {
+      throw CheckpointError(
+        .exists, file: target,
+        "it is \(resolved == source ? "" : "in ")\(input), an original that stays as it is; give another name")
+    }
+  }
+}
+
 /// A path as seen from a folder, so that a tree of files can be moved as a whole. Links are resolved where the paths
 /// exist.
 package func relativePath(to target: String, from folder: String) -> String {

@@ -1,3 +1,4 @@
+internal import CFiles
 internal import Glibc
 internal import SystemPackage
 
@@ -13,6 +14,19 @@ extension FileDescriptor {
 
 /// Gives a file or folder another name, in place of what has that name. `rename`
 func renameFile(_ old: String, to new: String) throws(Errno) { try check(rename(old, new)) }
+
+/// Gives each of two files or folders the other's name, at once: at no time is one of the names without its file.
+/// `renameat2`
+func exchangeFiles(_ a: String, _ b: String) throws(Errno) {
+  let code = files_exchange(a, b)
+  guard code == 0 else { throw Errno(rawValue: code) }
+}
+
+/// What is at a path itself, a link and not what it leads to; nil if there is nothing. `lstat`
+func status(of path: String) -> Stat? {
+  // `FilePath` takes no text with a zero byte.
+  path.withCString { try? Stat($0, followTargetSymlink: false) }
+}
 
 /// Makes a folder in one that is there. `mkdir`
 func makeSingleFolder(_ path: String) throws(Errno) { try check(mkdir(path, 0o777)) }

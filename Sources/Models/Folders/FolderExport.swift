@@ -101,6 +101,7 @@ package struct FolderExport {
       try writer.finish()
       let texts = try files + description(type: common).files
       for (name, text) in texts { try AtomicFile.write(text, to: temporary + "/" + name) }
+      try model.checkpoint.refuseChange()
       outcome = Outcome(files: writer.fileNames, byteCount: writer.byteCount)
     }
     return outcome

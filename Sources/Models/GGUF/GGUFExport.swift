@@ -64,13 +64,15 @@ package struct GGUFExport {
     }
   }
 
+  /// The file to write.
+  ///
+  /// - Parameter paths: Files and folders that it must not be, or lie in, beside the model's own.
   /// - Throws: `CheckpointError` if a GGUF file of the model may not be written there.
-  package static func refuseUnsafe(
-    _ target: String, model: Model, protecting paths: [String], replacesExisting: Bool
-  ) throws(CheckpointError) {
-    try GGUFCopy.refuseUnsafe(
-      target, sources: [model.checkpoint.path] + (model.checkpoint.gguf?.files.map(\.file.path) ?? []),
-      protecting: paths, replacesExisting: replacesExisting)
+  package static func file(
+    _ target: String, of model: Model, replacesExisting: Bool, protecting paths: [String] = []
+  ) throws(CheckpointError) -> OutputFile {
+    let own = [model.checkpoint.path] + (model.checkpoint.gguf?.files.map(\.file.path) ?? [])
+    return try .gguf(target, replacesExisting: replacesExisting, inputs: own + paths)
   }
 
   /// - Parameters:
@@ -78,11 +80,9 @@ package struct GGUFExport {
   ///   - origin: Metadata `general.…` of where the model comes from; a model in GGUF keeps its own.
   ///   - progress: Called with the bytes written and the bytes to write.
   package func write(
-    to target: String, tokenizer: [GGUFFile.Member], origin: [GGUFFile.Member] = [], replacesExisting: Bool,
-    protecting paths: [String] = [],
+    to file: OutputFile, tokenizer: [GGUFFile.Member], origin: [GGUFFile.Member] = [],
     progress: (Int, Int) -> Void = { _, _ in }
   ) throws(CheckpointError) {
-    try Self.refuseUnsafe(target, model: model, protecting: paths, replacesExisting: replacesExisting)
     let tensors = self.tensors
     var types: [String: ElementType] = [:]
     for tensor in tensors { types[tensor.name] = try storedType(tensor) }
@@ -98,7 +98,7 @@ package struct GGUFExport {
     let metadata = try self.metadata(
       tokenizer, origin: origin, matrixTypes: Set(tensors.filter { !$0.isVector }.compactMap { types[$0.name] }))
     let writer = GGUFWriter(metadata: metadata, tensors: described)
-    try writer.write(to: target, progress: progress) { tensor throws(CheckpointError) in
+    try writer.write(to: file, from: model.checkpoint, progress: progress) { tensor throws(CheckpointError) in
       guard let source = sources[tensor.name] else {
         return OwnedBytes(
           (factors ?? []).flatMap { factor in

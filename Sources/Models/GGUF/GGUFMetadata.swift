@@ -67,7 +67,7 @@ struct GGUFMetadata {
       let shared = try integer("expert_shared_feed_forward_length") ?? feedForward
       set("shared_expert_intermediate_size", shared.map(JSON.integer))
       // Layers without a router are dense.
-      let layers = 0..<min(try integer("block_count") ?? 0, 10_000)
+      let layers = 0..<min(max(0, try integer("block_count") ?? 0), 10_000)
       let dense = layers.filter { !checkpoint.contains(GGUFTensor.router.weight(layer: $0)) }
       set("mlp_only_layers", .array(dense.map(JSON.integer)))
       set("norm_topk_prob", .boolean(try boolean("expert_weights_norm") ?? gguf.normalizesWeights))

@@ -12,7 +12,7 @@ package struct Journal: ~Copyable {
   package init(in folder: String) throws {
     let path = Self.path(in: folder)
     var records: [SearchRecord] = []
-    file = try LineFile(path: path) {
+    file = try LineFile(path: path, beginnings: [#"{"inputs":{"#]) {
       let (values, byteCount) = try Self.readLines(path)
       records = values
       return byteCount

@@ -1,4 +1,5 @@
 package import Evaluation
+internal import Wording
 
 /// One line of a journal. All that a report says can be read from these.
 package enum SearchRecord: Sendable {
@@ -113,6 +114,38 @@ extension SearchRecord: Codable {
     case .trial: self = .trial(try Trial(from: decoder))
     case .rung: self = .rung(try Rung(from: decoder))
     case .result: self = .result(try Result(from: decoder))
+    }
+    guard isPossible else { throw InputError("numbers that no search writes") }
+  }
+
+  /// Whether its numbers are such as a search writes: a file may say anything, and they are computed with.
+  private var isPossible: Bool {
+    let counts = 0...1 << 31
+    func areRanks(_ rank: Int, _ fullRank: Int) -> Bool { counts.contains(fullRank) && (0...fullRank).contains(rank) }
+    func areTimes(_ seconds: Double) -> Bool { (0...1e12).contains(seconds) }
+    func areMeasures(_ numbers: Double...) -> Bool { numbers.allSatisfy { abs($0) < 1e12 } }
+    func areScores(_ windows: [WindowScore]) -> Bool {
+      windows.allSatisfy { counts.contains($0.tokens) && abs($0.nll) < 1e12 }
+    }
+    switch self {
+    case .header(let header):
+      return (header.inputs.text + header.inputs.heldOut).allSatisfy { counts.contains($0.windows) }
+    case .original(let original): return areScores(original.windows)
+    case .trial(let trial):
+      return areRanks(trial.rank, trial.fullRank) && counts.contains(trial.number) && counts.contains(trial.windowsUsed)
+        && areTimes(trial.seconds)
+        && areMeasures(trial.nll, trial.delta, trial.level, trial.damping ?? 0, trial.removed ?? 0)
+        && (trial.together ?? []).allSatisfy {
+          areRanks($0.rank, $0.fullRank)
+            && areMeasures($0.predicted, $0.standardError, $0.damping ?? 0, $0.removed ?? 0)
+        }
+    case .rung(let rung):
+      return counts.contains(rung.number) && counts.contains(rung.round) && counts.contains(rung.sites)
+        && areTimes(rung.seconds)
+        && areScores(rung.windows) && areMeasures(rung.nll, rung.delta, rung.damping, rung.level)
+    case .result(let result):
+      let scores = [result.searchBaseline, result.search, result.heldOutBaseline, result.heldOut]
+      return areTimes(result.seconds) && (scores + (result.alternatives ?? []).map(\.heldOut)).allSatisfy(areScores)
     }
   }
 

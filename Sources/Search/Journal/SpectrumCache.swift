@@ -19,7 +19,7 @@ package struct SpectrumCache: ~Copyable {
   package init(in folder: String, kind: ReductionKind, continues: Bool) throws {
     let path = Self.path(in: folder)
     var known: [SiteSpectrum] = []
-    file = try LineFile(path: path) {
+    file = try LineFile(path: path, beginnings: [#"{"columns":"#]) {
       let (values, byteCount) = try Self.readLines(path)
       guard continues, values.allSatisfy({ $0.kind == kind }) else { return 0 }
       known = values
@@ -39,8 +39,11 @@ package struct SpectrumCache: ~Copyable {
   package static func read(in folder: String) throws -> [SiteSpectrum] { try readLines(path(in: folder)).values }
 
   private static func readLines(_ path: String) throws -> (values: [SiteSpectrum], byteCount: Int) {
-    try LineFile.read(path, as: SiteSpectrum.self) { line in
+    func problem(_ line: Int) -> InputError {
       InputError("\(path), line \(line): not a spectrum; remove the file, it will be made again")
     }
+    let lines = try LineFile.read(path, as: SiteSpectrum.self, problem: problem)
+    if let damaged = lines.values.firstIndex(where: { $0.spectrum == nil }) { throw problem(damaged + 1) }
+    return lines
   }
 }

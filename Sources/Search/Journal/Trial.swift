@@ -104,7 +104,9 @@ extension SearchRecord.Trial {
   var members: [SearchRecord.Trial] {
     guard let together else { return [self] }
     let predicted = together.reduce(0) { $0 + $1.predicted }
-    let share = predicted != 0 ? delta / predicted : 0
+    let quotient = delta / predicted
+    // Predictions that cancel each other say nothing of anyone's share.
+    let share = quotient.isFinite ? quotient : 0
     return together.map { member in
       var trial = self
       trial.together = nil

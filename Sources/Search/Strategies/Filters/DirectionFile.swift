@@ -69,7 +69,7 @@ struct DirectionFile: ~Copyable {
   init(_ name: String, in folder: String, known: inout [Entry]) throws {
     let path = folder + "/" + name
     var entries: [Entry] = []
-    file = try LineFile(path: path) {
+    file = try LineFile(path: path, beginnings: [#"{"expert":"#, #"{"folds":["#]) {
       let (values, byteCount) = try LineFile.read(path, as: Entry.self) { line in
         InputError("\(path), line \(line): not the statistics of a matrix; remove the file, it will be made again")
       }
