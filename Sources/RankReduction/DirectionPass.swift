@@ -164,20 +164,22 @@ package struct DirectionPass {
   private struct SiteDirections {
     let site: Site
     let spectrum: Spectrum
-    private let effects: DirectionEffects
+    /// Nil where the matrix is zero, as the difference of one that no tuning touched: dropping nothing changes nothing.
+    private let effects: DirectionEffects?
     private var folds: [DirectionStatistics]
     /// Groups of which tokens came to the site.
     private var seen: Set<Int> = []
 
     init(_ decomposition: SiteDecomposition, foldCount: Int) throws {
       (site, spectrum) = (decomposition.site, decomposition.spectrum)
-      effects = try DirectionEffects(decomposition)
+      effects = decomposition.spectrum.singularValues.first ?? 0 > 0 ? try DirectionEffects(decomposition) : nil
       folds = Array(repeating: DirectionStatistics(directions: decomposition.fullRank), count: foldCount)
     }
 
     mutating func take(
       _ gradient: SiteGradient, of group: Group, number: Int, checkpoint: () throws -> Void
     ) throws {
+      guard let effects else { return }
       seen.insert(number)
       try effects.add(
         gradient, windowOfToken: group.windowOfToken, folds: group.folds, to: &folds, checkpoint: checkpoint)
