@@ -19,7 +19,8 @@ struct EffectiveRankLines {
     let layers = Set(entries.map(\.site.layer)).sorted()
     self.layers = layers
     lines = Role.allCases.compactMap { role in
-      let ofRole = entries.filter { $0.site.role == role && $0.spectrum.fullRank > 0 }
+      // A difference that is zero has no directions to speak of.
+      let ofRole = entries.filter { $0.site.role == role && $0.spectrum.singularValues.first ?? 0 > 0 }
       let points = layers.enumerated().compactMap { position, layer in
         let shares = ofRole.filter { $0.site.layer == layer }.map {
           $0.spectrum.effectiveRank / Double($0.spectrum.fullRank)

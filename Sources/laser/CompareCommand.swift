@@ -51,7 +51,7 @@ struct CompareCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     var models = try [first, second].map { try Model(path: $0) }
-    console.note(models)
+    try console.note(models, context: windows.settings.context)
     if let counts = expertsPerToken?.counts {
       models = try zip(models, [counts[0], counts[counts.count - 1]]).map { try $0.withExpertsPerToken($1) }
     }

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Glibc
 internal import Models
 internal import Reports
@@ -33,8 +34,18 @@ final class Console: Sendable {
   }
 
   /// What a person should know of how models were read.
-  func note(_ models: [Model]) {
+  ///
+  /// - Parameter context: Tokens of a window that they are to see.
+  func note(_ models: [Model], context: Int? = nil) {
     for note in models.flatMap(\.notes) { self.note("note: " + note) }
+    for model in models {
+      guard let context, let positions = model.checkpoint.configuration["max_position_embeddings"]?.integer,
+        context > positions
+      else { continue }
+      note(
+        "note: \(model.checkpoint.path) was made for \(positions) positions; in a context of \(context) it is worse than it is"
+      )
+    }
   }
 
   /// The share of a task that is done, from 0 to 1. A task ends at 1.

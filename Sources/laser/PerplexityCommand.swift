@@ -52,7 +52,7 @@ struct PerplexityCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     var loaded = try Model(path: model)
-    console.note([loaded])
+    try console.note([loaded], context: windows.settings.context)
     loaded.execution.precision = precision
     let counts = expertsPerToken?.counts
     let models = try counts.map { try $0.map(loaded.withExpertsPerToken) } ?? [loaded]

@@ -49,8 +49,10 @@ struct RecipeOutputs {
     }
   }
 
+  /// Nothing where the search kept nothing: a copy of the model is worth its disk to nobody.
   func write(_ outcome: SearchOutcome, _ console: Console) throws {
-    let reductions = outcome.kept.map(\.reduction)
+    guard !outcome.kept.isEmpty else { return }
+    let reductions = outcome.kept.map(outcome.reduction)
     func card(_ form: ModelCard.Form) throws -> ModelCard {
       try ModelCard(
         modelFolder: recipe.settings.model, fingerprint: search.inputs.model.fingerprint,

@@ -53,7 +53,9 @@ struct RunCommand: ParsableCommand {
       print(try jsonText(JSONReport(outcome)), terminator: "")
     } else {
       print(searchSummary(outcome, folder: recipe.out, common.style), terminator: "")
-      for (what, path) in RecipeOutputs.paths(recipe) { print("  \(what) \(path)") }
+      for (what, path) in RecipeOutputs.paths(recipe) {
+        print("  \(what) \(outcome.kept.isEmpty ? "none: nothing was kept" : path)")
+      }
     }
   }
 
@@ -114,7 +116,7 @@ struct RunCommand: ParsableCommand {
 
   private func carryOut(_ recipe: Recipe, from path: String, _ console: Console) throws -> SearchOutcome {
     let search = try Search(recipe.settings, program: Version.program)
-    console.note([search.model])
+    console.note([search.model], context: search.settings.context)
     let outputs = try RecipeOutputs(recipe, of: search, recipePath: path, replacesExisting: force)
     let outcome = try search.run(in: recipe.out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: recipe.out)

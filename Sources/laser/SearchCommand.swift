@@ -34,7 +34,7 @@ struct SearchCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     let search = try Search(options.settings, program: Version.program)
-    console.note([search.model])
+    console.note([search.model], context: search.settings.context)
     let outcome = try search.run(in: out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: out)
     print(json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: out, common.style), terminator: "")

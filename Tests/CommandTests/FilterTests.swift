@@ -49,6 +49,58 @@ struct FilterTests {
     #expect(try #require(report("run")["search"]?["result"]?["nll"]?.number) < before)
   }
 
+  /// A recipe's checkpoint is the one that apply writes of its plan, with one filter for every direction.
+  @Test func aRecipeWritesTheFiltersItFound() async throws {
+    let recipe = """
+      model: \(Posy.model)
+      base: \(Posy.base)
+      text: \(workshop.searchTexts)
+      held_out: \(workshop.heldOutTexts)
+      layers: 5
+      roles: [w1, w2]
+      context: 64
+      out: run
+      checkpoint: from-recipe
+
+      """
+    try Data(recipe.utf8).write(to: folder["recipe.yaml"])
+    try await laserSucceeds(["run", folder.path("recipe.yaml")])
+    try await laserSucceeds(
+      [
+        "apply", Posy.model, "--base", Posy.base, "--plan", folder.path("run/plan.yaml"), "--out",
+        folder.path("applied"),
+      ])
+    let (written, applied) = (try contents(of: folder["from-recipe"]), try contents(of: folder["applied"]))
+    #expect(written == applied && !written.isEmpty)
+    let json = try await laserSucceeds(
+      ["perplexity", folder.path("from-recipe"), "--context", "64", "--json", "--text"] + workshop.heldOutTexts
+    ).json
+    let scored = try #require(json["corpora"]?.array).map { $0["nll"]?.number }
+    #expect(try report("run")["held_out"]?["corpora"]?.array?.map { $0["result"]?["nll"]?.number } == scored)
+  }
+
+  /// Where nothing is kept there is nothing to write.
+  @Test func aRecipeThatKeepsNothingWritesNoModel() async throws {
+    let recipe = """
+      model: \(Posy.model)
+      text: \(workshop.searchTexts)
+      held_out: \(workshop.heldOutTexts)
+      layers: 5
+      experts: 0
+      roles: w2
+      damping: 1e-9
+      context: 64
+      out: run
+      checkpoint: from-recipe
+
+      """
+    try Data(recipe.utf8).write(to: folder["recipe.yaml"])
+    let run = try await laserSucceeds(["run", folder.path("recipe.yaml")])
+    #expect(run.output.contains("No matrix is filtered") && run.output.contains("none: nothing was kept"))
+    #expect(!FileManager.default.fileExists(atPath: folder.path("from-recipe")))
+    #expect(try String(contentsOf: folder["run/plan.yaml"], encoding: .utf8).contains("reductions: []"))
+  }
+
   /// Every rung is of windows that did not make its filters, and the ladder ends where it gets worse.
   @Test func theLadderGoesDownUntilItGetsWorse() async throws {
     try await laserSucceeds(search("run", ["--roles", "w1,w2,w3"]))

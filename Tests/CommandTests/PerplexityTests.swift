@@ -61,6 +61,15 @@ struct PerplexityTests {
   }
 
   /// One window gives no idea of its error, and JSON has no infinity.
+  /// A context beyond the positions that a model was made for is measured, and said.
+  @Test func aContextBeyondThePositionsIsSaid() async throws {
+    for (context, isSaid) in [("512", false), ("600", true)] {
+      let run = try await laserSucceeds(
+        ["perplexity", Posy.model, "--context", context, "--text", Self.texts[0]])
+      #expect(run.error.contains("made for 512 positions; in a context of \(context)") == isSaid, "\(run.error)")
+    }
+  }
+
   @Test func oneWindowHasNoStandardError() async throws {
     let workshop = try Workshop()
     try Data("One line of words that is long enough for a window of eight.".utf8).write(to: workshop.folder["line.txt"])

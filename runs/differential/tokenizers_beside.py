@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random tokenizer.json files with random files beside them, by laser and by transformers' AutoTokenizer.
 
-    runs/differential/tokenizers_beside.py [--count 500] [--seed 1]
+    runs/differential/tokenizers_beside.py [--count 500] [--seed 1] [--first 0]
 
 The files beside name added tokens with other flags, tokens that tokenizer.json lacks, special tokens as texts and as
 objects: tokenizer_config.json, special_tokens_map.json, added_tokens.json. The ids of a text with such tokens in it must
@@ -17,6 +17,7 @@ transformers_logging.set_verbosity(logging.CRITICAL)
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--count", type=int, default=500)
 parser.add_argument("--seed", type=int, default=1)
+parser.add_argument("--first", type=int, default=0, help="the number to begin with, to repeat one")
 arguments = parser.parse_args()
 
 
@@ -74,7 +75,7 @@ def beside(draw, tokenizer):
 
 
 counts = collections.Counter()
-for number in range(arguments.count):
+for number in range(arguments.first, arguments.first + arguments.count):
     draw = rng(arguments.seed * 1_000_003 + number)
     tokenizer, kind = random_tokenizer(draw)
     for token in [random_token(draw) for _ in range(draw.randint(0, 4))]:

@@ -85,12 +85,14 @@ extension SearchRecord {
     }
 
     /// What the trial reduced.
-    package var reductions: [Reduction] {
+    ///
+    /// Of filters, only the ranks are known here: see `SearchOutcome.reduction`.
+    var reductions: [Reduction] {
       together.map { $0.map { Reduction(site: $0.site, kind: kind, rank: $0.rank) } } ?? [reduction]
     }
 
     package var site: Site { Site(layer: layer, expert: expert, role: role) }
-    package var reduction: Reduction { Reduction(site: site, kind: kind, rank: rank) }
+    var reduction: Reduction { Reduction(site: site, kind: kind, rank: rank) }
     /// Nil where nothing is known.
     package var pairedDelta: PairedDelta? {
       evidence == .none ? nil : PairedDelta(mean: delta, standardError: standardError)
