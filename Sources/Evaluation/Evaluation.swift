@@ -74,15 +74,17 @@ package struct Evaluation: Sendable {
   ///
   /// - Parameters:
   ///   - memory: Bytes that the whole may take, the weights in use among them: see `MemoryPlan`.
+  ///   - isTrial: Whether it is a changed model that may have become useless: see `Metric.samples(ofTrial:_:)`.
   ///   - progress: Called with the share done, from 0 to 1.
   /// - Throws: `MemoryPlan.TooSmall` if that is not enough for one window.
   package func score(
-    _ model: Model, memory: Int = .max, progress: (Double) throws -> Void = { _ in }
+    _ model: Model, memory: Int = .max, isTrial: Bool = false, progress: (Double) throws -> Void = { _ in }
   ) throws -> Score {
-    try score(model, memory: memory, observing: nil, progress: progress)
+    try score(model, memory: memory, isTrial: isTrial, observing: nil, progress: progress)
   }
 
-  /// The score of a model that differs from layer to layer: whose matrices of a layer are made when the windows reach it.
+  /// The score of a model that is tried and differs from layer to layer: whose matrices of a layer are made when the
+  /// windows reach it.
   ///
   /// - Parameters:
   ///   - others: Bytes of the memory that making them takes.
@@ -91,7 +93,8 @@ package struct Evaluation: Sendable {
     _ model: Model, memory: Int = .max, others: Int, changing: @escaping (Model, Int) throws -> Model,
     progress: (Double) throws -> Void = { _ in }
   ) throws -> Score {
-    try score(model, memory: memory, others: others, changing: changing, observing: nil, progress: progress)
+    try score(
+      model, memory: memory, others: others, isTrial: true, changing: changing, observing: nil, progress: progress)
   }
 
   /// The same score, and where the model's router sent the tokens of each corpus.
@@ -119,8 +122,9 @@ package struct Evaluation: Sendable {
 
   /// - Parameter observing: Called with the windows of a group, their batch, a layer and its routing, layer by layer.
   private func score(
-    _ model: Model, memory: Int, others: Int = 0, changing: ((Model, Int) throws -> Model)? = nil,
-    observing: ((Range<Int>, WindowBatch, Int, Routing) -> Void)?, progress: (Double) throws -> Void
+    _ model: Model, memory: Int, others: Int = 0, isTrial: Bool = false,
+    changing: ((Model, Int) throws -> Model)? = nil, observing: ((Range<Int>, WindowBatch, Int, Routing) -> Void)?,
+    progress: (Double) throws -> Void
   ) throws -> Score {
     let configuration = model.configuration
     let (groups, plan) = try groups(for: [model], memory: memory, others: others)
@@ -142,7 +146,8 @@ package struct Evaluation: Sendable {
         observing?(group, batch, layer, routing)
         try advance()
       }
-      scores += try metric.samples(of: batch, forward.negativeLogLikelihoods(states))
+      let likelihoods = try forward.negativeLogLikelihoods(states)
+      scores += isTrial ? try metric.samples(ofTrial: batch, likelihoods) : try metric.samples(of: batch, likelihoods)
       try advance()
     }
     return Score(scores)

@@ -30,4 +30,11 @@ extension Metric {
     }
     return result
   }
+
+  /// The same of a changed model that is tried, whose numbers may leave the range of float32 where the original's do not:
+  /// a token without a likelihood then counts as the least likely that float32 can say, so that the model is judged, and
+  /// rejected.
+  package func samples(ofTrial batch: WindowBatch, _ nlls: [Double]) throws(InputError) -> [WindowScore] {
+    try samples(of: batch, nlls.map { $0.isFinite ? $0 : Double(Float.greatestFiniteMagnitude) })
+  }
 }

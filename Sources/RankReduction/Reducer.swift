@@ -9,6 +9,8 @@ package struct Reducer: Sendable {
   package let base: Model?
   /// Whether random directions are dropped instead of the weakest, as many: what a search would find by chance.
   package let isControl: Bool
+  /// Where decompositions are kept once they are made; nil where each is used once.
+  private var store: DecompositionStore?
 
   package var kind: ReductionKind { base == nil ? .weights : .delta }
 
@@ -83,12 +85,28 @@ package struct Reducer: Sendable {
   /// thread each.
   private static let largeRank = 1024
 
+  /// The same, with its decompositions kept on disk from now on, so that none is made twice.
+  ///
+  /// - Parameter folder: On a disk with room for them: 8 · (full rank)² bytes each. They take half of what is free
+  ///   there at most; beyond that decompositions are made anew.
+  package func keepingDecompositions(in folder: String) -> Reducer {
+    var result = self
+    result.store = DecompositionStore(in: folder)
+    return result
+  }
+
   package func decompose(_ site: Site) throws -> SiteDecomposition {
     let numbers = try numbers(of: site)
+    if let (decomposition, spectrum) = store?.decomposition(of: site) {
+      return SiteDecomposition(numbers, kind: kind, spectrum: spectrum, decomposition: decomposition)
+    }
     func decomposition() throws -> SiteDecomposition {
       try SiteDecomposition(numbers, kind: kind, controlSeed: isControl ? seed(of: site) : nil)
     }
-    return fullRank(of: site) < Self.largeRank ? try decomposition() : try Parallelism.wholeMachine(decomposition)
+    let made =
+      fullRank(of: site) < Self.largeRank ? try decomposition() : try Parallelism.wholeMachine(decomposition)
+    store?.keep(made)
+    return made
   }
 
   private func numbers(of site: Site) throws -> ReducedNumbers {
@@ -126,11 +144,16 @@ package struct Reducer: Sendable {
     }.max() ?? 0
   }
 
+  /// Sites that are worked on side by side: a few small ones, large ones one at a time, with all threads.
+  package func blocks(of sites: [Site]) -> [Range<Int>] {
+    let isLarge = sites.contains { fullRank(of: $0) >= Self.largeRank }
+    return Parallelism.blocks(of: sites.count, size: isLarge ? 1 : 2 * Parallelism.threads)
+  }
+
   /// The decompositions of some sites, in order, as they are asked for: a few small ones ahead, large ones one at a
   /// time.
   package func decompositions(of sites: [Site]) -> some Sequence<Result<SiteDecomposition, any Error>> {
-    let isLarge = sites.contains { fullRank(of: $0) >= Self.largeRank }
-    return Parallelism.blocks(of: sites.count, size: isLarge ? 1 : 2 * Parallelism.threads).lazy.flatMap { block in
+    blocks(of: sites).lazy.flatMap { block in
       Parallelism.map(Array(sites[block])) { site in Result { try decompose(site) } }
     }
   }
@@ -156,24 +179,28 @@ package struct Reducer: Sendable {
   ) throws -> [(site: Site, matrix: StoredMatrix)] {
     try check(reductions)
     var result: [(site: Site, matrix: StoredMatrix)] = []
-    var decompositions = decompositions(of: reductions.filter { !$0.filter.isScale }.map(\.site)).makeIterator()
-    for reduction in reductions {
-      let matrix: StoredMatrix
-      if case .scale(let factor, _) = reduction.filter {
-        matrix = try scaled(reduction.site, by: factor, type: type)
-      } else if let decomposition = try decompositions.next()?.get() {
-        precondition(decomposition.site == reduction.site, "the decomposition of another site")
-        matrix =
-          factored && canBeFactored(reduction)
-          ? StoredMatrix(try decomposition.factors(by: reduction.filter, type: type))
-          : try decomposition.reduced(by: reduction.filter, type: type)
-      } else {
-        preconditionFailure("a reduction without a decomposition")
+    for block in blocks(of: reductions.map(\.site)) {
+      let made = Parallelism.map(Array(reductions[block])) { reduction in
+        Result { try reduced(reduction, type: type, factored: factored) }
       }
-      result.append((reduction.site, try scratchFolder.map { try matrix.spilled(to: $0) } ?? matrix))
-      try progress(result.count)
+      for (reduction, matrix) in zip(reductions[block], made) {
+        let matrix = try matrix.get()
+        result.append((reduction.site, try scratchFolder.map { try matrix.spilled(to: $0) } ?? matrix))
+        try progress(result.count)
+      }
     }
     return result
+  }
+
+  /// The matrix of one reduction that was checked.
+  package func reduced(
+    _ reduction: Reduction, type: ElementType? = nil, factored: Bool = false
+  ) throws -> StoredMatrix {
+    if case .scale(let factor, _) = reduction.filter { return try scaled(reduction.site, by: factor, type: type) }
+    let decomposition = try decompose(reduction.site)
+    return factored && canBeFactored(reduction)
+      ? StoredMatrix(try decomposition.factors(by: reduction.filter, type: type))
+      : try decomposition.reduced(by: reduction.filter, type: type)
   }
 
   /// Whether a reduced matrix can be two factors and is smaller so: a tensor of its own, not rows of a larger one, of

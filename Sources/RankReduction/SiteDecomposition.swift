@@ -9,7 +9,7 @@ package struct SiteDecomposition: Sendable {
   package let site: Site
   package let kind: ReductionKind
   package let spectrum: Spectrum
-  private let decomposition: SingularValueDecomposition
+  let decomposition: SingularValueDecomposition
   private let numbers: ReducedNumbers
 
   /// - Parameter controlSeed: Seed of random directions to have instead of the singular ones; nil for those.
@@ -33,6 +33,14 @@ package struct SiteDecomposition: Sendable {
     spectrum = Spectrum(
       singularValues: decomposition.singularValues, rows: numbers.rows, columns: numbers.columns,
       roundingEdge: rounding.edge)
+  }
+
+  /// One that was made before.
+  init(
+    _ numbers: ReducedNumbers, kind: ReductionKind, spectrum: Spectrum, decomposition: SingularValueDecomposition
+  ) {
+    (site, self.numbers, self.kind) = (numbers.site, numbers, kind)
+    (self.spectrum, self.decomposition) = (spectrum, decomposition)
   }
 
   package var fullRank: Int { decomposition.fullRank }

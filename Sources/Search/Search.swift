@@ -13,7 +13,7 @@ package struct Search: Sendable {
   package let settings: SearchSettings
   package let inputs: SearchInputs
   package let model: Model
-  package let reducer: Reducer
+  package private(set) var reducer: Reducer
   private let program: String
   let text: Evaluation
   private let heldOut: Evaluation
@@ -133,13 +133,15 @@ package struct Search: Sendable {
     let seconds = { secondsBefore + (clock.now - start) / .seconds(1) }
 
     if !past.isFinished {
+      var search = self
+      search.reducer = reducer.keepingDecompositions(in: folder)
       var context = SearchContext(
-        self, log: TrialLog(journal, past: past),
+        search, log: TrialLog(journal, past: past),
         spectra: try SpectrumCache(in: folder, kind: reducer.kind, continues: past.header != nil), screening: screening,
         memory: memory, folder: folder, seconds: seconds, report: report)
       try settings.strategy.run(&context)
       let (original, searched) = context.end()
-      let confirmation = Confirmation(self, heldOut: heldOut, memory: memory, scratchFolder: folder, report: report)
+      let confirmation = Confirmation(search, heldOut: heldOut, memory: memory, scratchFolder: folder, report: report)
       var result = try confirmation.result(
         of: context.kept, original: original, searched: searched, alternatives: context.alternatives)
       result.spentBudget = context.hasSpentBudget

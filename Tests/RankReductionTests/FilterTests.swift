@@ -65,6 +65,23 @@ import Wording
     }
   }
 
+  /// Decompositions that come back from disk, and those that could not go there, make the same bytes.
+  @Test(arguments: Way.allCases, [true, false]) func keptDecompositionsAreTheSame(_ way: Way, isRoom: Bool) throws {
+    let reducer = try reducer(way)
+    let keeping = reducer.keepingDecompositions(in: isRoom ? folder.path(".") : "/absent/folder")
+    for _ in 0..<2 {
+      for site in Self.sites {
+        let (made, kept) = (try reducer.decompose(site), try keeping.decompose(site))
+        #expect(made.spectrum.singularValues == kept.spectrum.singularValues)
+        #expect(made.spectrum.numericalRank == kept.spectrum.numericalRank)
+        let filter = Filter.factors((0..<made.fullRank).map { [0, 0.25, 1, 2, 0.5][$0 % 5] })
+        #expect(bytes(try kept.reduced(by: filter)) == bytes(try made.reduced(by: filter)))
+        let reduction = Reduction(site: site, kind: reducer.kind, filter: filter)
+        #expect(bytes(try keeping.reduced([reduction])[0].matrix) == bytes(try made.reduced(by: filter)))
+      }
+    }
+  }
+
   @Test(arguments: Way.allCases) func choosingAPrefixIsTruncationToTheBit(_ way: Way) throws {
     let reducer = try reducer(way)
     for site in Self.sites {

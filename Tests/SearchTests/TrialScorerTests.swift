@@ -7,6 +7,7 @@ import Search
 import Tensors
 import Testing
 import Tokenization
+import Wording
 
 /// A trial, which runs only what a change makes necessary, against the changed model run from the first layer on.
 @Suite struct TrialScorerTests {
@@ -56,6 +57,11 @@ import Tokenization
     let rule = ImprovementRule(
       Acceptance(confidence: 0.5, falseDiscoveryRate: 1), futility: FutilityRule(looks: 1, windowCount: 25))
     #expect(!rule.keeps(outcome.evidence))
+    // So do models that are measured as a whole; one that nothing was changed in is damaged.
+    let changed = model.replacing(site, by: matrix)
+    #expect(try evaluation.score(changed, isTrial: true) == outcome.after)
+    #expect(try evaluation.score(model, others: 0) { model, _ in changed } == outcome.after)
+    #expect(throws: InputError.self) { try evaluation.score(changed) }
   }
 
   /// A mixture with a shared expert in its first and last layer and a dense layer between: Tests/Fixtures/architectures.

@@ -70,10 +70,8 @@ final class WindowShard {
     try metric.samples(of: forward.batch, likelihoods)
   }
 
-  /// The same of a trial, whose numbers may leave the range of float32 where the original's do not: a token without a
-  /// likelihood then counts as the least likely that float32 can say, so that the trial is judged, and rejected.
   func samples(ofTrial likelihoods: [Double]) throws -> [WindowScore] {
-    try samples(likelihoods.map { $0.isFinite ? $0 : Double(Float.greatestFiniteMagnitude) })
+    try metric.samples(ofTrial: forward.batch, likelihoods)
   }
 
   /// A copy of the states that enter a layer, of all windows or of some rows.

@@ -37,10 +37,10 @@ struct Confirmation {
       try report(.confirmation(share: 0))
     }
     let lasered = matrices.isEmpty ? nil : matrices.reduce(model) { $0.replacing($1.site, by: $1.matrix) }
-    func score(_ model: Model, _ evaluation: Evaluation) throws -> Score {
-      try step { try evaluation.score(model, memory: memory, progress: $0) }
+    func score(_ model: Model, _ evaluation: Evaluation, isTrial: Bool = true) throws -> Score {
+      try step { try evaluation.score(model, memory: memory, isTrial: isTrial, progress: $0) }
     }
-    let found = try original ?? score(model, search.text)
+    let found = try original ?? score(model, search.text, isTrial: false)
     let improved = try lasered.map { try searched ?? score($0, search.text) } ?? found
     let isMixture = model.configuration.mixture != nil
     let (confirmed, routing) = try step { progress in

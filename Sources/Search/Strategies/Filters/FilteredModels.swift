@@ -5,25 +5,20 @@ internal import Models
 internal import RankReduction
 internal import Tensors
 
-/// Scores models with filtered matrices, which are made layer by layer as the windows reach them.
-///
-/// Decompositions are kept between models as far as a quarter of the memory goes; beyond that they are made again. Where even
-/// that is not to be had, none are kept, and a layer's matrices lie on disk until they are used.
+/// Scores models with filtered matrices, which are made layer by layer as the windows reach them. Where there is no memory for
+/// a layer's, they lie on disk until they are used.
 final class FilteredModels {
   private let reducer: Reducer
   private let folder: String
   private let memory: Int
-  /// For kept decompositions.
-  private var freeBytes: Int
-  private var decompositions: [Site: SiteDecomposition] = [:]
   private var isTight = false
 
   /// - Parameters:
-  ///   - memory: Bytes for evaluation and kept decompositions.
+  ///   - reducer: That keeps its decompositions: each model needs them all.
+  ///   - memory: Bytes for evaluation and matrices.
   ///   - folder: Where matrices lie that there is no memory for.
   init(_ reducer: Reducer, memory: Int, folder: String) {
     (self.reducer, self.memory, self.folder) = (reducer, memory, folder)
-    freeBytes = memory / 4
   }
 
   /// - Parameter checkpoint: Called often, with the share done; may throw to end the work.
@@ -31,17 +26,17 @@ final class FilteredModels {
   func score(
     _ reductions: [Reduction], on text: Evaluation, checkpoint: (Double) throws -> Void
   ) throws -> Score {
-    guard !isTight else { return try score(reductions, on: text, within: memory, checkpoint) }
-    do {
-      return try score(reductions, on: text, within: memory - memory / 4, checkpoint)
-    } catch is MemoryPlan.TooSmall {
-      (isTight, freeBytes, decompositions) = (true, 0, [:])
-      return try score(reductions, on: text, within: memory, checkpoint)
+    try reducer.check(reductions)
+    if !isTight {
+      do {
+        return try measure(reductions, on: text, checkpoint)
+      } catch is MemoryPlan.TooSmall { isTight = true }
     }
+    return try measure(reductions, on: text, checkpoint)
   }
 
-  private func score(
-    _ reductions: [Reduction], on text: Evaluation, within memory: Int, _ checkpoint: (Double) throws -> Void
+  private func measure(
+    _ reductions: [Reduction], on text: Evaluation, _ checkpoint: (Double) throws -> Void
   ) throws -> Score {
     let byLayer = Dictionary(grouping: reductions, by: \.site.layer)
     let layerBytes = try byLayer.values.map { try bytes(of: $0) }.max() ?? 0
@@ -73,28 +68,12 @@ final class FilteredModels {
   private func matrices(
     _ reductions: [Reduction], checkpoint: () throws -> Void
   ) throws -> [(site: Site, matrix: StoredMatrix)] {
-    try reducer.check(reductions)
-    let unknown = reductions.filter { !$0.filter.isScale && decompositions[$0.site] == nil }.map(\.site)
-    var known = decompositions
-    for decomposition in reducer.decompositions(of: unknown) {
-      try checkpoint()
-      let decomposition = try decomposition.get()
-      let bytes = decomposition.fullRank * decomposition.fullRank * MemoryLayout<Double>.stride
-      if bytes <= freeBytes {
-        freeBytes -= bytes
-        decompositions[decomposition.site] = decomposition
-      }
-      known[decomposition.site] = decomposition
-    }
     var made: [(site: Site, matrix: StoredMatrix)] = []
-    for block in Parallelism.blocks(of: reductions.count, size: 2 * Parallelism.threads) {
+    for block in reducer.blocks(of: reductions.map(\.site)) {
       try checkpoint()
-      let (reducer, known) = (reducer, known)
+      let reducer = reducer
       let matrices = Parallelism.map(Array(reductions[block])) { reduction in
-        Result {
-          if case .scale(let factor, _) = reduction.filter { return try reducer.scaled(reduction.site, by: factor) }
-          return try (known[reduction.site] ?? reducer.decompose(reduction.site)).reduced(by: reduction.filter)
-        }
+        Result { try reducer.reduced(reduction) }
       }
       for (reduction, matrix) in zip(reductions[block], matrices) {
         let matrix = try matrix.get()
