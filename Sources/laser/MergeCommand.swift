@@ -10,7 +10,8 @@ struct MergeCommand: ParsableCommand {
       The configuration is mergekit-moe's: base_model, gate_mode (hidden, cheap_embed, random, uniform_random), dtype, \
       experts_per_token, and for each of the experts source_model, positive_prompts, negative_prompts, noise_scale and \
       residual_scale. Paths are relative to the file. The parents are models of one shape: Llama and Mistral models, which \
-      become a Mixtral, or Qwen2 models, which become a Qwen2-MoE and need one of shared_experts too.
+      become a Mixtral, Qwen3 models, which become a Qwen3-MoE, or Qwen2 models, which become a Qwen2-MoE and need one \
+      of shared_experts too.
 
       Example: laser merge runs/posy/merge.yaml --out merged
       """)

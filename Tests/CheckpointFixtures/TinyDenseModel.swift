@@ -22,7 +22,18 @@ extension TinyModel {
       return tensor
     }
     if type == "qwen2" { model.addProjectionBiases(seed: seed) }
+    if type == "qwen3" { model.addHeadNorms(seed: seed, hiddenSize: hiddenSize) }
     return model
+  }
+
+  /// As Qwen3 has them: on each head's queries and keys.
+  private mutating func addHeadNorms(seed: UInt64, hiddenSize: Int) {
+    var generator = SeededGenerator(seed: seed &+ 2000)
+    configuration["head_dim"] = "\(hiddenSize / 2)"
+    for tensor in tensors where tensor.name.hasSuffix("q_proj.weight") || tensor.name.hasSuffix("k_proj.weight") {
+      let name = tensor.name.replacing("_proj.weight", with: "_norm.weight")
+      tensors.append(TinyTensor(name: name, shape: [hiddenSize / 2], scale: 1, from: &generator))
+    }
   }
 
   /// As Qwen2 has them: of queries, keys and values, and large enough to matter.

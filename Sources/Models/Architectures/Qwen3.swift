@@ -5,6 +5,7 @@ enum Qwen3: Architecture {
   static let modelTypes = ["qwen3"]
   static let className = "Qwen3ForCausalLM"
   static let gguf: GGUFArchitecture? = .init(name: "qwen3")
+  static let merged: MergeTarget? = .init(mixture: Qwen3MoE.self)
 
   static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration {
     try TransformerConfiguration(

@@ -34,3 +34,28 @@ enum Qwen3MoE: Architecture {
     Qwen2MoE.members(configuration, file)
   }
 }
+
+extension Qwen3MoE: MixtureArchitecture {
+  static let title = "Qwen3-MoE"
+  static let mergekitNames = ["qwen3", "qwen3 moe"]
+
+  static func refuse(parent file: Configuration) throws(CheckpointError) {
+    guard try !file.flag("use_sliding_window", default: false) else {
+      throw file.error(
+        .unsupported,
+        "a model with \"use_sliding_window\" cannot be merged: a Qwen3-MoE has the same window in all its layers")
+    }
+  }
+
+  static func describe(_ base: MergeBase, expertCount: Int, in members: inout ConfigurationMembers) {
+    // The dense class takes 128 for an absent key, the mixture's the hidden size divided by the heads.
+    members.set("head_dim", .integer(base.configuration.headDimension))
+    members.set("attention_bias", .boolean(base.layout.layers.contains { $0.outputBias != nil }))
+    members.set(SlidingWindows.switchedOff.key, SlidingWindows.switchedOff.value)
+    members.set("moe_intermediate_size", .integer(base.configuration.intermediateSize))
+    members.set("decoder_sparse_step", .integer(1))
+    members.set("mlp_only_layers", .array([]))
+    members.set("norm_topk_prob", .boolean(true))
+    members.set("num_experts", .integer(expertCount))
+  }
+}
