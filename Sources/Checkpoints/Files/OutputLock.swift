@@ -15,19 +15,17 @@ final class OutputLock: Sendable {
   init(of target: String, patience: Duration = .zero) throws(CheckpointError) {
     let path = "\(parentFolder(of: target))/.\(fileName(target)).lock"
     let end = ContinuousClock.now + patience
-    var held: FileDescriptor?
-    while held == nil {
-      held = try Self.lock(path, of: target)
-      guard held == nil else { break }
+    while true {
+      if let held = try Self.lock(path, of: target) {
+        (self.path, descriptor) = (path, held)
+        break
+      }
       guard ContinuousClock.now < end else {
         throw CheckpointError(
           .exists, file: target, "another laser is writing it; wait for that one, or give another name")
       }
       usleep(10_000)
     }
-    guard let held else { preconditionFailure("a loop that ends without a lock") }
-    self.path = path
-    descriptor = held
     PartialName.removeRemains(of: target)
   }
 

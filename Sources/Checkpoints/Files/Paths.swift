@@ -50,9 +50,9 @@ package func refuseInputs(at target: String, _ inputs: [String]) throws(Checkpoi
   for input in inputs {
     let source = resolvedPath(input)
     guard resolved != source, !resolved.hasPrefix(source + "/") else {
+      let place = resolved != source ? "in \(input), " : target == input ? "" : "\(input), "
       throw CheckpointError(
-        .exists, file: target,
-        "it is \(resolved == source ? "" : "in ")\(input), an original that stays as it is; give another name")
+        .exists, file: target, "it is \(place)an original that stays as it is; give another name")
     }
   }
 }
