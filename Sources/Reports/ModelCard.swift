@@ -85,8 +85,8 @@ package struct ModelCard {
       values: [("base_model_relation", form.isAdapter ? "adapter" : "finetune")]
         + (form.library.map { [("library_name", $0)] } ?? []) + license,
       lists: [("base_model", adapted), ("tags", "laser")])
-    let index = report?.modelIndex(name: "\(model), lasered") ?? []
-    if !index.isEmpty { merged.setOwn("model-index", index) }
+    // The original's results are not those of the lasered model.
+    merged.replace("model-index", with: report?.modelIndex(name: "\(model), lasered") ?? [])
     return merged.text + (front == nil ? "\n" : "") + Self.replacingSection(of: body, by: section)
   }
 
@@ -151,7 +151,7 @@ package struct ModelCard {
     }
     if count > 0 {
       parts += [
-        "What is left of each matrix's rank, of its full rank" + (hasScales ? ", or its factor:" : ":"), ranks,
+        "Remaining rank of each matrix, of its full rank" + (hasScales ? ", or its factor:" : ":"), ranks,
       ]
     }
     if form == .factored { parts.append(Self.factorsText) }
@@ -159,7 +159,7 @@ package struct ModelCard {
     var origin = "The original has the fingerprint `\(fingerprint)`"
     if let base, let fingerprint = plan.base?.fingerprint { origin += ", \(base) `\(fingerprint)`" }
     parts += [
-      "The same bytes again, from the original and the plan\(fingerprint == plan.model ? "" : " (found on another model)"):",
+      "To reproduce it to the byte from the original and the plan\(fingerprint == plan.model ? "" : " (found on another model)"):",
       "```\nlaser apply MODEL --plan plan.yaml --out FOLDER\(form.option)\n```",
       origin + ".",
     ]

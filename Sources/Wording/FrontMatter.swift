@@ -2,7 +2,7 @@ internal import Yams
 
 /// The YAML between two lines `---` at the top of a model card, in which Hugging Face reads what a model is.
 ///
-/// Keys are added as text, so that everything else keeps its bytes, comments and order; the result is read again, and
+/// Keys are set as text, so that everything else keeps its bytes, comments and order; the result is read again, and
 /// given up if it does not hold everything that was there.
 package struct FrontMatter {
   private var lines: [String]
@@ -47,21 +47,18 @@ package struct FrontMatter {
     self = result
   }
 
-  /// What is said behind a key whose value is ours, so that it may be set anew.
-  private static let ownMark = "# by laser"
-
-  /// Sets a key to a block of lines, unless somebody else has set it.
-  package mutating func setOwn(_ key: String, _ block: [String]) {
+  /// Sets a key to a block of lines, whatever it was; no lines take it away.
+  package mutating func replace(_ key: String, with block: [String]) {
     guard let before = Self.mapping(lines) else { return }
     var result = self
-    let own = ["\(key): \(Self.ownMark)"] + block
+    let new = block.isEmpty ? [] : ["\(key):"] + block
     if before[key] == nil {
-      result.lines += own
+      result.lines += new
     } else {
-      guard let range = range(of: key), lines[range.lowerBound].hasSuffix(Self.ownMark) else { return }
-      result.lines.replaceSubrange(range, with: own)
+      guard let range = range(of: key) else { return }
+      result.lines.replaceSubrange(range, with: new)
     }
-    guard let after = Self.mapping(result.lines),
+    guard let after = Self.mapping(result.lines), (after[key] == nil) == block.isEmpty,
       Self.keepsEverything(before.filter { $0.key != key }, in: after)
     else { return }
     self = result

@@ -69,11 +69,18 @@ struct ModelCardTests {
       #expect((metric["name"] as? String)?.hasPrefix("Perplexity, convention ") == true)
       #expect(metric["value"] as? Double == corpus.result.perplexity)
     }
-    // Ours is made anew, somebody else's stays.
+    // Ours is made anew, and the original's results are not claimed.
     let again = try card({ $0.keepsEvery = 3 }).readme(existing: readme)
     #expect(again.components(separatedBy: "model-index").count == 2 && again != readme)
     let other = "---\nmodel-index:\n- name: theirs\n  results: []\n---\n"
-    #expect(try card().readme(existing: other).contains("model-index:\n- name: theirs\n  results: []\n"))
+    #expect(try !card().readme(existing: other).contains("theirs"))
+    let kept = "---\nlicense: mit\nmodel-index: {name: theirs}\nlanguage: en\n---\n# Theirs\n"
+    for scores in [true, false] {
+      let front = try frontMatter(card(scores: scores).readme(existing: kept))
+      #expect((front["model-index"] != nil) == scores && front["license"] as? String == "mit")
+      #expect(front["language"] as? String == "en")
+    }
+    #expect(try !card(scores: false).readme(existing: kept).contains("model-index"))
     #expect(try frontMatter(card(scores: false).readme(existing: nil))["model-index"] == nil)
   }
 
