@@ -52,6 +52,26 @@ package struct RoutingStatistics: Sendable, Codable, Equatable {
   }
 }
 
+extension RoutingStatistics {
+  /// Those of several texts together; nil for none, or where they are not of one model.
+  package init?(summing texts: [RoutingStatistics]) {
+    guard var sum = texts.first, texts.allSatisfy({ $0.isConsistent && $0.layers.count == sum.layers.count }) else {
+      return nil
+    }
+    for text in texts.dropFirst() {
+      sum.tokens += text.tokens
+      for (index, layer) in text.layers.enumerated() {
+        guard layer.experts.count == sum.layers[index].experts.count else { return nil }
+        for (expert, use) in layer.experts.enumerated() {
+          sum.layers[index].experts[expert].tokens += use.tokens
+          sum.layers[index].experts[expert].weight += use.weight
+        }
+      }
+    }
+    self = sum
+  }
+}
+
 // MARK: - Derived
 
 extension RoutingStatistics {

@@ -2,14 +2,27 @@ internal import Evaluation
 internal import RankReduction
 internal import Search
 
-/// The result of a filter search beside what needs no choice of directions, all on the same held-out text.
+/// The result beside what needs no search, all on the same held-out text: of a search of filters, what the same matrices
+/// give without a choice of directions; and the base itself.
 struct Alternatives {
   struct Row {
     let name: String
+    let perplexity: Double
     /// From the original model, in nats per token.
     let change: PairedDelta
+    /// In which the true change lies at 95 %.
+    let interval: ClosedRange<Double>?
     /// From this alternative to the result, below 0 where the result is better; nil for the result itself.
     let result: PairedDelta?
+    /// Whether it is another model, not a change of this one.
+    let isBase: Bool
+
+    fileprivate init(_ name: String, _ comparison: SearchOutcome.Comparison, result: Score?, isBase: Bool = false) {
+      self.name = name
+      perplexity = comparison.result.perplexity
+      (change, interval, self.isBase) = (comparison.delta, comparison.interval, isBase)
+      self.result = result.map { PairedDelta(from: comparison.result, to: $0) }
+    }
   }
 
   /// The result first.
@@ -20,34 +33,47 @@ struct Alternatives {
     let others = outcome.alternatives.map {
       // Nothing was changed where no damping passed its test.
       Row(
-        name: $0.name + ($0.comparison.result == $0.comparison.baseline ? " (none holds)" : ""),
-        change: $0.comparison.delta,
-        result: PairedDelta(from: $0.comparison.result, to: heldOut.result))
+        $0.name + ($0.comparison.result == $0.comparison.baseline ? " (none holds)" : ""), $0.comparison,
+        result: heldOut.result)
     }
-    rows = [Row(name: Self.resultName(outcome), change: heldOut.delta, result: nil)] + others
+    let base = outcome.base.map { [Row("the base itself", $0, result: heldOut.result, isBase: true)] } ?? []
+    rows = [Row(Self.resultName(outcome), heldOut, result: nil)] + others + base
   }
 
   private static func resultName(_ outcome: SearchOutcome) -> String {
-    let what = outcome.kept.isEmpty ? "nothing filtered" : outcome.settings.filter.rawValue
-    return "the result: " + (outcome.settings.isControl ? "random directions, \(what)" : what)
+    let isFiltered = outcome.settings.strategyName == FilterSearch.name
+    let what = isFiltered ? outcome.settings.filter.rawValue : outcome.settings.strategyName
+    let done = outcome.kept.isEmpty ? "nothing \(isFiltered ? "filtered" : "reduced")" : what
+    return "result: " + (outcome.settings.isControl ? "random, \(done)" : done)
   }
 
   var isEmpty: Bool { rows.count < 2 }
 
-  /// The best of those that score better than the result, and by how much the result is behind; nil where none does.
-  var better: (row: Row, loss: PairedDelta)? {
-    rows.compactMap { row in row.result.map { (row, $0) } }.filter { $0.1.mean > 0 }.max { $0.1.mean < $1.1.mean }
+  var base: Row? { rows.first(where: \.isBase) }
+
+  /// The alternatives that are changes of the model, with the change from there to the result.
+  private var changes: [(row: Row, result: PairedDelta)] {
+    rows.compactMap { row in row.isBase ? nil : row.result.map { (row, $0) } }
   }
 
-  /// The best of those that score no better than the result.
-  var nearest: (row: Row, gain: PairedDelta)? {
-    rows.compactMap { row in row.result.map { (row, $0) } }.filter { $0.1.mean <= 0 }.max { $0.1.mean < $1.1.mean }
+  /// The best of those that score better than the result, and by how much the result is behind; nil where none does.
+  var better: (row: Row, loss: PairedDelta)? {
+    changes.filter { $0.result.mean > 0 }.max { $0.result.mean < $1.result.mean }.map { ($0.row, $0.result) }
+  }
+
+  /// Those that score no better than the result, the best first.
+  var behind: [(row: Row, gain: PairedDelta)] {
+    changes.filter { $0.result.mean <= 0 }.sorted { $0.result.mean > $1.result.mean }.map { ($0.row, $0.result) }
   }
 
   /// For the terminal and for Markdown.
   var table: Table {
-    var table = Table(["on all held-out text", "change, nats/token", "result against it"])
-    for row in rows { table.append([row.name, Self.text(row.change), row.result.map(Self.text) ?? "–"]) }
+    var table = Table(["on all held-out text", "perplexity", "change, nats/token", "result against it"])
+    for row in rows {
+      table.append([
+        row.name, Numbers.fixed(row.perplexity, 3), Self.text(row.change), row.result.map(Self.text) ?? "–",
+      ])
+    }
     return table
   }
 

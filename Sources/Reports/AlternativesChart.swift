@@ -9,18 +9,12 @@ struct AlternativesChart {
     self.alternatives = alternatives
     scale = Scale(
       spanningZeroAnd: alternatives.rows.flatMap { row in
-        let reach = Self.reach(row.change)
-        return [row.change.mean - reach, row.change.mean + reach]
+        [row.change.mean] + (row.interval.map { [$0.lowerBound, $0.upperBound] } ?? [])
       })
   }
 
-  /// Of an interval of 95 %; none where one window tells nothing of its error.
-  private static func reach(_ delta: PairedDelta) -> Double {
-    delta.standardError.isFinite ? 1.96 * delta.standardError : 0
-  }
-
   var markup: Markup {
-    let head = ["on all held-out text", "change, nats per token", "result against it"]
+    let head = ["on all held-out text", "perplexity", "change, nats per token", "result against it"]
     return element(
       "table", ["class": "beside"],
       element(
@@ -33,9 +27,10 @@ struct AlternativesChart {
   private func row(_ row: Alternatives.Row) -> Markup {
     element(
       "tr", ["class": row.result == nil ? "whole" : "part"], element("td", [:], .text(row.name)),
+      element("td", ["class": "perplexity"], .text(Numbers.fixed(row.perplexity, 3))),
       element("td", [:], number(row.change)),
       element("td", ["class": "against"], row.result.map(number) ?? "–"),
-      element("td", ["class": "graph"], bar(row.change, isResult: row.result == nil)))
+      element("td", ["class": "graph"], bar(row, isResult: row.result == nil)))
   }
 
   private func number(_ delta: PairedDelta) -> Markup {
@@ -45,28 +40,25 @@ struct AlternativesChart {
     ]
   }
 
-  private func bar(_ delta: PairedDelta, isResult: Bool) -> Markup {
-    let (zero, end) = (scale.position(0), scale.clampedPosition(delta.mean))
-    let reach = Self.reach(delta)
+  private func bar(_ row: Alternatives.Row, isResult: Bool) -> Markup {
+    let (zero, end) = (scale.position(0), scale.clampedPosition(row.change.mean))
+    let interval = row.interval.map {
+      Plot.thickLine(
+        y: 11, from: scale.clampedPosition($0.lowerBound), to: scale.clampedPosition($0.upperBound), width: 1.5,
+        "ink-line")
+    }
     return Plot.canvas(
       height: 22,
       [
         Plot.bar(
-          x: min(zero, end), y: 3, width: abs(zero - end), height: 16, isResult ? direction(delta.mean).fill : "even",
-          opacity: isResult ? 1 : 0.45),
-        Plot.thickLine(
-          y: 11, from: scale.clampedPosition(delta.mean - reach), to: scale.clampedPosition(delta.mean + reach),
-          width: 1.5, "ink-line"),
-        Plot.vertical(x: zero, from: -8, to: 30, "zero"),
-      ])
+          x: min(zero, end), y: 3, width: abs(zero - end), height: 16,
+          isResult ? direction(row.change.mean).fill : "even", opacity: isResult ? 1 : 0.45)
+      ] + [interval].compactMap(\.self) + [Plot.vertical(x: zero, from: -8, to: 30, "zero")])
   }
 
   private var axis: Markup {
-    let marks = scale.ticks(4).map { tick in
-      Plot.text(tick.signedLabel, x: scale.position(tick.value), y: 12, "middle")
-    }
-    return element(
-      "tr", ["class": "axis"], element("td", ["colspan": 3], ""),
-      element("td", ["class": "graph"], Plot.canvas(height: 16, marks)))
+    element(
+      "tr", ["class": "axis"], element("td", ["colspan": 4], ""),
+      element("td", ["class": "graph"], Plot.horizontalAxis(scale)))
   }
 }

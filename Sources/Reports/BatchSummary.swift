@@ -23,6 +23,8 @@ package struct BatchSummary {
     members.count { if case .failure = $0.outcome { true } else { false } }
   }
 
+  package var outcomes: [SearchOutcome] { members.compactMap { try? $0.outcome.get() } }
+
   private var table: Table {
     var table = Table(["search", "kept", "trials", "search text", "held-out text", "held-out change", "verdict"])
     for member in members {
@@ -35,7 +37,7 @@ package struct BatchSummary {
         table.append([
           member.name, "\(outcome.kept.count)", "\(JSONReport.measured(outcome))", perplexities(outcome.search),
           perplexities(outcome.heldOut), "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4))",
-          SummaryText.shortVerdict(outcome),
+          VerdictText(outcome).short,
         ])
       case .failure: table.append([member.name, "–", "–", "–", "–", "–", "failed"])
       }
@@ -73,11 +75,11 @@ package struct BatchSummary {
       """
   }
 
-  /// `{"searches": [{"name", "folder", "report" or "error"}]}`
+  /// `{"searches": [{"name", "out", "report" or "error"}]}`
   package var json: some Encodable {
     struct Row: Encodable {
       let name: String
-      let folder: String
+      let out: String
       let report: JSONReport?
       let error: String?
     }
@@ -85,8 +87,8 @@ package struct BatchSummary {
       "searches": members.map { member in
         switch member.outcome {
         case .success(let outcome):
-          Row(name: member.name, folder: member.folder, report: JSONReport(outcome), error: nil)
-        case .failure(let error): Row(name: member.name, folder: member.folder, report: nil, error: "\(error)")
+          Row(name: member.name, out: member.folder, report: JSONReport(outcome), error: nil)
+        case .failure(let error): Row(name: member.name, out: member.folder, report: nil, error: "\(error)")
         }
       }
     ]

@@ -42,7 +42,12 @@ struct EffectiveRankLines {
   /// One layer makes no line.
   var isEmpty: Bool { layers.count < 2 || lines.isEmpty }
 
-  private func x(_ position: Int) -> Double { 0.03 + 0.95 * Double(position) / Double(max(1, layers.count - 1)) }
+  private func x(_ position: Int) -> Double { 0.04 + 0.92 * Double(position) / Double(max(1, layers.count - 1)) }
+
+  /// So that marks of lines that meet stand beside each other.
+  private func x(_ position: Int, line: Int) -> Double {
+    x(position) + (Double(line) - Double(lines.count - 1) / 2) * min(0.007, 0.15 / Double(max(1, layers.count)))
+  }
   private func y(_ share: Double) -> Double { Self.top + Self.height * (1 - scale.clampedPosition(100 * share)) }
 
   private func style(_ role: Role) -> (fill: Markup.Value, line: Markup.Value) {
@@ -54,25 +59,34 @@ struct EffectiveRankLines {
     }
   }
 
+  /// The third of its part is dotted, for it often lies upon the first.
+  private func dashes(_ role: Role) -> String {
+    switch role {
+    case .w3, .sharedW3, .value: " dotted"
+    default: role.part == .expert ? "" : " dashed"
+    }
+  }
+
   var marks: [Markup] {
     var marks = scale.ticks(4).map {
       Plot.horizontal(y: Self.top + Self.height * (1 - scale.position($0.value)), "rule")
     }
-    for line in lines {
+    for (number, line) in lines.enumerated() {
       let style = style(line.role)
       if layers.count <= 40 {
         for point in line.points where point.high > point.low {
-          marks.append(Plot.vertical(x: x(point.position), from: y(point.high), to: y(point.low), style.line))
+          marks.append(
+            Plot.vertical(x: x(point.position, line: number), from: y(point.high), to: y(point.low), style.line))
         }
       }
       marks.append(
         Plot.curve(
-          line.points.map { (x($0.position), y($0.mean) / Self.total) }, height: Self.total,
-          Markup.Value("curve \(style.line.text)\(line.role.part == .expert ? "" : " dashed")")))
+          line.points.map { (x($0.position, line: number), y($0.mean) / Self.total) }, height: Self.total,
+          Markup.Value("curve \(style.line.text)\(dashes(line.role))")))
       for point in line.points {
         marks.append(
           Plot.dot(
-            x: x(point.position), y: y(point.mean), radius: layers.count > 40 ? 1.8 : 3, style.fill,
+            x: x(point.position, line: number), y: y(point.mean), radius: layers.count > 40 ? 1.8 : 3, style.fill,
             title:
               "layer \(layers[point.position]) \(line.role.rawValue): mean \(Numbers.percent(point.mean, 1)), from "
               + "\(Numbers.percent(point.low, 1)) to \(Numbers.percent(point.high, 1))"))

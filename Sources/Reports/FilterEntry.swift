@@ -16,14 +16,14 @@ struct FilterEntry {
     }
   }
 
-  static let header = ["filter", "k", "rank left", "of", "Σσ² removed", "predicted share of the change"]
+  static let header = ["filter", "k", "remaining rank", "of", "Σσ² removed", "predicted share of the change"]
 
   var cells: [String] {
     [filter, damping, "\(trial.rank)", "\(trial.fullRank)", removed, shareText]
   }
 
   /// For half the width of a page.
-  static let shortHeader = ["filter", "k", "left", "removed", "share"]
+  static let shortHeader = ["filter", "k", "rank", "removed", "share"]
 
   var shortCells: [String] { [filter, damping, "\(trial.rank) of \(trial.fullRank)", removed, shareText] }
 

@@ -53,7 +53,7 @@ struct FilterPanels {
     return section(
       "The filters",
       note:
-        "Each panel is one matrix (layer · expert · role), those with the largest predicted change first. Along: its "
+        "Each panel is one matrix (layer · expert · role), those with the largest predicted change first. x axis: its "
         + "singular directions, from the strongest. Filled: the factor f that each is multiplied by, from 0 to "
         + "\(Numbers.fixed(largest, 0))\(largest > 1 ? ", with a line at 1" : "")"
         + "\(isBinned ? "; each step is the mean of several directions" : ""). The line is the spectrum, σ from 0 to the "

@@ -13,20 +13,6 @@ struct FilterSections {
     self.text = text
   }
 
-  /// The result beside what needs no choice of directions.
-  var alternatives: [Markup] {
-    guard !text.alternatives.isEmpty else { return [] }
-    return [
-      section(
-        "Beside simpler changes",
-        note:
-          "The same matrices changed without a choice of directions, measured on the same held-out text. Bars are the change "
-          + "from the original model, lines their interval of 95\u{A0}%; further left is better. “Result against it” is "
-          + "paired by window, ± one standard error: below zero, the filters are worth their directions.",
-        [AlternativesChart(text.alternatives).markup])
-    ]
-  }
-
   /// What the filters take away, how k was chosen, and the filters themselves.
   var findings: [Markup] {
     let map = RemovedMap(outcome)
@@ -52,7 +38,7 @@ struct FilterSections {
     return [
       section(
         outcome.settings.damping == nil ? "How k was chosen" : "What the given k does",
-        note: FilterText.dampingNote(outcome), [chart.markup] + notes)
+        note: FilterText.dampingNote(outcome), [chart.markup] + notes + [TrialTable.models(outcome)])
     ]
   }
 
@@ -79,12 +65,12 @@ struct FilterSections {
       section(
         outcome.settings.isControl ? "The filters of the control" : "The plan",
         note:
-          "\(text.filtered). \(files) “Left” is the rank that is left, “removed” the share of Σσ² that is taken away. The last "
+          "\(text.filtered). \(files) “Rank” is the remaining one, “removed” the share of Σσ² that is taken away. The last "
           + "column is what is predicted of each filter, as a share of the change of all: none was measured by itself."
           + (more > 0 ? " The last \(more) are not shown." : ""),
         [
           element(
-            "div", ["class": "columns"],
+            "div", ["class": "columns plan"],
             element(
               "table", [:], element("thead", [:], element("tr", [:], head.map { element("th", [:], .text($0)) })),
               element("tbody", [:], rows)))

@@ -1,4 +1,3 @@
-internal import Evaluation
 internal import Models
 internal import RankReduction
 package import Search
@@ -6,63 +5,11 @@ package import Search
 /// What a filter search did and found, in words: shared by the terminal and all reports.
 package struct FilterText {
   private let outcome: SearchOutcome
-  let alternatives: Alternatives
 
   /// Nil for a search of ranks.
   package init?(_ outcome: SearchOutcome) {
     guard outcome.settings.strategyName == FilterSearch.name else { return nil }
     self.outcome = outcome
-    alternatives = Alternatives(outcome)
-  }
-
-  // MARK: What was found
-
-  /// Beside the result, on the same held-out text; nil where no alternative was measured.
-  package var alternativesTable: Table? { alternatives.isEmpty ? nil : alternatives.table }
-
-  package var hasBetterAlternative: Bool { alternatives.better != nil }
-
-  /// In sentences: an alternative that is better comes first, then whether the gain holds, then what the choice of
-  /// directions is worth.
-  package var verdict: [String] {
-    let delta = outcome.heldOut.delta
-    let change = "\(Alternatives.text(delta)) nats per token (paired by window)."
-    let finding =
-      switch outcome.verdict {
-      case .nothingKept:
-        "Nothing holds: no filter improved the windows that judge by more than their noise. "
-          + "The model is left as it is."
-      case .holds, .withinTolerance: "The gain holds on held-out text: \(change)"
-      case .doesNotHold, .beyondTolerance:
-        "The gain does not hold on held-out text: \(change) What improved the search text did not improve the model."
-      }
-    let control = outcome.settings.isControl ? "A control: random directions instead of singular ones." : nil
-    return [control, loss, finding, worth].compactMap(\.self)
-  }
-
-  /// The alternative that beats the result; nil where none does.
-  var loss: String? {
-    guard let (row, loss) = alternatives.better else { return nil }
-    let isNoise = !(loss.mean > 2 * loss.standardError)
-    return "A simpler change is better on held-out text: \(row.name), \(Alternatives.text(row.change)) nats per token; "
-      + (outcome.kept.isEmpty ? "leaving the model as it is" : "the result")
-      + " is behind it by \(Numbers.fixed(loss.mean, 4)) ± \(Numbers.fixed(loss.standardError, 4))"
-      + "\(isNoise ? ", which may be noise" : "")."
-  }
-
-  /// "Beyond one factor for each matrix, the choice of directions is worth −0.0150 ± 0.0012 nats per token." Nil where
-  /// nothing was kept, or no alternative is behind.
-  var worth: String? {
-    guard !outcome.kept.isEmpty else { return nil }
-    let gains = alternatives.rows.compactMap { row in row.result.map { (row.name, $0) } }
-      .filter { $0.1.mean <= 0 }.sorted { $0.1.mean > $1.1.mean }
-    guard let (name, gain) = gains.first else { return nil }
-    let what =
-      outcome.settings.filter == .scale
-      ? "one factor for each matrix"
-      : outcome.settings.isControl ? "the choice of random directions" : "the choice of directions"
-    return "Beyond \(name), \(what) is worth \(Alternatives.text(gain)) nats per token"
-      + gains.dropFirst().map { "; beyond \($0), \(Alternatives.text($1))" }.joined() + "."
   }
 
   // MARK: What was done

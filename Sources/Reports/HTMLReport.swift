@@ -13,14 +13,14 @@ package enum HTMLReport {
   private static func page(_ outcome: SearchOutcome) -> Markup {
     let name = fileName(outcome.settings.model)
     let filters = FilterSections(outcome)
-    var parts = [ReportHeader(outcome).markup]
-    parts += filters?.alternatives ?? []
+    var parts = alternatives(outcome, isFiltered: filters != nil)
     parts.append(texts(outcome))
-    parts += filters?.findings ?? (map(outcome) + waterfall(outcome) + curves(outcome))
+    parts += filters?.findings ?? (map(outcome) + waterfall(outcome) + history(outcome) + curves(outcome))
     parts += spectra(outcome, showsPanels: filters == nil || outcome.kept.isEmpty)
     parts += routing(outcome)
     parts += filters?.plan ?? plan(outcome)
-    parts += [ReportSettings(outcome).markup, footer(outcome)]
+    parts.append(ReportSettings(outcome).markup)
+    parts = [ReportHeader(outcome).markup, contents(parts)] + parts + [footer(outcome)]
     return element(
       "html", ["lang": "en"],
       element(
@@ -34,13 +34,45 @@ package enum HTMLReport {
       element("body", [:], element("main", [:], parts)))
   }
 
+  /// Links to the sections.
+  private static func contents(_ sections: [Markup]) -> Markup {
+    let links = sections.compactMap { part -> Markup? in
+      guard case .element(_, _, let children) = part, case .element(_, _, let heading)? = children.first,
+        case .text(let title)? = heading.first
+      else { return nil }
+      return element("a", ["href": "#\(anchor(title))"], .text(title))
+    }
+    return element("nav", ["aria-label": "Contents"], links)
+  }
+
+  /// The result beside what needs no search of its own.
+  private static func alternatives(_ outcome: SearchOutcome, isFiltered: Bool) -> [Markup] {
+    let alternatives = Alternatives(outcome)
+    guard !alternatives.isEmpty else { return [] }
+    let isBaseAlone = !alternatives.rows.contains { $0.result != nil && !$0.isBase }
+    let what =
+      isBaseAlone
+      ? "The base, as it was before it was tuned, on the same held-out text."
+      : "The same matrices changed without a choice of directions"
+        + (alternatives.base == nil ? "" : ", and the base as it was before it was tuned")
+        + ", measured on the same held-out text."
+    return [
+      section(
+        isBaseAlone ? "Beside the base" : "Beside simpler changes",
+        note: what
+          + " Bars are the change from the original model, lines their 95\u{A0}% interval; further left is better. "
+          + "“Result against it” is paired by window, ± one standard error: below zero, the result is better.",
+        [AlternativesChart(alternatives).markup])
+    ]
+  }
+
   private static func texts(_ outcome: SearchOutcome) -> Markup {
     section(
       "Perplexity by text",
       note:
         "Perplexity (\(SummaryText.conventionText(outcome.settings)); other conventions do not compare). The change is that "
-        + "of the mean negative log-likelihood, paired by window: point and one standard error (thick), two (thin). "
-        + "Left of zero the lasered model predicts the text better; grey is within two errors of no change.",
+        + "of the mean negative log-likelihood, paired by window, ± one standard error; the line is its 95\u{A0}% interval. "
+        + "Left of zero the lasered model predicts the text better; grey is no change that the text can tell.",
       [TextsChart(outcome).markup])
   }
 
@@ -52,7 +84,7 @@ package enum HTMLReport {
         section(
           "What was reduced",
           note:
-            "A row is a layer, the last one on top; the number is the rank that is left. Nothing was measured by itself.",
+            "A row is a layer, the last one on top; the number is the remaining rank. Nothing was measured by itself.",
           [map.markup])
       ]
     }
@@ -62,7 +94,7 @@ package enum HTMLReport {
         note:
           "Every matrix that was tried: a row is a layer, the last one on top. Blue means that the best rank found lowers the "
           + "search text's negative log-likelihood, orange that even the best one raises it. A filled cell was kept; its "
-          + "number is the rank that is left.",
+          + "number is the remaining rank.",
         [map.markup])
     ]
   }
@@ -74,11 +106,22 @@ package enum HTMLReport {
       section(
         "How they add up",
         note:
-          "The kept reductions in the order in which they were kept, each "
-          + "measured against the model with all before it, and "
-          + "what they come to when the finished model is evaluated. Nats per token; down is better. "
-          + SummaryText.luck(outcome),
+          "The accepted steps in order, each measured against the model with all before it, and what they come to when the "
+          + "finished model is evaluated. Nats per token; down is better. " + SummaryText.falsePositives(outcome),
         [waterfall.markup])
+    ]
+  }
+
+  private static func history(_ outcome: SearchOutcome) -> [Markup] {
+    let history = TrialHistory(outcome)
+    guard !history.isEmpty else { return [] }
+    return [
+      section(
+        "Trial history",
+        note:
+          "The change of each trial on the search text, in nats per token, against the model as it then was; the line is "
+          + "the total of what was accepted. Trials that lie far above are drawn at the upper edge.",
+        [history.markup, TrialTable.trials(outcome)])
     ]
   }
 
@@ -87,50 +130,10 @@ package enum HTMLReport {
     return curves.isEmpty ? [] : [curves.markup]
   }
 
-  /// Longer plans are read from plan.yaml.
-  private static let longestPlan = 400
-
   private static func plan(_ outcome: SearchOutcome) -> [Markup] {
-    let kept = outcome.kept
-    guard !kept.isEmpty else { return [] }
-    let isMixture = kept.contains { $0.expert != nil }
-    let head = ["layer"] + (isMixture ? ["expert"] : []) + ["role", "rank", "change, nats per token"]
-    let rows = kept.prefix(longestPlan).map { trial in
-      let cells: [Markup] =
-        ["\(trial.layer)"] + (isMixture ? [.text(trial.expert.map(String.init) ?? "–")] : []) + [
-          .text(trial.role.rawValue),
-          [
-            .text("\(trial.rank)"), element("span", ["class": "minor"], .text(" of \(trial.fullRank)")),
-          ],
-          change(trial),
-        ]
-      return element("tr", [:], cells.map { element("td", [:], $0) })
-    }
-    let what =
-      outcome.settings.base.map { "the difference to \(fileName($0))" } ?? "the weights"
-    let more = kept.count - rows.count
-    return [
-      section(
-        "The plan",
-        note:
-          "\(matrices(kept.count)) reduced (\(what) truncated), in this order; plan.yaml in the run folder says the same "
-          + "for laser apply." + (more > 0 ? " The last \(more) are not shown." : ""),
-        [
-          element(
-            "div", ["class": "columns"],
-            element(
-              "table", [:], element("thead", [:], element("tr", [:], head.map { element("th", [:], .text($0)) })),
-              element("tbody", [:], rows)))
-        ])
-    ]
-  }
-
-  private static func change(_ trial: SearchRecord.Trial) -> Markup {
-    guard let delta = trial.pairedDelta else { return "not measured" }
-    return [
-      .text(Numbers.signed(delta.mean, 5)),
-      element("span", ["class": "minor"], .text(" ± \(Numbers.fixed(delta.standardError, 5))")),
-    ]
+    guard !outcome.kept.isEmpty else { return [] }
+    let plan = RankPlan(outcome)
+    return [section("The plan", note: plan.note, [plan.markup])]
   }
 
   /// Kept sites with the largest gains first, then the others in the order of the search.
@@ -185,15 +188,7 @@ package enum HTMLReport {
   }
 
   private static func routing(_ outcome: SearchOutcome) -> [Markup] {
-    let names = distinctNames(outcome.routing.map(\.text))
-    let map = RoutingMap(
-      zip(names, outcome.routing).map { name, routing in
-        RoutingMap.Text(
-          name: name, tokens: routing.statistics.tokens,
-          layers: routing.statistics.layers.map { layer in
-            zip(layer.experts, layer.shares).map { RoutingMap.Expert(share: $1, meanWeight: $0.meanWeight) }
-          })
-      })
+    let map = RoutingMap(zip(TextNames(outcome).heldOut, outcome.routing).map { ($0, $1.statistics) })
     return map.isEmpty ? [] : [map.markup]
   }
 

@@ -7,22 +7,52 @@ internal import Wording
 
 /// report.json: what a search found, for programs. Deltas are nats per token, paired by window.
 package struct JSONReport: Codable {
+  private let verdict: String
+  /// The verdict in words.
+  private let summary: String
+  private let strategy: String
   private let search: Comparison
   private let heldOut: Comparison
+  /// The share of the gain on the search text that is there on held-out text too; null where there was none.
+  private let survivingShare: Double?
   private let plan: [Entry]
-  /// Of a filter search, models that were measured to choose k.
-  private let trials: Int
-  /// Of a filter search: the search for k, and what needs no choice of directions.
-  private let rungs: [Rung]?
-  private let alternatives: [Alternative]?
+  /// How many reductions were measured, each by itself; of a filter search, models that were measured to choose k.
+  private let measured: Int
+  /// Of a search of ranks: all of them.
+  private let trials: [Trial]
+  /// Of a filter search: the search for k.
+  private let rungs: [Rung]
+  /// What needs no search of its own, on the held-out text.
+  private let alternatives: [Alternative]
   /// Whether random directions took the place of singular ones.
-  private let control: Bool?
+  private let control: Bool
   private let seconds: Double
+  private let spentBudget: Bool
   private let model: String
   private let base: String?
   private let convention: String
   private let context: Int
   private let stride: Int?
+  /// As journals have them.
+  private let settings: SearchSettings
+  private let fingerprints: Fingerprints
+  private let program: String
+  private let started: String?
+  private let machine: String?
+
+  /// Of the files that were read.
+  private struct Fingerprints: Codable {
+    let model: String
+    let base: String?
+    let tokenizer: String
+    let text: [String]
+    let heldOut: [String]
+
+    enum CodingKeys: String, CodingKey {
+      case model, base, tokenizer, text
+      case heldOut = "held_out"
+    }
+  }
 
   private struct Point: Codable {
     let nll: Double
@@ -42,15 +72,24 @@ package struct JSONReport: Codable {
   }
 
   private struct Comparison: Codable {
+    /// Of one text: its path, and what reports call it.
     let text: String?
+    let name: String?
     let baseline: Point
     let result: Point
     let delta: Double
     let standardError: Double?
+    /// Of 95 %.
+    let interval: [Double]?
     let corpora: [Comparison]?
 
-    init(text: String?, baseline: Score, result: Score, corpora: [Comparison]?) {
+    init(
+      text: String?, name: String?, baseline: Score, result: Score, interval: ClosedRange<Double>?,
+      corpora: [Comparison]?
+    ) {
       self.text = text
+      self.name = name
+      self.interval = interval.map { [$0.lowerBound, $0.upperBound] }
       self.baseline = Point(baseline)
       self.result = Point(result)
       let paired = PairedDelta(from: baseline, to: result)
@@ -59,16 +98,18 @@ package struct JSONReport: Codable {
       self.corpora = corpora
     }
 
-    init(_ comparison: SearchOutcome.Comparison) {
+    init(_ comparison: SearchOutcome.Comparison, names: [String]) {
       self.init(
-        text: nil, baseline: comparison.baseline, result: comparison.result,
-        corpora: comparison.corpora.map {
-          Comparison(text: $0.path, baseline: $0.baseline, result: $0.result, corpora: nil)
+        text: nil, name: nil, baseline: comparison.baseline, result: comparison.result, interval: comparison.interval,
+        corpora: zip(comparison.corpora, names).map { corpus, name in
+          Comparison(
+            text: corpus.path, name: name, baseline: corpus.baseline, result: corpus.result, interval: corpus.interval,
+            corpora: nil)
         })
     }
 
     enum CodingKeys: String, CodingKey {
-      case text, baseline, result, delta
+      case text, name, baseline, result, delta, interval
       case standardError = "standard_error"
       case corpora
     }
@@ -82,9 +123,12 @@ package struct JSONReport: Codable {
     let kind: String
     let rank: Int
     let fullRank: Int
-    /// Null where the reduction was not measured by itself.
+    /// Of its last step, as plan.yaml has it; null where the reduction was not measured by itself.
     let delta: Double?
     let standardError: Double?
+    /// Of all its steps; missing where none was measured.
+    let wholeDelta: Double?
+    let steps: Int?
     /// What the filter was made by; missing for a rank.
     let filter: String?
     let damping: Double?
@@ -96,7 +140,10 @@ package struct JSONReport: Codable {
     /// Fingerprint of the reduced matrix.
     let matrix: String?
 
-    init(_ trial: SearchRecord.Trial, share: Double?, matrix: String?) {
+    init(_ trial: SearchRecord.Trial, site: SiteOutcome?, share: Double?, matrix: String?) {
+      let isMeasured = trial.filter == nil && trial.pairedDelta != nil
+      wholeDelta = isMeasured ? site?.best?.delta : nil
+      steps = isMeasured ? site?.steps : nil
       tensor = trial.tensor
       layer = trial.layer
       expert = trial.expert
@@ -125,6 +172,8 @@ package struct JSONReport: Codable {
       try container.encode(fullRank, forKey: .fullRank)
       try container.encode(delta, forKey: .delta)
       try container.encode(standardError, forKey: .standardError)
+      try container.encodeIfPresent(wholeDelta, forKey: .wholeDelta)
+      try container.encodeIfPresent(steps, forKey: .steps)
       try container.encodeIfPresent(filter, forKey: .filter)
       try container.encodeIfPresent(damping, forKey: .damping)
       try container.encodeIfPresent(scale, forKey: .scale)
@@ -138,85 +187,54 @@ package struct JSONReport: Codable {
       case fullRank = "full_rank"
       case delta
       case standardError = "standard_error"
-      case filter, damping, scale, removed
+      case wholeDelta = "whole_delta"
+      case steps, filter, damping, scale, removed
       case predictedShare = "predicted_share"
       case matrix
     }
   }
 
-  /// A model measured to choose k; the change is from the model with what was chosen before.
-  private struct Rung: Codable {
-    let group: String
-    let filter: String
-    let damping: Double
-    let matrices: Int
-    let delta: Double
-    let standardError: Double?
-    let passes: Bool
-    let alternative: Bool
-
-    init(_ rung: SearchRecord.Rung) {
-      (group, filter, damping, matrices) = (rung.group, rung.filter.rawValue, rung.damping, rung.sites)
-      (delta, passes, alternative) = (rung.delta, rung.passes, rung.isAlternative)
-      standardError = rung.standardError.isFinite ? rung.standardError : nil
-    }
-
-    enum CodingKeys: String, CodingKey {
-      case group, filter, damping, matrices, delta
-      case standardError = "standard_error"
-      case passes, alternative
-    }
-  }
-
-  /// On the held-out text: the change from the original, and the result's from there.
-  private struct Alternative: Codable {
-    let name: String
-    let delta: Double
-    let standardError: Double?
-    let resultDelta: Double
-    let resultStandardError: Double?
-
-    init?(_ row: Alternatives.Row) {
-      guard let result = row.result else { return nil }
-      name = row.name
-      delta = row.change.mean
-      standardError = row.change.standardError.isFinite ? row.change.standardError : nil
-      resultDelta = result.mean
-      resultStandardError = result.standardError.isFinite ? result.standardError : nil
-    }
-
-    enum CodingKeys: String, CodingKey {
-      case name, delta
-      case standardError = "standard_error"
-      case resultDelta = "result_delta"
-      case resultStandardError = "result_standard_error"
-    }
-  }
-
   private enum CodingKeys: String, CodingKey {
-    case search
+    case verdict, summary, strategy, search
     case heldOut = "held_out"
-    case plan, trials, rungs, alternatives, control, seconds, model, base, convention, context, stride
+    case survivingShare = "surviving_share"
+    case plan, measured, trials, rungs, alternatives, control, seconds
+    case spentBudget = "spent_budget"
+    case model, base, convention, context, stride, settings, fingerprints, program, started, machine
   }
 
   package init(_ outcome: SearchOutcome) {
-    search = Comparison(outcome.search)
-    heldOut = Comparison(outcome.heldOut)
+    let (settings, inputs, names) = (outcome.settings, outcome.inputs, TextNames(outcome))
+    verdict = outcome.verdict.rawValue
+    summary = VerdictText(outcome).sentences.joined(separator: " ")
+    strategy = settings.strategyName
+    search = Comparison(outcome.search, names: names.search)
+    heldOut = Comparison(outcome.heldOut, names: names.heldOut)
+    survivingShare = outcome.survivingShare
     let matrices = outcome.matrices.count == outcome.kept.count ? outcome.matrices : []
+    let sites = Dictionary(outcome.sites.map { ($0.site, $0) }) { first, _ in first }
     plan = FilterEntry.entries(outcome).enumerated().map { index, entry in
-      Entry(entry.trial, share: entry.share, matrix: matrices.isEmpty ? nil : matrices[index])
+      Entry(
+        entry.trial, site: sites[entry.trial.site], share: entry.share,
+        matrix: matrices.isEmpty ? nil : matrices[index])
     }
-    trials = Self.measured(outcome)
-    let filters = FilterText(outcome)
-    rungs = filters == nil ? nil : outcome.rungs.map(Rung.init)
-    alternatives = filters?.alternatives.rows.compactMap(Alternative.init)
-    control = filters == nil ? nil : outcome.settings.isControl
+    measured = Self.measured(outcome)
+    trials = outcome.trials.filter { $0.evidence == .measured }.map(Trial.init)
+    rungs = outcome.rungs.map(Rung.init)
+    alternatives = Alternatives(outcome).rows.compactMap(Alternative.init)
+    control = settings.isControl
     seconds = outcome.seconds
-    model = outcome.settings.model
-    base = outcome.settings.base
-    convention = outcome.settings.conventionName
-    context = outcome.settings.context
-    stride = outcome.settings.convention.stride
+    spentBudget = outcome.spentBudget
+    model = settings.model
+    base = settings.base
+    convention = settings.conventionName
+    context = settings.context
+    stride = settings.convention.stride
+    self.settings = settings
+    fingerprints = Fingerprints(
+      model: inputs.model.fingerprint, base: inputs.base?.fingerprint, tokenizer: inputs.tokenizer,
+      text: inputs.text.map(\.fingerprint), heldOut: inputs.heldOut.map(\.fingerprint))
+    (program, started, machine) = (outcome.header.program, outcome.header.started, outcome.header.machine)
   }
 }
 
@@ -224,9 +242,9 @@ package struct JSONReport: Codable {
 
 extension JSONReport {
   /// Whether it is a report of this plan and no other: of the same reductions, making the same matrices where both say
-  /// which.
+  /// which. That of a control is of none.
   func describes(_ plan: Plan) -> Bool {
-    self.plan.count == plan.reductions.count
+    !control && self.plan.count == plan.reductions.count
       && zip(self.plan, plan.reductions).allSatisfy { mine, other in
         // A truncation is a rank, however it was found.
         let filter = mine.filter.flatMap { $0 == FilterKind.truncate.rawValue ? nil : $0 }
@@ -251,9 +269,9 @@ extension JSONReport {
   func modelIndex(name: String) -> [String] {
     let corpora = heldOut.corpora ?? []
     guard !corpora.isEmpty, corpora.allSatisfy({ $0.result.perplexity.isFinite }) else { return [] }
-    let names = distinctNames(corpora.map { $0.text ?? "" })
-    let results = zip(names, corpora).flatMap { name, corpus in
-      [
+    let results = corpora.flatMap { corpus in
+      let name = corpus.name ?? ""
+      return [
         "  - task:", "      type: text-generation", "    dataset:", "      name: \(yamlScalar(name))",
         "      type: text",
         "    metrics:", "    - type: perplexity", "      name: \(yamlScalar("Perplexity, \(conventionText)"))",
@@ -274,7 +292,7 @@ extension JSONReport {
     }
     for (title, comparison) in [("search", search), ("held-out", heldOut)] {
       let corpora = comparison.corpora ?? []
-      for (name, corpus) in zip(distinctNames(corpora.map { $0.text ?? "" }), corpora) { row(name, corpus) }
+      for corpus in corpora { row(corpus.name ?? "", corpus) }
       row("all \(title) text", comparison)
     }
     return table

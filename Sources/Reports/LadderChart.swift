@@ -25,6 +25,10 @@ struct LadderChart {
 
   /// The most cautious damping is on the left.
   private func x(_ value: Double) -> Double { 0.02 + 0.96 * (1 - damping.clampedPosition(value)) }
+  /// So that errors of lines that meet stand beside each other.
+  private func x(_ value: Double, line: Int) -> Double {
+    x(value) + (Double(line) - Double(ladders.count - 1) / 2) * 0.006
+  }
   private func y(_ value: Double) -> Double { Self.top + Self.height * (1 - change.clampedPosition(value)) }
 
   private static func style(_ ladder: Ladder) -> (fill: Markup.Value, line: Markup.Value) {
@@ -45,7 +49,7 @@ struct LadderChart {
         Plot.canvas(
           height: Self.total, label: "Change on the judging windows against the damping k, by group of matrices",
           change.ticks(4).map { Plot.horizontal(y: y($0.value), $0.value == 0 ? "zero" : "rule") } + axis + chosen
-            + ladders.flatMap(marks))),
+            + ladders.enumerated().flatMap(marks))),
       key)
   }
 
@@ -53,7 +57,7 @@ struct LadderChart {
     let bottom = Self.top + Self.height
     let dampings = Set(ladders.flatMap(\.rungs).map(\.damping)).sorted()
     return dampings.map { Plot.text(Numbers.plain($0), x: x($0), y: bottom + 18, "middle small") }
-      + [Plot.text("k, from the most cautious", x: 0.5, y: bottom + 38, "middle")]
+      + [Plot.text("damping k, the most cautious on the left", x: 0.5, y: bottom + 38, "middle")]
   }
 
   /// The dampings that were chosen, but for those of alternatives.
@@ -67,24 +71,26 @@ struct LadderChart {
     }
   }
 
-  private func marks(_ ladder: Ladder) -> [Markup] {
+  private func marks(_ line: Int, _ ladder: Ladder) -> [Markup] {
     let style = Self.style(ladder)
     let curve = "curve \(style.line.text)" + (Self.isDashed(ladder) ? " dashed" : "")
     var marks = [
       Plot.curve(
-        ladder.rungs.map { (x($0.damping), y($0.delta) / Self.total) }, height: Self.total, Markup.Value(curve))
+        ladder.rungs.map { (x($0.damping, line: line), y($0.delta) / Self.total) }, height: Self.total,
+        Markup.Value(curve))
     ]
     for rung in ladder.rungs {
       let isChosen = rung.number == ladder.chosen?.number
       if rung.standardError.isFinite {
         marks.append(
           Plot.vertical(
-            x: x(rung.damping), from: y(rung.delta + rung.standardError), to: y(rung.delta - rung.standardError),
+            x: x(rung.damping, line: line), from: y(rung.delta + rung.standardError),
+            to: y(rung.delta - rung.standardError),
             style.line))
       }
       marks.append(
         Plot.dot(
-          x: x(rung.damping), y: y(rung.delta), radius: isChosen ? 6 : 3.5,
+          x: x(rung.damping, line: line), y: y(rung.delta), radius: isChosen ? 6 : 3.5,
           rung.passes ? style.fill : Markup.Value("hollow \(style.line.text)"), title: tooltip(rung, ladder)))
     }
     return marks

@@ -6,46 +6,47 @@ internal import RankReduction
 package import Search
 internal import Wording
 
-/// report.md: what was lasered, what it gained and how to do it again, as a section of a model card.
+/// report.md: what was lasered, what it gained and how to reproduce it, as a section of a model card.
 package enum MarkdownReport {
   package static func text(_ outcome: SearchOutcome) -> String {
     let settings = outcome.settings
     let filters = FilterText(outcome)
-    let isControl = settings.isControl && filters != nil
     var parts = [
-      "# \(isControl ? "A control, random directions" : "Lasered"): \(Table.escaped(fileName(settings.model)))",
-      SummaryText.verdict(outcome),
+      "# \(settings.isControl ? "A control, random directions" : "Lasered"): \(Table.escaped(fileName(settings.model)))",
+      VerdictText(outcome).sentences.joined(separator: " "),
     ]
-    if let table = filters?.alternativesTable {
+    if let table = SummaryText.alternatives(outcome) {
       parts += [
-        "The result beside what needs no choice of directions, on the same held-out text; paired by window, ± one standard "
-          + "error.", table.markdown,
+        "The result beside what needs no search, on the same held-out text; paired by window, ± one standard error.",
+        table.markdown,
       ]
     }
     parts += [
       "Perplexity (convention \(SummaryText.conventionText(settings))); the change is that of the mean negative log-likelihood, "
-        + "paired by window, ± one standard error.", SummaryText.perplexities(outcome).markdown, "## Plan",
+        + "paired by window, ± one standard error.", SummaryText.perplexities(outcome).markdown,
+      settings.isControl ? "## What was \(filters == nil ? "dropped" : "filtered")" : "## Plan",
     ]
-    let luck = outcome.trialCount == 0 ? "" : " " + SummaryText.luck(outcome)
     if let filters {
       parts += filterPlan(outcome, filters)
     } else if outcome.kept.isEmpty {
       parts.append("No matrix is reduced.")
     } else {
-      let (one, many) = (outcome.kept.count == 1, matrices(outcome.kept.count))
+      let one = outcome.kept.count == 1
       let what =
         settings.base.map {
           "\(one ? "its" : "their") difference to \(Table.escaped(fileName($0))) reduced in rank"
         } ?? "\(one ? "its" : "their") rank reduced"
-      parts += [
-        "\(many) \(one ? "has" : "have") \(what)\(one ? "" : ", in this order").\(luck)",
-        plan(outcome).markdown,
+      let plan = RankPlan(outcome)
+      let notes = [
+        "\(matrices(outcome.kept.count)) \(one ? "has" : "have") \(what)\(one ? "" : ", in this order").",
+        plan.effectText, outcome.trialCount == 0 ? nil : SummaryText.falsePositives(outcome),
       ]
+      parts += [notes.compactMap(\.self).joined(separator: " "), plan.table.markdown]
     }
     let tuning = TuningRanks(outcome.spectra).lines
     if !tuning.isEmpty { parts += ["## Rank of the tuning", tuning.joined(separator: "\n")] }
     parts += [
-      "## Do it again", fenced(ReproductionCommand.text(settings)), "## Settings", self.settings(outcome).markdown,
+      "## Reproduce", fenced(ReproductionCommand.text(settings)), "## Settings", self.settings(outcome).markdown,
     ]
     if !outcome.routing.isEmpty {
       // All that is counted of the router, folded away: it is long.
@@ -53,19 +54,6 @@ package enum MarkdownReport {
       parts += ["<details><summary>Routing of the original model</summary>", fenced(tables.plain), "</details>"]
     }
     return parts.joined(separator: "\n\n") + "\n"
-  }
-
-  private static func plan(_ outcome: SearchOutcome) -> Table {
-    let isMixture = outcome.kept.contains { $0.expert != nil }
-    var table = Table(["layer"] + (isMixture ? ["expert"] : []) + ["role", "rank", "of", "change, nats/token"])
-    for trial in outcome.kept {
-      table.append(
-        ["\(trial.layer)"] + (isMixture ? [trial.expert.map(String.init) ?? "–"] : []) + [
-          trial.role.rawValue, "\(trial.rank)", "\(trial.fullRank)",
-          trial.pairedDelta.map { "\(Numbers.signed($0.mean, 5)) ± \(Numbers.fixed($0.standardError, 5))" } ?? "–",
-        ])
-    }
-    return table
   }
 
   private static func filterPlan(_ outcome: SearchOutcome, _ filters: FilterText) -> [String] {
@@ -90,8 +78,10 @@ package enum MarkdownReport {
   private static func settings(_ outcome: SearchOutcome) -> Table {
     let inputs = outcome.inputs
     var table = Table(["setting", "value"])
-    table.append(["model", "\(inputs.model.path) (\(inputs.model.fingerprint))"])
-    if let base = inputs.base { table.append(["base", "\(base.path) (\(base.fingerprint))"]) }
+    table.append(["model", "\(inputs.model.path)\(RunText.size(inputs.model.bytes)) (\(inputs.model.fingerprint))"])
+    if let base = inputs.base {
+      table.append(["base", "\(base.path)\(RunText.size(base.bytes)) (\(base.fingerprint))"])
+    }
     table.append(["search text", inputs.text.map(\.path).joined(separator: ", ")])
     table.append(["held-out text", inputs.heldOut.map(\.path).joined(separator: ", ")])
     for (name, value) in SettingsList.entries(outcome.settings) { table.append([name, value]) }
@@ -101,6 +91,8 @@ package enum MarkdownReport {
       table.append(["trials", "\(outcome.trialCount)"])
     }
     table.append(["time", Numbers.duration(outcome.seconds)])
+    if let started = RunText.started(outcome) { table.append(["started", started]) }
+    if let machine = outcome.header.machine { table.append(["machine", machine]) }
     table.append(["program", outcome.header.program])
     return table
   }

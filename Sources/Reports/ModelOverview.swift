@@ -9,7 +9,7 @@ package struct ModelOverview: Encodable {
   private let architecture: String
   private let layers: Int
   private let experts: Int?
-  private let activeExperts: Int?
+  private let expertsPerToken: Int?
   private let hiddenSize: Int
   /// Of an expert, or of a dense model's one feed-forward layer.
   private let intermediateSize: Int
@@ -60,7 +60,7 @@ package struct ModelOverview: Encodable {
       ?? checkpoint.configuration["model_type"]?.string ?? "unknown"
     layers = configuration.layerCount
     experts = configuration.mixture?.expertCount
-    activeExperts = configuration.mixture?.expertsPerToken
+    expertsPerToken = configuration.mixture?.expertsPerToken
     hiddenSize = configuration.hiddenSize
     intermediateSize = configuration.mixture?.intermediateSize ?? configuration.intermediateSize
     sharedIntermediateSize = configuration.mixture?.sharedIntermediateSize
@@ -115,7 +115,7 @@ package struct ModelOverview: Encodable {
   private enum CodingKeys: String, CodingKey {
     case model, architecture, layers, experts, heads, vocabulary, context, parameters, types, bytes, shards, fingerprint
     case tokenizer, sites, routing
-    case activeExperts = "active_experts"
+    case expertsPerToken = "experts_per_token"
     case hiddenSize = "hidden_size"
     case intermediateSize = "intermediate_size"
     case keyValueHeads = "key_value_heads"
@@ -131,7 +131,7 @@ package struct ModelOverview: Encodable {
   // MARK: Text
 
   package var plain: String {
-    let mixture = experts.map { "\(Numbers.grouped($0)), \(activeExperts ?? $0) of them work on a token" }
+    let mixture = experts.map { "\(Numbers.grouped($0)), \(expertsPerToken ?? $0) of them work on a token" }
     let width =
       "\(Numbers.grouped(hiddenSize)), \(Numbers.grouped(intermediateSize)) within \(mixture == nil ? "a layer" : "an expert")"
       + (sharedIntermediateSize.map { ", \(Numbers.grouped($0)) within the shared one" } ?? "")

@@ -19,7 +19,8 @@ enum PageStyle {
     .gain-line{stroke:var(--gain)} .loss-line{stroke:var(--loss)} .even-line{stroke:var(--faint)}
     .curve{fill:none;stroke-width:1.5;vector-effect:non-scaling-stroke;stroke-linejoin:round} .thin{stroke-width:1}
     .curve.ink-line{stroke:var(--ink)} .ink-line{stroke:var(--ink)} .soft-line{stroke:var(--soft)}
-    .dashed{stroke-dasharray:4 3} .hollow{fill:var(--page);stroke-width:1.25}
+    .dashed{stroke-dasharray:4 3} .dotted{stroke-dasharray:1.5 3.5} .dots{fill:none;stroke-width:5;stroke-linecap:round;
+    vector-effect:non-scaling-stroke} .dots.slight{stroke-width:3;stroke-opacity:.6} .hollow{fill:var(--page);stroke-width:1.25}
     .faded{fill-opacity:.5} .kept{stroke:var(--ink);stroke-width:1.25}
     """
 
@@ -40,7 +41,12 @@ enum PageStyle {
     .fact b{display:block;font-size:1.35rem;line-height:1.25;font-weight:600;letter-spacing:-.015em;white-space:nowrap}
     .fact b i{font-style:normal;font-weight:400;color:var(--faint)} .fact b .better{color:var(--gain)}
     .fact b .worse{color:var(--loss)} .fact span{display:block;font-size:.82rem;color:var(--soft);line-height:1.4}
-    section{margin:4rem 0 0}
+    .when{margin:1.6rem 0 0;font-size:.78rem;color:var(--faint)}
+    nav{display:flex;flex-wrap:wrap;gap:.25rem 1.3rem;margin:1.4rem 0 0;padding:.9rem 0 0;border-top:1px solid var(--line);
+    font-size:.82rem} nav a{color:var(--soft);text-decoration:none} nav a:hover{text-decoration:underline}
+    section{margin:4rem 0 0;scroll-margin-top:1.5rem}
+    details{margin:1.6rem 0 0} summary{cursor:pointer;font-size:.82rem;color:var(--soft)} details>div{margin-top:1rem}
+    details td,details th{text-align:left}
     h2{font-size:1.2rem;line-height:1.3;font-weight:600;letter-spacing:-.01em;margin:0 0 .35rem}
     h3{font-size:.82rem;font-weight:600;margin:0 0 .3rem;color:var(--ink);overflow-wrap:anywhere} h3 span{font-weight:400;
     color:var(--soft)}
@@ -48,11 +54,12 @@ enum PageStyle {
     p.left-out{margin:1rem 0 0;color:var(--soft);font-size:.82rem}
     figure{margin:0} .key{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;margin:.9rem 0 0;font-size:.78rem;color:var(--soft);
     align-items:center} .key>span{display:inline-flex;gap:.45rem;align-items:center} .key svg{flex:none}
-    .framed{display:grid;grid-template-columns:3.4rem minmax(0,1fr)} .framed.slim{grid-template-columns:2.5rem minmax(0,1fr)}
+    .framed{display:grid;grid-template-columns:3.4rem minmax(0,1fr)} .framed.slim{grid-template-columns:2.9rem minmax(0,1fr)}
     .framed.tagged{grid-template-columns:3.4rem minmax(0,1fr) 3.6rem}
     .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.6rem,1fr));gap:1.5rem 1.6rem}
     .panels.wide{grid-template-columns:repeat(auto-fill,minmax(19rem,1fr));gap:2rem 2.6rem}
-    .panel h3{display:flex;justify-content:space-between;gap:.5rem;font-size:.75rem;white-space:nowrap}
+    .panel h3{display:flex;justify-content:space-between;flex-wrap:wrap;gap:0 .5rem;
+    font-size:.75rem;white-space:nowrap}
     .panel{border-top:1px solid var(--line);padding-top:.4rem;min-width:0}
     table{border-collapse:collapse;width:100%;font-size:.88rem} th{font-weight:500;color:var(--soft);font-size:.78rem;
     text-align:right;padding:.3rem .5rem .3rem 0;white-space:nowrap} th:first-child,td:first-child{text-align:left}
@@ -71,17 +78,25 @@ enum PageStyle {
     .scroll{overflow-x:auto;overflow-y:hidden;padding:0 0 .2rem}
     @media (max-width:40rem){main{padding:2rem 1.1rem 3rem} section{margin-top:3rem} .crowded .rank,.crowded .role,.crowded .word{display:none}
     .facts{grid-template-columns:1fr 1fr;gap:1.2rem 1rem} .fact b{font-size:1rem}
-    .texts thead{display:none} .texts tr{display:grid;grid-template-columns:minmax(0,1fr) auto auto;gap:0 .9rem;
-    border-top:1px solid var(--line);padding:.4rem 0} .texts tr.group{border:0;padding:.8rem 0 0} .texts td{border:0;
+    .texts thead{display:none} .texts tr{display:grid;grid-template-columns:auto auto minmax(0,1fr);gap:0 .4rem;
+    border-top:1px solid var(--line);padding:.4rem 0} .texts td:first-child{grid-column:1/-1}
+    .texts td.before::after{content:" →"} .texts td.before{color:var(--soft)} .texts tr.group{border:0;padding:.8rem 0 0} .texts td{border:0;
     padding:0} .texts tr.group td{padding:0} .texts td.graph{grid-column:1/-1;width:auto;padding:.1rem 0 0}
     .beside thead{display:none} .beside tr{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:0 .9rem;
     border-top:1px solid var(--line);padding:.4rem 0} .beside td{border:0;padding:0}
-    .beside td.against{grid-column:1/-1;font-size:.78rem;color:var(--soft)} .beside .against::before{content:"result against it: "}
+    .beside td:first-child{grid-area:1/1} .beside td:nth-child(3){grid-area:1/2} .beside td.perplexity{grid-area:2/1;
+    text-align:left} .beside td.perplexity::before{content:"perplexity "} .beside td.against{grid-area:2/2} .beside
+    td.perplexity,.beside td.against{font-size:.78rem;color:var(--soft);font-weight:400} .beside .against::before{content:"result against it: "}
     .beside tr.whole .against{display:none}
     .beside td.graph{grid-column:1/-1;width:auto;padding:.1rem 0 0} .beside tr.axis{border-top:0}
-    .texts td.before{display:none} .texts tr.axis{border-top:0} .framed,.framed.tagged{grid-template-columns:3rem minmax(0,1fr)}
+    .texts tr.axis{border-top:0} .framed,.framed.tagged{grid-template-columns:3rem minmax(0,1fr)}
     .framed.tagged{grid-template-columns:3rem minmax(0,1fr) 3.2rem} dl{grid-template-columns:1fr;gap:0} dd{margin:0 0 .6rem}}
-    @media print{.texts{font-size:8pt} td.graph,th.graph{width:24%} section:has(>figure){break-inside:avoid} @page{margin:16mm 15mm} body{font-size:10.5pt} main{max-width:none;padding:0} section{margin-top:9mm}
-    h2,p.note,h3{break-after:avoid} figure,.panel,tr,.facts{break-inside:avoid} pre{border:1px solid var(--line)}}
+    @media print{nav,details{display:none} @page{margin:16mm 15mm} body{font-size:10.5pt} main{max-width:none;padding:0}
+    section{margin-top:9mm} section:has(>figure),p.note,pre,.facts,figure,.panel,tr{break-inside:avoid}
+    h2,h3,p.note{break-after:avoid} dt{break-after:avoid} dd,p{orphans:3;widows:3} .verdict{font-size:20pt}
+    .facts{grid-template-columns:repeat(4,1fr);gap:4mm} .fact b{font-size:13pt} .scroll{overflow:visible}
+    .texts,.beside{font-size:8pt} td.graph,th.graph{width:26%} .panels{grid-template-columns:repeat(5,1fr);gap:5mm 4mm}
+    .panels.wide{grid-template-columns:repeat(2,1fr)} .columns{columns:2;column-gap:8mm} .plan table{font-size:7.5pt}
+    .plan td,.plan th{padding:.12rem .3rem .12rem 0} pre{border:1px solid var(--line)} .crowded .role{font-size:8px}}
     """
 }

@@ -65,6 +65,25 @@ enum Plot {
       element("polyline", ["points": Markup.Value(list.joined(separator: " ")), "class": style]))
   }
 
+  /// Points, given as those of a curve, of a size that does not stretch.
+  static func dots(_ points: [(x: Double, y: Double)], height: Double, _ style: Markup.Value) -> Markup {
+    let path = points.map { "M\(Numbers.coordinate(1000 * $0.x)) \(Numbers.coordinate(1000 * $0.y))h0" }
+    return element(
+      "svg",
+      ["width": "100%", "height": .number(height), "viewBox": "0 0 1000 1000", "preserveAspectRatio": "none"],
+      points.isEmpty ? [] : [element("path", ["d": Markup.Value(path.joined()), "class": style])])
+  }
+
+  /// Tick labels under a drawing of the same width; at its edges they stay within it.
+  static func horizontalAxis(_ scale: Scale, ticks: Int = 4) -> Markup {
+    canvas(
+      height: 16,
+      scale.ticks(ticks).map { tick in
+        let place = scale.position(tick.value)
+        return text(tick.signedLabel, x: place, y: 12, place > 0.93 ? "end" : place < 0.07 ? "" : "middle")
+      })
+  }
+
   /// What lies under a line; points as those of a curve.
   static func area(_ points: [(x: Double, y: Double)], height: Double, _ style: Markup.Value) -> Markup {
     let ends = [points.last, points.first].compactMap(\.self).map { (x: $0.x, y: 1.0) }
@@ -90,8 +109,14 @@ func direction(_ delta: Double) -> (fill: Markup.Value, line: Markup.Value) {
   delta < 0 ? ("gain", "gain-line") : delta > 0 ? ("loss", "loss-line") : ("even", "even-line")
 }
 
-/// A part of the page: a heading, what to look at, and the figure.
+/// A part of the page: a heading, what to look at, and the figure. The contents link to it by its title.
 func section(_ title: String, note: String, _ content: [Markup]) -> Markup {
   element(
-    "section", [:], [element("h2", [:], .text(title)), element("p", ["class": "note"], .text(note))] + content)
+    "section", ["id": Markup.Value(anchor(title))],
+    [element("h2", [:], .text(title)), element("p", ["class": "note"], .text(note))] + content)
+}
+
+/// What a section is linked by: "how-k-was-chosen".
+func anchor(_ title: String) -> String {
+  title.lowercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber }).joined(separator: "-")
 }

@@ -49,30 +49,49 @@ struct RankCurves {
       if leftOut > 0 { parts.append(element("p", ["class": "left-out"], .text("\(leftOut) more are not shown."))) }
       return parts
     }
-    let span = "from \(Numbers.significant(change.lower, 2)) to +\(Numbers.significant(change.upper, 2))"
     return section(
       "Change against kept fraction",
-      note: "Each panel is one matrix (layer · expert · role). Along: the kept fraction of the rank, in %"
-        + "\(isSquareRoot ? ", on a square-root scale" : ""). Up: the change of the negative log-likelihood on the search "
-        + "text, from the model before the matrix was touched, ± one standard error; every panel goes "
-        + "\(span) nats per token, the grey line is zero, and arrows point to what lies beyond. Below zero is better. "
-        + "Filled points were kept, small ones were stopped early.",
+      note: "Each panel is one matrix (layer · expert · role). x axis: the kept fraction of the rank, in %"
+        + "\(isSquareRoot ? ", on a square-root scale" : ""). y axis: the change of the negative log-likelihood on the search "
+        + "text, in nats per token, from the model before the matrix was touched, ± one standard error, the same in every "
+        + "panel; arrows point to what lies beyond. Below zero is better. Filled points were accepted, small ones were "
+        + "stopped early.",
       block("Kept", kept, leftOut: leftOut.kept)
         + block("Rejected, the best first", rejected, leftOut: leftOut.rejected))
   }
 
+  /// Room for the y axis, as a share of the width.
+  private static let margin = 0.3
+
+  private func x(_ point: SiteOutcome.Point) -> Double {
+    Self.margin + (1 - Self.margin) * fraction.clampedPosition(point.fraction)
+  }
+
+  private var axis: [Markup] {
+    let digits = max(1, min(8, 1 - Int(floor(log10(change.upper - change.lower)))))
+    return [change.lower, 0, change.upper].flatMap { value -> [Markup] in
+      let y = Self.height * (1 - change.position(value))
+      return [
+        Plot.horizontal(y: y, from: Self.margin, value == 0 ? "zero" : "rule"),
+        Plot.text(
+          value == 0 ? "0" : Numbers.signed(value, digits), x: Self.margin, y: min(max(y + 3.5, 8), Self.height),
+          "end small", dx: -5),
+      ]
+    }
+  }
+
   private func panel(_ site: SiteOutcome) -> Markup {
     let points = site.points
-    var marks = [Plot.horizontal(y: Self.height * (1 - change.position(0)), "zero")]
+    var marks = axis
     marks.append(
       Plot.curve(
-        points.map { (fraction.clampedPosition($0.fraction), 1 - change.clampedPosition($0.delta)) },
+        points.map { (x($0), 1 - change.clampedPosition($0.delta)) },
         height: Self.height,
         "curve thin soft-line"))
     for point in points { marks += mark(point) }
     marks += points.map {
       Plot.text(
-        percentLabel($0.fraction), x: fraction.clampedPosition($0.fraction), y: 100, "middle small")
+        percentLabel($0.fraction), x: x($0), y: 100, "middle small")
     }
     let value = site.best.map { Numbers.signed($0.delta, 4) } ?? ""
     return element(
@@ -82,7 +101,7 @@ struct RankCurves {
   }
 
   private func mark(_ point: SiteOutcome.Point) -> [Markup] {
-    let x = fraction.clampedPosition(point.fraction)
+    let x = x(point)
     func y(_ value: Double) -> Double { Self.height * (1 - change.clampedPosition(value)) }
     let style = direction(point.delta)
     let place = change.position(point.delta)

@@ -9,10 +9,14 @@ internal import Search
 struct ReportHeader {
   private let outcome: SearchOutcome
   private let filters: FilterText?
+  private let verdict: VerdictText
+  private let alternatives: Alternatives
 
   init(_ outcome: SearchOutcome) {
     self.outcome = outcome
     filters = FilterText(outcome)
+    verdict = VerdictText(outcome)
+    alternatives = Alternatives(outcome)
   }
 
   var markup: Markup {
@@ -23,68 +27,37 @@ struct ReportHeader {
     }
     if let base = settings.base { line.append(.text(" relative to \(fileName(base))")) }
     return element(
-      "header", [:], element("h1", [:], .fragment(line)), element("p", ["class": "verdict"], .text(verdict)),
-      element("p", ["class": "lede"], .text(lede)), element("div", ["class": "facts"], facts))
+      "header", [:], element("h1", [:], .fragment(line)), element("p", ["class": "verdict"], .text(verdict.headline)),
+      element("p", ["class": "lede"], .text(lede)), element("div", ["class": "facts"], facts),
+      element("p", ["class": "when"], .text(RunText.line(outcome))))
   }
 
   private var triedSites: Int { filters?.siteCount ?? Set(outcome.trials.map(\.site)).count }
 
-  private var verdict: String {
-    if let (row, _) = filters?.alternatives.better { return "A simpler change is better: \(row.name)." }
-    return switch outcome.verdict {
-    case .nothingKept: "No \(filters == nil ? "reduction" : "filter") helped, and the model is left as it is."
-    case .holds: "The model got better, and the gain holds on text that the search never saw."
-    case .withinTolerance: "The model got smaller, and its loss stays within the tolerance on held-out text."
-    case .beyondTolerance: "The model got smaller, but on held-out text its loss exceeds the tolerance."
-    case .doesNotHold where outcome.search.delta.mean >= 0: "The model got worse."
-    case .doesNotHold: "The gain on the search text does not hold on text that the search never saw."
-    }
-  }
-
+  /// What was done, then the finding in numbers.
   private var lede: String {
-    if let filters { return filterLede(filters) }
-    switch outcome.verdict {
-    case .nothingKept:
-      return outcome.trials.isEmpty
-        ? "Nothing was tried."
-        : "None of \(SummaryText.trials(outcome)) on \(matrices(triedSites)) lowered the perplexity of the search text by more than its noise."
-    case .holds:
-      return "\(reduced). On held-out text the change is \(ratio) times its standard error."
-    case .doesNotHold where outcome.search.delta.mean >= 0:
-      return "\(reduced). Neither the search text nor the held-out text is predicted better."
-    case .doesNotHold:
-      return
-        "\(reduced), but on held-out text the change is not below zero by more than its noise. What improved the search "
-        + "text did not improve the model."
-    case .withinTolerance, .beyondTolerance:
-      let sizes = outcome.sizes
-      let saved = sizes.before > 0 ? 1 - Double(sizes.factored) / Double(sizes.before) : 0
-      return "\(reduced). Kept as two factors they would have \(Numbers.percent(saved, 0)) fewer numbers. Allowed are "
-        + "\(Numbers.signed(outcome.settings.objective.tolerance ?? 0, 4)) nats per token."
-    }
-  }
-
-  private func filterLede(_ filters: FilterText) -> String {
+    let change = "On held-out text the change is \(verdict.change)."
+    let done = filters.map { "\($0.filtered)." } ?? "\(reduced)."
     let finding: String? =
       switch outcome.verdict {
-      case .nothingKept:
-        "No filter lowered the perplexity of the windows that judge by more than its noise: \(filters.effort)."
-      case .holds, .withinTolerance:
-        "\(filters.filtered). On held-out text the change is \(ratio) times its standard error."
-      case .doesNotHold, .beyondTolerance:
-        "\(filters.filtered), but on held-out text the change is not below zero by more than its noise."
+      case .control where outcome.kept.isEmpty, .nothingKept: verdict.finding
+      case .control: "\(done) \(verdict.finding)"
+      case .holds, .doesNotHold: "\(done) \(change)"
+      case .withinTolerance, .beyondTolerance: "\(done) \(smaller) \(change)"
       }
-    return [filters.loss, finding, filters.worth].compactMap(\.self).joined(separator: " ")
+    return [verdict.loss, finding, verdict.survivors, verdict.worth, verdict.base].compactMap(\.self)
+      .joined(separator: " ")
+  }
+
+  private var smaller: String {
+    let sizes = outcome.sizes
+    let saved = sizes.before > 0 ? 1 - Double(sizes.factored) / Double(sizes.before) : 0
+    return "Stored as two factors they would have \(Numbers.percent(saved, 0)) fewer numbers. Allowed are "
+      + "\(Numbers.signed(outcome.settings.objective.tolerance ?? 0, 4)) nats per token."
   }
 
   private var reduced: String {
     "\(matrices(outcome.kept.count)) of \(Numbers.grouped(triedSites)) \(outcome.kept.count == 1 ? "is" : "are") reduced in rank"
-  }
-
-  private var ratio: String {
-    let delta = outcome.heldOut.delta
-    guard delta.standardError.isFinite, delta.standardError > 0 else { return "many" }
-    return Numbers.fixed(abs(delta.mean) / delta.standardError, 1)
   }
 
   private var facts: [Markup] {
@@ -92,14 +65,14 @@ struct ReportHeader {
     if filters == nil || outcome.kept.isEmpty { result.append(perplexity("search text", outcome.search)) }
     if !outcome.kept.isEmpty {
       let delta = outcome.heldOut.delta
+      let share = outcome.settings.isControl ? nil : outcome.survivingShare
       result.append(
         fact(
-          [
-            .text(Numbers.signed(delta.mean, 4)),
-            element("i", [:], .text(" ± \(Numbers.fixed(delta.standardError, 4))")),
-          ], "nats per token on held-out text, paired by window, ± one standard error"))
+          [.text(Numbers.signed(delta.mean, 4))],
+          "nats per token on held-out text, \(VerdictText.intervalText(outcome.heldOut.interval))"
+            + (share.map { "; \(Numbers.percent(max(0, $0), 0)) of the gain on the search text" } ?? "")))
     }
-    if let (row, gain) = filters?.alternatives.nearest, !outcome.kept.isEmpty {
+    if let (row, gain) = alternatives.behind.first, !outcome.kept.isEmpty {
       result.append(
         fact(
           [

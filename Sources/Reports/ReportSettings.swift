@@ -1,6 +1,6 @@
 internal import Search
 
-/// What was asked for, of which files, and the commands that do it again.
+/// What was asked for, of which files, and the commands that reproduce it.
 struct ReportSettings {
   private let outcome: SearchOutcome
 
@@ -13,13 +13,14 @@ struct ReportSettings {
       entries += [element("dt", [:], .text(name)), element("dd", [:], value)]
     }
     func print(_ fingerprint: String) -> Markup { element("code", [:], .text("  \(fingerprint)")) }
-    add("model", .text(inputs.model.path), print(inputs.model.fingerprint))
-    if let base = inputs.base { add("base", .text(base.path), print(base.fingerprint)) }
+    add("model", .text(inputs.model.path + RunText.size(inputs.model.bytes)), print(inputs.model.fingerprint))
+    if let base = inputs.base { add("base", .text(base.path + RunText.size(base.bytes)), print(base.fingerprint)) }
     add("tokenizer", print(inputs.tokenizer))
     for (name, texts) in [("search text", inputs.text), ("held-out text", inputs.heldOut)] {
       for (index, text) in texts.enumerated() {
         add(
-          index == 0 ? name : "", .text("\(text.path), \(Numbers.grouped(text.windows)) windows"),
+          index == 0 ? name : "",
+          .text("\(text.path)\(RunText.size(text.bytes)), \(Numbers.grouped(text.windows)) windows"),
           print(text.fingerprint))
       }
     }
@@ -30,6 +31,8 @@ struct ReportSettings {
     } else {
       add("trials", .text("\(SummaryText.trials(outcome)) in \(duration)"))
     }
+    if let started = RunText.started(outcome) { add("started", .text(started)) }
+    if let machine = outcome.header.machine { add("machine", .text(machine)) }
     add("program", .text(outcome.header.program))
     return section(
       "Reproduce",
@@ -53,7 +56,7 @@ enum SettingsList {
   }
 }
 
-/// The commands that make a search and its checkpoint again.
+/// The commands that reproduce a search and its checkpoint.
 enum ReproductionCommand {
   private static let lineLength = 90
 
@@ -73,9 +76,9 @@ enum ReproductionCommand {
       }
       isOpen = !setting.isPath
     }
-    lines.append("--out again")
+    lines.append("--out reproduced")
     guard !settings.isControl else { return lines.joined(separator: " \\\n  ") }
-    let apply = ["laser apply \(quoted(settings.model))", "--plan again/plan.yaml --out again/checkpoint"]
+    let apply = ["laser apply \(quoted(settings.model))", "--plan reproduced/plan.yaml --out reproduced/checkpoint"]
     return [lines, apply].map { $0.joined(separator: " \\\n  ") }.joined(separator: "\n")
   }
 

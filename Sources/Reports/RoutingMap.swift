@@ -8,6 +8,14 @@ struct RoutingMap {
     let tokens: Int
     /// By layer.
     let layers: [[Expert]]
+
+    init(name: String, _ statistics: RoutingStatistics) {
+      self.name = name
+      tokens = statistics.tokens
+      layers = statistics.layers.map { layer in
+        zip(layer.experts, layer.shares).map { Expert(share: $1, meanWeight: $0.meanWeight) }
+      }
+    }
   }
 
   struct Expert {
@@ -15,16 +23,19 @@ struct RoutingMap {
     let meanWeight: Double
   }
 
+  /// All texts together; nil for one text.
+  private let whole: Text?
   private let texts: [Text]
   private let leftOut: Int
 
   private static let largestTextCount = 8
   private static let largestLabelledCount = 8
 
-  init(_ texts: [Text]) {
-    let usable = texts.filter { $0.layers.contains { $0.count > 1 } }
-    self.texts = Array(usable.prefix(Self.largestTextCount))
+  init(_ texts: [(name: String, statistics: RoutingStatistics)]) {
+    let usable = texts.filter { $0.statistics.layers.contains { $0.experts.count > 1 } }
+    self.texts = usable.prefix(Self.largestTextCount).map { Text(name: $0.name, $0.statistics) }
     leftOut = usable.count - self.texts.count
+    whole = RoutingStatistics(summing: usable.map(\.statistics)).map { Text(name: "all held-out text", $0) }
   }
 
   var isEmpty: Bool { texts.isEmpty }
@@ -35,13 +46,19 @@ struct RoutingMap {
   }
 
   var markup: Markup {
-    var parts = [element("div", ["class": "panels wide"], texts.map(panel))]
+    let panels = element("div", ["class": "panels wide"], texts.map(panel))
+    // One map says most of it; those of the texts would fill the page.
+    var parts = [panels]
+    if let whole, texts.count > 1 {
+      let byText = element("details", [:], element("summary", [:], "By text"), panels)
+      parts = [element("div", ["class": "panels wide"], panel(whole)), byText]
+    }
     if leftOut > 0 { parts.append(element("p", ["class": "left-out"], .text("\(leftOut) more texts are not shown."))) }
     let count = texts.first?.layers.first?.count ?? 1
     return section(
       "Routing of the original model",
       note:
-        "Each expert's share of the router's choices, by layer and text, and below it the mean weight that the router gives "
+        "Each expert's share of the router's choices, by layer, and below it the mean weight that the router gives "
         + "it when it is chosen. An equal share is \(Numbers.percent(1 / Double(count), 1)). "
         + "† dead: below a twentieth of it. * overloaded: above one and a half equal shares.",
       parts)

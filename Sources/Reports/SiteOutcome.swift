@@ -7,8 +7,8 @@ internal import Search
 struct SiteOutcome {
   enum State { case kept, rejected, stoppedEarly }
 
-  /// One measured trial, with its change taken from the model as it was before anything was kept at the site: in a
-  /// sweep, the change that the trial itself showed and those of the keeps before it that it would have replaced.
+  /// One measured trial, with its change taken from the model as it was before anything was kept at the site: the change
+  /// that the trial itself showed and those of the keeps before it that it would have replaced.
   struct Point {
     let trial: SearchRecord.Trial
     let delta: Double
@@ -25,6 +25,8 @@ struct SiteOutcome {
   /// measured.
   let best: Point?
   let keptTrial: SearchRecord.Trial?
+  /// How many trials were accepted, one after another.
+  let steps: Int
 
   init(site: Site, trials: [SearchRecord.Trial], windows: Int) {
     self.site = site
@@ -33,10 +35,11 @@ struct SiteOutcome {
     for trial in trials where trial.pairedDelta != nil {
       byRank[trial.rank] = Point(
         trial: trial, delta: before + trial.delta, isComplete: trial.windowsUsed >= windows)
-      if trial.kept, trial.phase == .sweep { before += trial.delta }
+      if trial.kept { before += trial.delta }
     }
     points = byRank.values.sorted { $0.trial.rank < $1.trial.rank }
     keptTrial = trials.last { $0.kept }
+    steps = trials.count { $0.kept }
     if let keptTrial {
       (state, best) = (.kept, byRank[keptTrial.rank])
     } else {

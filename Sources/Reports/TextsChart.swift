@@ -8,21 +8,20 @@ struct TextsChart {
 
   init(_ outcome: SearchOutcome) {
     self.outcome = outcome
-    let deltas = [outcome.heldOut, outcome.search].flatMap { [$0.delta] + $0.corpora.map(\.delta) }
-    scale = Scale(
-      spanningZeroAnd: deltas.flatMap { delta in
-        let reach = delta.standardError.isFinite ? 2 * delta.standardError : 0
-        return [delta.mean - reach, delta.mean + reach]
-      })
+    let comparisons = [outcome.heldOut, outcome.search]
+    let means = comparisons.flatMap { [$0.delta.mean] + $0.corpora.map(\.delta.mean) }
+    let intervals = comparisons.flatMap { [$0.interval] + $0.corpora.map(\.interval) }.compactMap(\.self)
+    scale = Scale(spanningZeroAnd: means + intervals.flatMap { [$0.lowerBound, $0.upperBound] })
   }
 
   var markup: Markup {
+    let names = TextNames(outcome)
     let rows =
-      group("Held-out text: what the search never saw", outcome.heldOut, name: "all held-out text")
+      group("Held-out text: what the search never saw", outcome.heldOut, names.heldOut, whole: "all held-out text")
       + group(
         FilterText(outcome) == nil
           ? "Search text: what trials were scored on" : "Search text: what made the filters and chose k",
-        outcome.search, name: "all search text")
+        outcome.search, names.search, whole: "all search text")
     return element(
       "table", ["class": "texts"],
       element(
@@ -33,19 +32,21 @@ struct TextsChart {
       element("tbody", [:], rows + [axis]))
   }
 
-  private func group(_ title: String, _ comparison: SearchOutcome.Comparison, name: String) -> [Markup] {
-    let names = distinctNames(comparison.corpora.map(\.path))
-    var rows = [element("tr", ["class": "group"], element("td", ["colspan": 5], .text(title)))]
-    rows.append(row(name, comparison.baseline, comparison.result, "whole"))
-    if comparison.corpora.count > 1 {
-      rows += zip(comparison.corpora, names).map { row($1, $0.baseline, $0.result, "part") }
-    } else if let only = names.first {
-      rows[1] = row(only, comparison.baseline, comparison.result, "whole")
+  private func group(
+    _ title: String, _ comparison: SearchOutcome.Comparison, _ names: [String], whole: String
+  ) -> [Markup] {
+    let title = element("tr", ["class": "group"], element("td", ["colspan": 5], .text(title)))
+    let corpora = zip(names, comparison.corpora).map { name, corpus in
+      row(name, corpus.baseline, corpus.result, corpus.interval, "part")
     }
-    return rows
+    let name = corpora.count == 1 ? names.first ?? whole : whole
+    let all = row(name, comparison.baseline, comparison.result, comparison.interval, "whole")
+    return [title, all] + (corpora.count > 1 ? corpora : [])
   }
 
-  private func row(_ name: String, _ before: Score, _ after: Score, _ style: Markup.Value) -> Markup {
+  private func row(
+    _ name: String, _ before: Score, _ after: Score, _ interval: ClosedRange<Double>?, _ style: Markup.Value
+  ) -> Markup {
     let delta = PairedDelta(from: before, to: after)
     return element(
       "tr", ["class": style], element("td", [:], .text(name)),
@@ -54,46 +55,25 @@ struct TextsChart {
       element(
         "td", [:], .text(Numbers.signed(delta.mean, 4)),
         element("span", ["class": "minor"], .text(" ± \(Numbers.fixed(delta.standardError, 4))"))),
-      element("td", ["class": "graph"], interval(delta, isWhole: style.text == "whole")))
+      element("td", ["class": "graph"], mark(delta.mean, interval, isWhole: style.text == "whole")))
   }
 
-  private func interval(_ delta: PairedDelta, isWhole: Bool) -> Markup {
-    let (mean, error) = (delta.mean, delta.standardError.isFinite ? delta.standardError : 0)
-    // Grey where zero is within reach: two standard errors.
-    let style = direction(abs(mean) > 2 * error && delta.standardError.isFinite ? mean : 0)
+  private func mark(_ mean: Double, _ interval: ClosedRange<Double>?, isWhole: Bool) -> Markup {
+    // Grey where zero is within the interval.
+    let style = direction(interval.map { $0.contains(0) ? 0 : mean } ?? 0)
     func x(_ value: Double) -> Double { scale.clampedPosition(value) }
-    return Plot.canvas(
-      height: 20,
-      [
-        Plot.vertical(x: scale.position(0), from: -8, to: 28, "rule"),
-        Plot.thickLine(y: 10, from: x(mean - 2 * error), to: x(mean + 2 * error), width: 1.25, style.line),
-        Plot.thickLine(y: 10, from: x(mean - error), to: x(mean + error), width: 3, style.line),
-        Plot.dot(x: x(mean), y: 10, radius: isWhole ? 5 : 3.5, style.fill),
-      ])
+    var marks = [Plot.vertical(x: scale.position(0), from: -8, to: 28, "rule")]
+    if let interval {
+      marks.append(
+        Plot.thickLine(
+          y: 10, from: x(interval.lowerBound), to: x(interval.upperBound), width: isWhole ? 2.5 : 1.5, style.line))
+    }
+    return Plot.canvas(height: 20, marks + [Plot.dot(x: x(mean), y: 10, radius: isWhole ? 5 : 3.5, style.fill)])
   }
 
   private var axis: Markup {
-    let ticks = scale.ticks(4)
-    let marks = ticks.map { tick in
-      Plot.text(tick.signedLabel, x: scale.position(tick.value), y: 12, "middle")
-    }
-    return element(
+    element(
       "tr", ["class": "axis"], element("td", ["colspan": 4], ""),
-      element("td", ["class": "graph"], Plot.canvas(height: 16, marks)))
-  }
-}
-
-/// File names, with as much of their folders as it takes to tell them apart.
-func distinctNames(_ paths: [String]) -> [String] {
-  let parts = paths.map { $0.split(separator: "/").map(String.init) }
-  return parts.indices.map { index in
-    let own = parts[index]
-    guard !own.isEmpty else { return paths[index] }
-    for length in 1...own.count {
-      let name = own.suffix(length)
-      let isShared = parts.indices.contains { $0 != index && Array(parts[$0].suffix(length)) == Array(name) }
-      if !isShared || length == own.count { return name.joined(separator: "/") }
-    }
-    return paths[index]
+      element("td", ["class": "graph"], Plot.horizontalAxis(scale)))
   }
 }

@@ -8,7 +8,7 @@ struct Waterfall {
   private let keeps: [SearchRecord.Trial]
   private let scale: Scale
 
-  private static let (top, height, total) = (20.0, 220.0, 280.0)
+  private static let (top, height, total) = (34.0, 220.0, 294.0)
   /// Where the steps end, and where the two totals stand.
   private static let (steps, search, heldOut) = (0.70, 0.785, 0.94)
 
@@ -33,7 +33,7 @@ struct Waterfall {
       "figure", ["class": "framed"],
       Plot.verticalAxis(scale, top: Self.top, height: Self.height, total: Self.total),
       Plot.canvas(
-        height: Self.total, label: "Running sum of the changes of the \(keeps.count) kept reductions",
+        height: Self.total, label: "Running sum of the changes of the \(keeps.count) accepted steps",
         scale.ticks(4).map { Plot.horizontal(y: y($0.value), $0.value == 0 ? "zero" : "rule") } + bars + bands + totals)
     )
   }
@@ -77,7 +77,7 @@ struct Waterfall {
             y: bottom + 24, "middle"))
       }
       return marks
-    } + [Plot.text("kept reductions in order, by layer", x: 0, y: bottom + 42)]
+    } + [Plot.text("accepted steps in order, by layer", x: 0, y: bottom + 42)]
   }
 
   private var totals: [Markup] {
@@ -93,7 +93,8 @@ struct Waterfall {
           title:
             "\(name) text: \(Numbers.signed(delta.mean, 5)) ± \(Numbers.fixed(delta.standardError, 5)) nats per token"),
         Plot.text(
-          Numbers.signed(delta.mean, 4), x: place, y: delta.mean <= 0 ? upper - 6 : lower + 15,
+          Numbers.signed(delta.mean, 4), x: place,
+          y: delta.mean <= 0 ? upper - (name == "search" ? 20 : 6) : lower + (name == "search" ? 29 : 15),
           "middle small ink strong"),
         Plot.text(name, x: place, y: bottom + 24, "middle small"),
         Plot.text("text", x: place, y: bottom + 37, "middle small"),

@@ -64,13 +64,17 @@ package struct Search: Sendable {
     }
     func texts(_ evaluation: Evaluation) -> [SearchInputs.Text] {
       zip(evaluation.corpora, evaluation.ranges).map {
-        SearchInputs.Text(path: $0.path, fingerprint: $0.fingerprint.description, windows: $1.count)
+        SearchInputs.Text(
+          path: $0.path, fingerprint: $0.fingerprint.description, windows: $1.count, bytes: $0.byteCount)
       }
     }
+    func file(_ path: String, _ checkpoint: Checkpoint) -> SearchInputs.File {
+      SearchInputs.File(path: path, fingerprint: checkpoint.fingerprint.description, bytes: checkpoint.byteCount)
+    }
     inputs = SearchInputs(
-      model: .init(path: settings.model, fingerprint: model.checkpoint.fingerprint.description),
+      model: file(settings.model, model.checkpoint),
       tokenizer: try Tokenizer.fingerprint(path: settings.model).description,
-      base: base.map { .init(path: $0.checkpoint.path, fingerprint: $0.checkpoint.fingerprint.description) },
+      base: base.map { file($0.checkpoint.path, $0.checkpoint) },
       text: texts(text), heldOut: texts(heldOut))
   }
 
@@ -81,6 +85,11 @@ package struct Search: Sendable {
       throw InputError(
         "\(corpus.path): the same text is given twice; a search needs different texts to search on and to hold out")
     }
+  }
+
+  /// The base, if it has a row for every token that the model knows, so that it reads the same texts.
+  var comparableBase: Model? {
+    reducer.base.flatMap { $0.configuration.vocabularySize >= model.configuration.vocabularySize ? $0 : nil }
   }
 
   /// Of all that statistics of the search text depend on: the files, and how windows are made of them.
@@ -118,13 +127,14 @@ package struct Search: Sendable {
     // What is recorded is the precision that is used: it takes a processor and memory for it.
     var used = settings
     used.screening = screening?.precision ?? .float32
-    let header = SearchRecord.Header(program: program, settings: used, inputs: inputs)
+    var header = SearchRecord.Header(program: program, settings: used, inputs: inputs)
     try RunFolder.make(folder, inputs: settings.files)
     let journal = try Journal(in: folder)
     let past = PastRecords(journal.records)
     if let before = past.header {
       try before.refuseDifferences(from: header, in: folder)
     } else {
+      (header.started, header.machine) = (Machine.now, Machine.description)
       try journal.append(.header(header))
     }
     let clock = ContinuousClock()

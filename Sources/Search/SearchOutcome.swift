@@ -15,6 +15,8 @@ package struct SearchOutcome: Sendable {
   package let rungs: [SearchRecord.Rung]
   /// What needs no search of its own, on the held-out text.
   package let alternatives: [Alternative]
+  /// The base itself on the held-out text, as what the original would become; nil without one.
+  package let base: Comparison?
   /// The factors of directions, of the filters that were kept: see `FilterFile`.
   private let factors: [String: [Float]]
   /// Fingerprints of the reduced matrices, in the order of `kept`; empty where the search did not say.
@@ -47,6 +49,8 @@ package struct SearchOutcome: Sendable {
     package let result: Score
 
     package var delta: PairedDelta { PairedDelta(from: baseline, to: result) }
+    /// In which the true change lies at 95 %.
+    package var interval: ClosedRange<Double>? { Significance.interval(delta, windows: baseline.windows.count) }
 
     package struct Corpus: Sendable {
       package let path: String
@@ -54,6 +58,7 @@ package struct SearchOutcome: Sendable {
       package let result: Score
 
       package var delta: PairedDelta { PairedDelta(from: baseline, to: result) }
+      package var interval: ClosedRange<Double>? { Significance.interval(delta, windows: baseline.windows.count) }
     }
 
     init(texts: [SearchInputs.Text], baseline: [WindowScore], result: [WindowScore]) throws {
@@ -83,20 +88,23 @@ package struct SearchOutcome: Sendable {
   /// How many reductions were measured, each by itself.
   package var trialCount: Int { trials.count { $0.evidence == .measured } }
 
-  package enum Verdict: Sendable {
+  package enum Verdict: String, Sendable {
+    /// Random directions took the place of singular ones: whatever it gains is no result.
+    case control
     /// No reduction passed the test on the search text.
-    case nothingKept
+    case nothingKept = "nothing_kept"
     /// The held-out score falls by more than its noise.
     case holds
-    /// The held-out score does not fall by more than its noise, so the gain on the search text was luck or overfitting.
-    case doesNotHold
+    /// The held-out score does not fall by more than its noise, so the gain on the search text was chance or overfitting.
+    case doesNotHold = "does_not_hold"
     /// The objective was size, and the held-out nll rises by no more than the tolerance.
-    case withinTolerance
+    case withinTolerance = "within_tolerance"
     /// The objective was size, and the held-out nll rises by more than the tolerance.
-    case beyondTolerance
+    case beyondTolerance = "beyond_tolerance"
   }
 
   package var verdict: Verdict {
+    if settings.isControl { return .control }
     if kept.isEmpty { return .nothingKept }
     if let tolerance = settings.objective.tolerance {
       return heldOut.delta.mean <= tolerance ? .withinTolerance : .beyondTolerance
@@ -107,7 +115,21 @@ package struct SearchOutcome: Sendable {
 
   private static let verdictConfidence = 0.95
 
-  /// How many keeps luck alone would explain: see `SearchStrategy`.
+  /// Whether a search ended with what was asked of it, on text that it did not see.
+  package var isSuccess: Bool { verdict == .holds || verdict == .withinTolerance }
+
+  /// The share of the change on the search text, a gain, that is there on the held-out text too; nil where the search
+  /// text was not searched on, or nothing was gained there.
+  package var survivingShare: Double? {
+    guard kept.contains(where: { $0.evidence != .none }), search.delta.mean < 0, settings.objective == .perplexity
+    else {
+      return nil
+    }
+    let share = heldOut.delta.mean / search.delta.mean
+    return share.isFinite ? share : nil
+  }
+
+  /// How many of the accepted trials are false positives, as expected: see `SearchStrategy`.
   package var expectedFalseKeeps: Double {
     settings.strategy.expectedFalseKeeps(trials, settings, windowCount: search.baseline.windows.count)
   }
@@ -194,6 +216,9 @@ package struct SearchOutcome: Sendable {
       Alternative(
         name: $0.name,
         comparison: try Comparison(texts: inputs.heldOut, baseline: result.heldOutBaseline, result: $0.heldOut))
+    }
+    base = try result.heldOutBase.map {
+      try Comparison(texts: inputs.heldOut, baseline: result.heldOutBaseline, result: $0)
     }
     routing = zip(inputs.heldOut.map(\.path), result.routing ?? []).map { CorpusRouting(text: $0, statistics: $1) }
     guard routing.allSatisfy({ $0.statistics.isConsistent }) else {

@@ -61,25 +61,18 @@ private struct TrialWatch {
 /// What the terminal shows of a finished search.
 func searchSummary(_ outcome: SearchOutcome, folder: String, _ style: TerminalStyle) -> String {
   let settings = outcome.settings
-  let tone: TerminalStyle.Tone =
-    switch outcome.verdict {
-    case _ where FilterText(outcome)?.hasBetterAlternative == true: .caution
-    case .holds, .withinTolerance: .good
-    case .doesNotHold, .beyondTolerance, .nothingKept: .caution
-    }
+  let verdict = VerdictText(outcome)
+  let tone: TerminalStyle.Tone = outcome.isSuccess && !verdict.hasBetterAlternative ? .good : .caution
   let duration = Numbers.duration(outcome.seconds) + (outcome.spentBudget ? ", the whole budget" : "")
   let convention = "Perplexity by \(SummaryText.conventionText(settings))."
-  let filters = FilterText(outcome)
   let effort =
-    filters.map { "\($0.filtered).\n  \($0.effort); \(duration) in all.\n  \(convention)" }
-    ?? "\(outcome.kept.count) \(outcome.kept.count == 1 ? "matrix" : "matrices") reduced; "
-    + "\(SummaryText.trials(outcome)) in \(duration). \(convention)"
-  let verdict = filters?.verdict.joined(separator: "\n  ") ?? SummaryText.verdict(outcome)
-  let alternatives = filters?.alternativesTable.map { "\n\($0.plain)\n" } ?? ""
+    FilterText(outcome).map { "\($0.filtered).\n  \($0.effort); \(duration) in all.\n  \(convention)" }
+    ?? "\(SummaryText.done(outcome)), \(duration).\n  \(convention)"
+  let alternatives = SummaryText.alternatives(outcome).map { "\n\($0.plain)\n" } ?? ""
   return """
     \(SummaryText.perplexities(outcome).plain)
     \(alternatives)
-      \(style.apply(tone, to: verdict))
+      \(style.apply(tone, to: verdict.sentences.joined(separator: "\n  ")))
       \(effort)
 
     \(settings.isControl ? "" : "  Plan    \(folder)/plan.yaml\n")  Report  \(folder)/report.html

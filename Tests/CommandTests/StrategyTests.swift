@@ -63,7 +63,7 @@ struct StrategyTests {
     )
     let plan = try #require(report("run")["plan"]?.array)
     #expect(plan.count == 12 && plan.allSatisfy { $0["delta"]?.isNull == true && $0["standard_error"]?.isNull == true })
-    #expect(try report("run")["trials"]?.integer == 0)
+    #expect(try report("run")["measured"]?.integer == 0)
     try await laserSucceeds(
       ["apply", workshop.model, "--plan", folder.path("run/plan.yaml"), "--out", folder.path("lasered")])
     let refused = try await laser(workshop.search(out: "other", more: ["--strategy", "noise-edge"]))

@@ -90,7 +90,7 @@ struct Workshop {
   }
 }
 
-/// The files of a run folder that two runs of one search must share, apart from the time they took.
+/// The files of a run folder that two runs of one search must share, apart from when they were made and the time they took.
 struct RunFiles: Equatable {
   let plan: String
   let report: [String]
@@ -98,7 +98,9 @@ struct RunFiles: Equatable {
   init(_ folder: URL) throws {
     plan = try String(contentsOf: folder.appending(path: "plan.yaml"), encoding: .utf8)
     report = try String(contentsOf: folder.appending(path: "report.json"), encoding: .utf8)
-      .split(separator: "\n").map(String.init).filter { !$0.contains(#""seconds""#) }
+      .split(separator: "\n").map(String.init).filter { line in
+        !["seconds", "started"].contains { line.contains("\"\($0)\"") }
+      }
   }
 }
 

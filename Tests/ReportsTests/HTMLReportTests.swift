@@ -52,7 +52,9 @@ struct HTMLReportTests {
     let text = try HTMLReport.text(sample.outcome)
     let page = try Page(parsing: text)
     for reference in page.references {
-      #expect(reference == "https://arxiv.org/abs/2312.13558", "nothing is fetched, and links lead to the paper alone")
+      #expect(
+        reference == "https://arxiv.org/abs/2312.13558" || page.anchors.contains(reference),
+        "nothing is fetched, and links lead to sections and the paper alone")
     }
     for forbidden in ["@import", "url(", "<script", "<link", "<img", "<iframe", "onerror=\""] {
       #expect(!text.contains(forbidden), "\(forbidden)")
@@ -83,7 +85,8 @@ struct HTMLReportTests {
       "Change against kept fraction", "Singular values", "Effective rank by layer", "Routing of the original model",
       "The plan",
       "laser search runs/posy/model", "--base runs/posy/base", "--ranks 0.5,0.125", "00000000000000aa", "1 min 23 s",
-      "laser 0.0.0", "layer 2 expert 0 w1: kept at rank 32 of 64",
+      "2026-01-02 03:04 UTC · A processor, 2 threads, 8 GB · laser 0.0.0", "Trial history", "95\u{A0}% interval",
+      "layer 2 expert 0 w1: kept at rank 32 of 64",
     ] {
       #expect(text.contains(words), "\(words)")
     }
@@ -94,6 +97,45 @@ struct HTMLReportTests {
     for words in ["Singular values", "Routing", "The plan", "How they add up"] {
       #expect(!less.contains(words), "\(words)")
     }
+  }
+
+  /// Of a matrix that was reduced in two steps, the plan has the whole effect and the last step.
+  @Test func thePlanAddsUp() throws {
+    var sample = SampleOutcome()
+    sample.steps = 2
+    let outcome = try sample.outcome
+    let report = MarkdownReport.text(outcome)
+    #expect(report.contains("| layer | expert | role | rank | of | whole effect | last step |"))
+    #expect(report.contains("| 2 | 0 | w1 | 8 | 64 | −0.00200 in 2 steps | −0.00100 ± 0.00030 |"), "\(report)")
+    #expect(report.contains("add up to −0.0240; the finished model measures −0.0301"))
+    #expect(report.contains("of 12 accepted steps in 24 trials"))
+    #expect(SummaryText.done(outcome) == "Reduced: 12 accepted steps on 6 matrices; 24 trials")
+    #expect(HTMLReport.text(outcome).contains("<th>whole effect</th><th>last step</th>"))
+    #expect(!MarkdownReport.text(try SampleOutcome().outcome).contains("last step"))
+  }
+
+  @Test func halvesOfATextHaveNamesOfTheirOwn() throws {
+    var sample = SampleOutcome()
+    (sample.searchTexts, sample.heldOutTexts) = (["x/a.txt", "y/a.txt"], ["x/a.txt", "y/a.txt"])
+    let names = TextNames(try sample.outcome)
+    #expect(names.search == ["x/a.txt, first half", "y/a.txt, first half"])
+    #expect(names.heldOut == ["x/a.txt, second half", "y/a.txt, second half"])
+    (sample.searchTexts, sample.heldOutTexts) = (["search/a.txt"], ["heldout/a.txt"])
+    let others = TextNames(try sample.outcome)
+    #expect(others.search == ["search/a.txt"] && others.heldOut == ["heldout/a.txt"])
+  }
+
+  @Test func whatChangedNothingOrMadeItWorseIsSaidSo() throws {
+    var sample = SampleOutcome()
+    (sample.strategy, sample.layers) = ("noise-edge", 0)
+    let nothing = VerdictText(try sample.outcome)
+    #expect(
+      nothing.sentences.joined()
+        == "Nothing was reduced: noise-edge found no matrix that it would change. The model is left as it is.")
+    #expect(try HTMLReport.text(sample.outcome).contains("Nothing was reduced, and the model is left as it is."))
+    var worse = SampleOutcome()
+    (worse.searchGain, worse.heldOutGain) = (-0.01, -0.01)
+    #expect(try VerdictText(worse.outcome).sentences.joined().hasPrefix("The model got worse on held-out text: +0.01"))
   }
 
   @Test(arguments: [(32, 8), (60, 64)]) func bigModelsGiveAPageOfAFewMegabytes(_ layers: Int, _ experts: Int) throws {
@@ -119,6 +161,8 @@ struct HTMLReportTests {
 private final class Page: NSObject, XMLParserDelegate {
   private(set) var elements: Set<String> = []
   private(set) var references: [String] = []
+  /// Where links within the page lead.
+  private(set) var anchors: Set<String> = []
   private(set) var text = ""
 
   init(parsing source: String) throws {
@@ -134,6 +178,7 @@ private final class Page: NSObject, XMLParserDelegate {
     attributes: [String: String] = [:]
   ) {
     elements.insert(name)
+    if let id = attributes["id"] { anchors.insert("#" + id) }
     for (name, value) in attributes {
       if ["src", "href", "xlink:href", "data", "srcset", "action"].contains(name) { references.append(value) }
       if name.hasPrefix("on") { references.append("a script in \(name)") }

@@ -19,6 +19,7 @@ struct SampleOutcome {
   /// Every so many-th site is kept; 0 for none.
   var keepsEvery = 2
   var heldOutGain = 0.02
+  var searchGain = 0.03
   var hasSpectra = true
   /// Where the rounding of the differences ends.
   var roundingEdge: Double?
@@ -35,6 +36,11 @@ struct SampleOutcome {
   var factorCount: Int?
   /// What the alternatives gain on the held-out text.
   var alternativeGains: [(name: String, gain: Double)] = []
+
+  /// What the base itself gains on the held-out text; nil where it was not measured.
+  var baseGain: Double?
+  /// Steps in which a kept site was reduced: each rank from the first on.
+  var steps = 1
 
   static let windows = 6
 
@@ -70,6 +76,8 @@ struct SampleOutcome {
       "roles": roles.map(\.rawValue).joined(separator: ","), "ranks": "0.5,0.125", "strategy": strategy,
     ]
     if let base { values["base"] = base }
+    // Without held-out texts of their own, the halves of the texts are searched on and held out.
+    if searchTexts == heldOutTexts { values["held_out"] = nil }
     if isControl { values["control"] = "true" }
     if let filter {
       (values["strategy"], values["filter"]) = ("filters", filter.rawValue)
@@ -78,6 +86,7 @@ struct SampleOutcome {
     if let tolerance { (values["objective"], values["tolerance"]) = ("size", "\(tolerance)") }
     let settings: [String: Any] = [
       "record": "settings", "version": 3, "program": "laser 0.0.0", "settings": values, "inputs": inputs,
+      "started": "2026-01-02T03:04:05Z", "machine": "A processor, 2 threads, 8 GB",
     ]
     return settings
   }
@@ -86,11 +95,11 @@ struct SampleOutcome {
     let count = Self.windows * searchTexts.count
     return sites.enumerated().flatMap { index, site in
       ranks.enumerated().map { step, rank -> [String: Any] in
-        let isKept = keepsEvery > 0 && index % keepsEvery == 0 && step == 0
+        let isKept = keepsEvery > 0 && index % keepsEvery == 0 && step < steps
         var trial: [String: Any] = [
           "record": "trial", "number": index * ranks.count + step + 1, "phase": "sweep", "tensor": "\(site)",
           "layer": site.layer, "role": site.role.rawValue, "kind": base == nil ? "weights" : "delta", "rank": rank,
-          "fullRank": fullRank, "windowsUsed": step == 0 ? count : count / 4, "nll": 3.5,
+          "fullRank": fullRank, "windowsUsed": step < steps ? count : count / 4, "nll": 3.5,
           "delta": (isKept ? -0.001 : 0.002) * Double(1 + index % 3), "standardError": 0.0003, "level": 0.05,
           "evidence": "measured", "kept": isKept, "seconds": 1.5,
         ]
@@ -105,12 +114,13 @@ struct SampleOutcome {
   }
 
   private var result: [String: Any] {
-    let keeps = keepsEvery > 0 && !ranks.isEmpty
+    let keeps = keepsEvery > 0 && !ranks.isEmpty && layers > 0
     var result: [String: Any] = [
       "record": "result", "searchBaseline": scores(searchTexts, gain: 0),
-      "search": scores(searchTexts, gain: keeps ? 0.03 : 0), "heldOutBaseline": scores(heldOutTexts, gain: 0),
+      "search": scores(searchTexts, gain: keeps ? searchGain : 0), "heldOutBaseline": scores(heldOutTexts, gain: 0),
       "heldOut": scores(heldOutTexts, gain: keeps ? heldOutGain : 0), "spentBudget": false, "seconds": 83.2,
     ]
+    if let baseGain { result["heldOutBase"] = scores(heldOutTexts, gain: baseGain) }
     if filter != nil {
       result["alternatives"] = alternativeGains.map { alternative -> [String: Any] in
         ["name": alternative.name, "heldOut": scores(heldOutTexts, gain: alternative.gain)]

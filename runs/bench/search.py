@@ -58,7 +58,7 @@ def row(name, seconds, trials, kept, search, held):
 rows = [row("brute force", peer["seconds"], peer["trials"], len(peer["plan"]), (peer["baseline_nll"], peer["result_nll"]),
             (peer["held_out_baseline_nll"], peer["held_out_result_nll"]))]
 for name, report, seconds in (("`laser search --strategy sweep`", usual, usual_seconds), ("`laser search`: filters", filters, filters_seconds), ("`laser search --filter truncate`", truncated, truncated_seconds), ("`laser search`, exhaustive, any decrease", exhaustive, exhaustive_seconds)):
-    rows.append(row(name, seconds, report["trials"], len(report["plan"]), nlls(report, "search"), nlls(report, "held_out")))
+    rows.append(row(name, seconds, report["measured"], len(report["plan"]), nlls(report, "search"), nlls(report, "held_out")))
 
 def label(trial): return ".".join(str(trial[k]) for k in ("layer", "expert", "role") if k in trial)
 apart, notes = 0.0, ""

@@ -32,7 +32,7 @@ random.seed(options.seed)
 
 
 def digest(path, skipped=()):
-    """What an output consists of: names and bytes. Lines with seconds differ from run to run."""
+    """What an output consists of: names and bytes. Lines with times differ from run to run."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     result = []
     for file in files:
@@ -40,7 +40,7 @@ def digest(path, skipped=()):
             continue
         text = file.read_bytes()
         if file.suffix == ".json":
-            text = b"\n".join(line for line in text.split(b"\n") if b'"seconds"' not in line)
+            text = b"\n".join(line for line in text.split(b"\n") if not any(key in line for key in (b'"seconds"', b'"started"')))
         result.append((str(file.relative_to(path.parent)).split("/", 1)[-1] if path.is_dir() else "", hashlib.sha256(text).hexdigest()))
     return result or None if path.exists() else None
 

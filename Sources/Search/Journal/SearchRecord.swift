@@ -16,6 +16,9 @@ package enum SearchRecord: Sendable {
     package var program: String
     package var settings: SearchSettings
     package var inputs: SearchInputs
+    /// When the search began, as ISO 8601 in UTC, and on what; nil in journals of versions that did not say.
+    package var started: String?
+    package var machine: String?
 
     package static let currentVersion = 3
 
@@ -35,6 +38,8 @@ package enum SearchRecord: Sendable {
     package var search: [WindowScore]
     package var heldOutBaseline: [WindowScore]
     package var heldOut: [WindowScore]
+    /// The base itself, where there is one that reads the text as the model does.
+    package var heldOutBase: [WindowScore]?
     /// Where the original model's router sends the tokens of each held-out text; nil for a dense model.
     package var routing: [RoutingStatistics]?
     /// What needs no search of its own, measured on the held-out text.
@@ -67,12 +72,16 @@ package struct SearchInputs: Sendable, Equatable, Codable {
   package struct File: Sendable, Equatable, Codable {
     package var path: String
     package var fingerprint: String
+    /// Of the weights; nil in journals of versions that did not say.
+    package var bytes: Int?
   }
 
   package struct Text: Sendable, Equatable, Codable {
     package var path: String
     package var fingerprint: String
     package var windows: Int
+    /// Of the file; nil in journals of versions that did not say.
+    package var bytes: Int?
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -82,7 +91,7 @@ package struct SearchInputs: Sendable, Equatable, Codable {
 }
 
 extension SearchRecord.Header: Codable {
-  private enum CodingKeys: String, CodingKey { case version, program, settings, inputs }
+  private enum CodingKeys: String, CodingKey { case version, program, settings, inputs, started, machine }
 
   /// Of another version only that and the program are read: see `refuseDifferences`.
   package init(from decoder: any Decoder) throws {
@@ -97,6 +106,8 @@ extension SearchRecord.Header: Codable {
     }
     settings = try container.decode(SearchSettings.self, forKey: .settings)
     inputs = try container.decode(SearchInputs.self, forKey: .inputs)
+    started = try container.decodeIfPresent(String.self, forKey: .started)
+    machine = try container.decodeIfPresent(String.self, forKey: .machine)
   }
 }
 
@@ -129,7 +140,11 @@ extension SearchRecord: Codable {
     }
     switch self {
     case .header(let header):
-      return (header.inputs.text + header.inputs.heldOut).allSatisfy { counts.contains($0.windows) }
+      let (texts, files) = (
+        header.inputs.text + header.inputs.heldOut, [header.inputs.model] + [header.inputs.base].compactMap(\.self)
+      )
+      return texts.allSatisfy { counts.contains($0.windows) }
+        && (texts.map(\.bytes) + files.map(\.bytes)).allSatisfy { (0...1 << 60).contains($0 ?? 0) }
     case .original(let original): return areScores(original.windows)
     case .trial(let trial):
       return areRanks(trial.rank, trial.fullRank) && counts.contains(trial.number) && counts.contains(trial.windowsUsed)
@@ -145,7 +160,8 @@ extension SearchRecord: Codable {
         && areScores(rung.windows) && areMeasures(rung.nll, rung.delta, rung.damping, rung.level)
     case .result(let result):
       let scores = [result.searchBaseline, result.search, result.heldOutBaseline, result.heldOut]
-      return areTimes(result.seconds) && (scores + (result.alternatives ?? []).map(\.heldOut)).allSatisfy(areScores)
+      let others = [result.heldOutBase ?? []] + (result.alternatives ?? []).map(\.heldOut)
+      return areTimes(result.seconds) && (scores + others).allSatisfy(areScores)
     }
   }
 

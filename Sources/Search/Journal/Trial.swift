@@ -23,7 +23,7 @@ extension SearchRecord {
     package var nll: Double
     package var delta: Double
     package var standardError: Double
-    /// The level at which the delta was tested: how often luck alone would pass.
+    /// The level at which the delta was tested: how often chance alone would pass.
     package var level: Double
     /// What products were computed in, where it is not float32. Such a trial was stopped after its first windows.
     package var precision: String?

@@ -4,7 +4,7 @@ internal import Glibc
 /// The rule by which reductions are kept: the mean nll falls by more than its noise, judged as one of many.
 ///
 /// Each trial is a one-sided paired test. Its level is the smaller of 1 − confidence and what SAFFRON (Ramdas et al.
-/// 2018, arXiv 1802.09098) allows so that, over the whole search, the expected share of keeps that are luck stays below
+/// 2018, arXiv 1802.09098) allows so that, over the whole search, the expected share of false positives stays below
 /// the false discovery rate q. With λ = 1/2, the t-th test gets
 ///
 ///     α_t = min(λ, (1 − λ) Σ_j w_j γ(t − τⱼ − Cⱼ)),   w₀ = q/2, w₁ = q/2, w₂ = w₃ = … = q,
@@ -26,7 +26,7 @@ package struct Acceptance: Sendable {
     self.falseDiscoveryRate = falseDiscoveryRate
   }
 
-  /// The level of the next test: the probability with which luck alone would pass it.
+  /// The level of the next test: the probability of passing it by chance.
   package var level: Double { min(1 - confidence, falseDiscoveryRate < 1 ? onlineLevel : 1) }
 
   private var onlineLevel: Double {

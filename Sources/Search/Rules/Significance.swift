@@ -1,7 +1,7 @@
 package import Evaluation
 internal import Glibc
 
-/// One-sided probabilities of paired deltas.
+/// Probabilities and intervals of paired deltas.
 package enum Significance {
   /// The probability that a delta at least as far below zero arises by chance when the true one is not below zero:
   /// Student's t with one degree of freedom fewer than windows. No noise at all leaves no doubt either way.
@@ -26,6 +26,24 @@ package enum Significance {
     }
     let constant = exp(lgamma((degrees + 1) / 2) - lgamma(degrees / 2)) / Double.pi.squareRoot()
     return constant * sum * width / 3
+  }
+
+  /// The interval around a paired delta in which the true one lies with the given confidence, two-sided: Student's t with
+  /// one degree of freedom fewer than windows. Nil where one window tells nothing of its error.
+  package static func interval(_ delta: PairedDelta, windows: Int, confidence: Double = 0.95) -> ClosedRange<Double>? {
+    guard windows > 1, delta.mean.isFinite, delta.standardError.isFinite, delta.standardError >= 0 else { return nil }
+    let reach = studentQuantile((1 + confidence) / 2, degrees: Double(windows - 1)) * delta.standardError
+    return delta.mean - reach...delta.mean + reach
+  }
+
+  /// The t above which Student's distribution has the rest of a probability of a half or more, by bisection.
+  package static func studentQuantile(_ probability: Double, degrees: Double) -> Double {
+    var (low, high) = (0.0, 1e4)
+    for _ in 0..<60 {
+      let middle = (low + high) / 2
+      if studentTail(middle, degrees: degrees) > 1 - probability { low = middle } else { high = middle }
+    }
+    return (low + high) / 2
   }
 
   /// The x below which a standard normal variable falls with the given probability, by bisection of

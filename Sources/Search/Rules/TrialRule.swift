@@ -2,7 +2,7 @@ package import Evaluation
 
 /// Decides which trials are kept, and which need not be run to their end.
 package protocol TrialRule {
-  /// The probability with which luck alone would pass the next test.
+  /// The probability of passing the next test by chance.
   var level: Double { get }
   /// Whether the windows run so far leave no fair chance that the trial will be kept.
   func stops(_ evidence: TrialEvidence) -> Bool

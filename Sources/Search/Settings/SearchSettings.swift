@@ -147,7 +147,7 @@ extension Setting {
       parse: SearchSettings.budget
     ) { $0?.description },
     .flag(
-      "control", \.isControl, help: "Drop random directions instead of the weakest, to see what chance would find."),
+      "control", \.isControl, help: "Drop random directions instead of the weakest, for comparison (a control)."),
     .value(
       "convention", \.conventionName, help: "How perplexity is counted: \(Convention.names.joined(separator: ", ")).",
       discussion: "Numbers of different conventions or contexts do not compare.", valueName: "name",

@@ -26,8 +26,9 @@ struct Confirmation {
     of reductions: [Reduction], original: Score?, searched: Score?, alternatives: [Alternative]
   ) throws -> SearchRecord.Result {
     let model = search.model
-    let known = [original, searched].count { $0 != nil }
-    let steps = Double((reductions.isEmpty ? 2 : 4) - known + alternatives.count)
+    let base = search.comparableBase
+    let needed = [true, original == nil, !reductions.isEmpty, !reductions.isEmpty && searched == nil, base != nil]
+    let steps = Double(needed.count(where: \.self) + alternatives.count)
     var finished = 0.0
     func step<Value>(_ body: ((Double) throws -> Void) throws -> Value) throws -> Value {
       defer { finished += 1 / steps }
@@ -52,6 +53,7 @@ struct Confirmation {
     return SearchRecord.Result(
       searchBaseline: found.windows, search: improved.windows, heldOutBaseline: confirmed.windows,
       heldOut: try lasered.map { try score($0, heldOut).windows } ?? confirmed.windows,
+      heldOutBase: try base.map { try score($0, heldOut).windows },
       routing: isMixture ? routing : nil,
       alternatives: alternatives.isEmpty
         ? nil
