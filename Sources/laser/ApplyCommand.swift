@@ -105,7 +105,7 @@ struct ApplyCommand: ParsableCommand {
       form: cardForm)
     let reductions = try plan.reductions(for: loaded)
     var result = Result(
-      model: model, plan: self.plan, checkpoint: out, reduced: plan.reductions.count, matrices: loaded.sites.count)
+      model: model, plan: self.plan, out: out, reduced: plan.reductions.count, matrices: loaded.sites.count)
     switch destination {
     case .gguf(let file):
       try file.write(reducer.applying(reductions), console)
@@ -154,7 +154,7 @@ struct ApplyCommand: ParsableCommand {
   private struct Result: Encodable {
     let model: String
     let plan: String
-    let checkpoint: String
+    let out: String
     let reduced: Int
     let matrices: Int
     var factors: FactoredOutput?
@@ -162,7 +162,7 @@ struct ApplyCommand: ParsableCommand {
 
     var line: String {
       let what = adapter.map { "Adapter (\($0.words))" } ?? "Checkpoint"
-      return "  \(reduced) of \(matrices) matrices reduced. \(what): \(checkpoint)\n" + (factors?.line ?? "")
+      return "  \(reduced) of \(matrices) matrices reduced. \(what): \(out)\n" + (factors?.line ?? "")
     }
   }
 

@@ -44,8 +44,13 @@ enum Main {
     // A file that may not grow any further (ulimit -f) is an error like others, not the end without a word.
     signal(SIGXFSZ, SIG_IGN)
     do {
-      var command = try Laser.parseAsRoot()
-      try command.run()
+      do {
+        var command = try Laser.parseAsRoot()
+        try command.run()
+      } catch {
+        JSONError.show(error)
+        throw error
+      }
       try InputChanges.refuse()
     } catch {
       Laser.exit(withError: error)

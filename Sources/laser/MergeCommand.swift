@@ -57,7 +57,7 @@ struct MergeCommand: ParsableCommand {
   }
 
   private struct Result: Encodable {
-    let model: String
+    let out: String
     let experts: [String]
     let expertsPerToken: Int
     let gateMode: String
@@ -69,14 +69,14 @@ struct MergeCommand: ParsableCommand {
     let seconds: Double
 
     enum CodingKeys: String, CodingKey {
-      case model, experts, parameters, bytes, files, seconds
+      case out, experts, parameters, bytes, files, seconds
       case expertsPerToken = "experts_per_token"
       case gateMode = "gate_mode"
       case gateConditions = "gate_conditions"
     }
 
     init(out: String, _ configuration: MergeConfiguration, _ outcome: Merge.Outcome, seconds: Double) {
-      model = out
+      self.out = out
       experts = configuration.experts.map(\.parent.name)
       expertsPerToken = configuration.expertsPerToken
       gateMode = configuration.gateMode.rawValue
@@ -93,7 +93,7 @@ struct MergeCommand: ParsableCommand {
       \(Numbers.bytes(bytes)) in \(files.count == 1 ? "one file" : "\(files.count) files"), \
       \(Numbers.duration(seconds)).
         \(gateText)
-        Model   \(model)
+        Model   \(out)
 
       """
     }

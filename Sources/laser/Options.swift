@@ -35,7 +35,7 @@ struct CommonOptions: ParsableArguments {
 struct MemoryOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Memory to take, as in 8G; half of the machine's by default.",
+      "Memory limit, as in 8G; half of the machine's by default.",
       discussion: """
         Weights that do not fit are read from disk as they are needed, and states kept between trials go there.
         """, valueName: "size"))

@@ -5,7 +5,7 @@ internal import Search
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Write the reports of a finished search again, from its journal.",
+    abstract: "Rewrite the reports of a finished search from its journal.",
     discussion: "Example: laser report runs/first")
 
   @Argument(help: ArgumentHelp("A run folder.", valueName: "run"))
@@ -13,6 +13,8 @@ struct ReportCommand: ParsableCommand {
 
   @Flag(help: "Print the report as one JSON object.")
   var json = false
+
+  @OptionGroup var exitCode: ExitCodeOption
 
   @OptionGroup var common: CommonOptions
 
@@ -22,5 +24,6 @@ struct ReportCommand: ParsableCommand {
     try RunReport.write(outcome, in: folder)
     print(
       json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: folder, common.style), terminator: "")
+    try exitCode.end([outcome])
   }
 }

@@ -35,6 +35,8 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print the report as one JSON object.")
   var json = false
 
+  @OptionGroup var exitCode: ExitCodeOption
+
   @OptionGroup var common: CommonOptions
 
   func run() throws {
@@ -57,6 +59,7 @@ struct RunCommand: ParsableCommand {
         print("  \(what) \(outcome.kept.isEmpty ? "none: nothing was kept" : path)")
       }
     }
+    try exitCode.end([outcome])
   }
 
   private func runBatch(_ files: [(path: String, contents: RecipeFile)], _ console: Console) throws {
@@ -85,6 +88,7 @@ struct RunCommand: ParsableCommand {
     let summary = BatchSummary(all)
     print(json ? try jsonText(summary.json) : summary.plain, terminator: "")
     if summary.failures > 0 { throw ExitCode(1) }
+    try exitCode.end(summary.outcomes)
   }
 
   private static let summaries = ["summary.md", "summary.json"]

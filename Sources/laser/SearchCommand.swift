@@ -29,6 +29,8 @@ struct SearchCommand: ParsableCommand {
   @Flag(help: "Print the report as one JSON object.")
   var json = false
 
+  @OptionGroup var exitCode: ExitCodeOption
+
   @OptionGroup var common: CommonOptions
 
   func run() throws {
@@ -38,5 +40,6 @@ struct SearchCommand: ParsableCommand {
     let outcome = try search.run(in: out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: out)
     print(json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: out, common.style), terminator: "")
+    try exitCode.end([outcome])
   }
 }

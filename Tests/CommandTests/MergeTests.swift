@@ -20,7 +20,7 @@ struct MergeTests {
         "model", "experts", "experts_per_token", "gate_mode", "parameters", "bytes", "files", "gate_conditions",
         "seconds",
       ])
-    #expect(json["model"]?.string == out && json["parameters"]?.integer == 4_067_968)
+    #expect(json["out"]?.string == out && json["parameters"]?.integer == 4_067_968)
     #expect(json["experts"]?.array?.map(\.string) == ["tales", "novels", "essays", "plays"].map { "parents/\($0)" })
     #expect(json["files"]?.array?.count == 4 && json["gate_conditions"]?.array?.count == 6)
     func perplexity(_ model: String) async throws -> Double {
