@@ -17,3 +17,12 @@ bool laser_processor_has_avx512_bf16(void) {
   return false;
 #endif
 }
+
+bool laser_processor_has_avx2(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}

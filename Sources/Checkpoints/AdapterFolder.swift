@@ -51,10 +51,10 @@ package struct AdapterFolder {
 
   /// - Parameters:
   ///   - parameters: Of experts; of two of one module, gate_up_proj comes before down_proj, as in the module.
-  ///   - base: The name of the model that the adapter is for.
+  ///   - base: The name on the Hugging Face Hub of the model that the adapter is for; nil where it is not known.
   ///   - texts: By name, the folder's other files.
   package func write(
-    _ modules: [Module], _ parameters: [Parameter] = [], base: String, texts: [String: String]
+    _ modules: [Module], _ parameters: [Parameter] = [], base: String?, texts: [String: String]
   ) throws {
     var tensors: [(name: String, matrix: StoredMatrix)] = []
     for module in modules {
@@ -82,7 +82,7 @@ package struct AdapterFolder {
     }
   }
 
-  private static func configuration(_ modules: [Module], _ parameters: [Parameter], base: String) -> JSON {
+  private static func configuration(_ modules: [Module], _ parameters: [Parameter], base: String?) -> JSON {
     let ordered = modules.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     let ranks = ordered.map { ($0.name, $0.factors.rank) } + parameters.map { ($0.name, $0.rank) }
     let rank = ranks.map(\.1).max() ?? 0
@@ -90,7 +90,8 @@ package struct AdapterFolder {
     let others = JSON.object(
       ranks.filter { $0.1 != rank }.map { JSON.Member(key: $0.0, value: .integer($0.1)) })
     let members: [(String, JSON)] = [
-      ("peft_type", .string("LORA")), ("task_type", .string("CAUSAL_LM")), ("base_model_name_or_path", .string(base)),
+      ("peft_type", .string("LORA")), ("task_type", .string("CAUSAL_LM")),
+      ("base_model_name_or_path", base.map(JSON.string) ?? .null),
       ("r", .integer(rank)), ("lora_alpha", .integer(rank)), ("rank_pattern", others), ("alpha_pattern", others),
       ("target_modules", .array(ordered.map { .string($0.name) })), ("lora_dropout", .number(0)),
       ("bias", .string("none")), ("fan_in_fan_out", .boolean(false)), ("use_rslora", .boolean(false)),

@@ -42,7 +42,8 @@ package struct Merge {
       var isFolder = false
       guard FileManager.default.fileExists(atPath: parent.folder, isDirectory: &isFolder), isFolder else {
         throw InputError(
-          "\(place): \(parent.folder): no such folder; give a checkpoint's folder, relative to the configuration file")
+          "\(place): \(parent.folder): no such folder; give a checkpoint's folder, relative to the configuration file"
+            + (HubName(parent.name).map { ", or download it with `hf download \($0.id)`" } ?? ""))
       }
       let checkpoint = try Checkpoint(path: parent.folder)
       _ = try MergedMixture.Family(of: checkpoint)

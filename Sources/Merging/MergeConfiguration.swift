@@ -1,4 +1,4 @@
-internal import Checkpoints
+package import Checkpoints
 package import Models
 package import Tensors
 internal import Wording
@@ -10,6 +10,15 @@ package struct MergeConfiguration: Sendable {
     /// As the file has it.
     package let name: String
     package let folder: String
+    /// Whether the folder is not the name's, but lies in the Hub's cache under this id.
+    package var hubName: HubName? { HubName(cachedAt: folder) }
+
+    /// A name that is no path from the folder may be the id of a model in the Hub's cache.
+    init(_ name: String, relativeTo folder: String) {
+      self.name = name
+      self.folder =
+        (try? modelPath(name, relativeTo: folder)) ?? (name.hasPrefix("/") ? name : folder + name)
+    }
   }
 
   package struct Expert: Sendable {
@@ -71,7 +80,7 @@ package struct MergeConfiguration: Sendable {
       ], unsupported: Self.unsupportedKeys)
     family = try section.choice(
       "architecture", { MergedMixture.Family(named: $0) }, MergedMixture.Family.names)
-    func parent(_ name: String) -> Parent { Parent(name: name, folder: name.hasPrefix("/") ? name : folder + name) }
+    func parent(_ name: String) -> Parent { Parent(name, relativeTo: folder) }
     base = parent(try section.required("base_model", section.string("base_model")))
     gateMode = try section.choice("gate_mode", GateMode.init, GateMode.allCases.map(\.rawValue)) ?? .hidden
     type = try section.choice(

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import FoundationEssentials
 internal import Models
 internal import Wording
@@ -10,24 +11,25 @@ enum ModelCard {
   ) -> String {
     var names: [String] = []
     for parent in [configuration.base] + configuration.contributors.map(\.parent) {
-      let name = shownName(parent.name)
-      if !names.contains(name) { names.append(name) }
+      if let name = parent.hubName?.id, !names.contains(name) { names.append(name) }
     }
-    var lines = ["---", "base_model:"]
-    lines += names.map { "- \(yamlScalar($0))" }
-    lines.append("base_model_relation: merge")
+    var lines = ["---"]
+    // The name of a folder is none of the Hub's.
+    if !names.isEmpty {
+      lines += ["base_model:"] + names.map { "- \(yamlScalar($0))" } + ["base_model_relation: merge"]
+    }
     if let license = license(ofFolders: folders) { lines.append("license: \(yamlScalar(license))") }
     lines += ["library_name: transformers", "tags:", "- moe", "- merge", "- frankenmoe", "- laser", "---", ""]
     lines += [
       "A mixture of \(configuration.experts.count) experts (\(family.title)), "
         + "\(configuration.expertsPerToken) active for each token, merged by \(program). Attention, norms, embeddings and tokenizer are those of "
-        + "\(shownName(configuration.base.name)); each expert is the feed-forward layers of one model. Nothing was "
+        + "\(shownName(configuration.base)); each expert is the feed-forward layers of one model. Nothing was "
         + "trained after merging.", "", "| expert | from | positive prompts | negative prompts |",
       "| ---: | --- | ---: | ---: |",
     ]
     for (number, expert) in configuration.contributors.enumerated() {
       lines.append(
-        "| \(number < configuration.experts.count ? "\(number)" : "shared") | \(shownName(expert.parent.name)) | \(expert.positivePrompts.count) "
+        "| \(number < configuration.experts.count ? "\(number)" : "shared") | \(shownName(expert.parent)) | \(expert.positivePrompts.count) "
           + "| \(expert.negativePrompts.count) |")
     }
     let text = configuration.text
@@ -60,11 +62,9 @@ enum ModelCard {
     }
   }
 
-  /// The name of a model on a hub as it stands; of a path, its last part: where things lie on a machine is nobody's
+  /// The name of a model on the Hub as it stands; of a path, its last part: where things lie on a machine is nobody's
   /// business.
-  private static func shownName(_ name: String) -> String {
-    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    if parts.count == 2, parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) { return name }
-    return parts.last { !$0.isEmpty }.map(String.init) ?? name
+  private static func shownName(_ parent: MergeConfiguration.Parent) -> String {
+    parent.hubName?.id ?? parent.name.split(separator: "/").last.map(String.init) ?? parent.name
   }
 }

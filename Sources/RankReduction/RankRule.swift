@@ -2,7 +2,7 @@ package import Wording
 
 /// How a rank is chosen for a site.
 package enum RankRule: Sendable, Equatable, CustomStringConvertible {
-  /// ρ of the full rank, above 0 and at most 1; at least rank 1.
+  /// ρ of the full rank, from 0 to 1; at least rank 1, but for 0, which leaves nothing as rank 0 does.
   case fraction(Double)
   /// So many singular values; 0 leaves nothing (or, relative to a base, the base's own matrix).
   case rank(Int)
@@ -17,18 +17,21 @@ package enum RankRule: Sendable, Equatable, CustomStringConvertible {
 
   /// What people write; a number with a decimal point is a fraction, a whole number a rank.
   package static let syntax =
-    "a fraction above 0 and at most 1.0 (0.5), a whole number (64), energy:SHARE (energy:0.9), noise-edge, svht or laser-rmt"
+    "a fraction from 0.0 to 1.0 (0.5), a whole number (64), energy:SHARE (energy:0.9), noise-edge, svht or laser-rmt"
+
+  /// Rules that are words, and some of the others.
+  package static let words = ["0.75", "0.5", "0.25", "0.1", "energy:0.9", "noise-edge", "svht", "laser-rmt"]
 
   package init?(_ text: String) {
     func share(_ text: Substring) -> Double? {
-      guard text.contains("."), let share = Double(text), share > 0, share <= 1 else { return nil }
+      guard text.contains("."), let share = Double(text), share >= 0, share <= 1 else { return nil }
       return share
     }
     if let rank = Int(text), rank >= 0 {
       self = .rank(rank)
     } else if let fraction = share(text[...]) {
       self = .fraction(fraction)
-    } else if text.hasPrefix("energy:"), let energy = share(text.dropFirst("energy:".count)) {
+    } else if text.hasPrefix("energy:"), let energy = share(text.dropFirst("energy:".count)), energy > 0 {
       self = .energy(energy)
     } else if text == "noise-edge" {
       self = .noiseEdge
@@ -75,6 +78,6 @@ package enum RankRule: Sendable, Equatable, CustomStringConvertible {
 
   /// At least 1, if there is anything.
   private static func rank(_ fraction: Double, of whole: Int) -> Int {
-    min(whole, max(1, Int((fraction * Double(whole)).rounded(.toNearestOrEven))))
+    fraction == 0 ? 0 : min(whole, max(1, Int((fraction * Double(whole)).rounded(.toNearestOrEven))))
   }
 }

@@ -12,10 +12,11 @@ package struct GGUFOrigin {
 
   /// - Parameters:
   ///   - model: Of a folder.
+  ///   - name: Of the model on the Hugging Face Hub, if its folder does not say.
   ///   - isLasered: Whether the file holds a reduction of the model, whose base it then is, and not the model itself.
-  package init(_ model: Model, isLasered: Bool) {
+  package init(_ model: Model, name: String? = nil, isLasered: Bool) {
     let folder = model.checkpoint.path
-    let name = ModelCard.name(ofFolder: folder)
+    let name = name ?? ModelCard.name(ofFolder: folder)
     let readme = FileManager.default.contents(atPath: folder + "/README.md")
       .flatMap { String(validating: $0, as: UTF8.self) }
     let front = readme.flatMap { FrontMatter.split($0).front }

@@ -16,25 +16,30 @@ package struct ModelCard {
   /// What the original's README says of its license, key by key.
   private let license: [(key: String, value: String)]
   /// The model that an adapter is for: the original, or its base.
-  package let adapted: String
+  private let adapted: String
+  /// The name on the Hugging Face Hub of the model that this one was made of; nil where it is not known: the name of a
+  /// folder says nothing of what lies under it on the Hub.
+  package var origin: String? { HubName(adapted)?.id }
 
   private static let begin = "<!-- laser: begin -->"
   private static let end = "<!-- laser: end -->"
 
   /// - Parameters:
   ///   - modelFolder: Of the original.
+  ///   - name: Of the original on the Hugging Face Hub, if its folder does not say.
   ///   - fingerprint: Of the original, which need not be the model that the plan was found on.
   ///   - planFile: Scores come from report.json beside it, if that is of the same plan.
   ///   - baseFolder: Of the base, if not where the plan says.
   package init(
-    modelFolder: String, fingerprint: String, planFile: String, baseFolder: String? = nil, form: Form = .checkpoint
+    modelFolder: String, name: String? = nil, fingerprint: String, planFile: String, baseFolder: String? = nil,
+    form: Form = .checkpoint
   ) throws {
     let plan = try Plan(file: planFile)
     let folder = parentFolder(of: planFile)
     let report = FileManager.default.contents(atPath: folder + "/report.json")
       .flatMap { try? JSONDecoder().decode(JSONReport.self, from: $0) }
     self.init(
-      model: Self.name(ofFolder: modelFolder), fingerprint: fingerprint, plan: plan, report: report,
+      model: name ?? Self.name(ofFolder: modelFolder), fingerprint: fingerprint, plan: plan, report: report,
       base: (baseFolder ?? plan.base?.path).map(Self.name), form: form, license: Self.license(ofFolder: modelFolder))
   }
 
@@ -69,9 +74,7 @@ package struct ModelCard {
       parts = resolved.split(separator: "/").map { $0[...] }
       return name(ofFolder: parts.joined(separator: "/"))
     }
-    if let cached = parts.last(where: { $0.hasPrefix("models--") }) {
-      return String(cached.dropFirst("models--".count).replacing("--", with: "/"))
-    }
+    if let cached = HubName(cachedAt: path) { return cached.id }
     return parts.last.map(String.init) ?? "model"
   }
 
@@ -81,10 +84,10 @@ package struct ModelCard {
   package func readme(existing: String?) -> String {
     let (front, body) = FrontMatter.split(existing ?? "# \(Table.escaped(model)), lasered\n")
     var merged = front ?? FrontMatter()
+    let relation = ("base_model_relation", form.isAdapter ? "adapter" : "finetune")
     merged.merge(
-      values: [("base_model_relation", form.isAdapter ? "adapter" : "finetune")]
-        + (form.library.map { [("library_name", $0)] } ?? []) + license,
-      lists: [("base_model", adapted), ("tags", "laser")])
+      values: (origin == nil ? [] : [relation]) + (form.library.map { [("library_name", $0)] } ?? []) + license,
+      lists: (origin.map { [("base_model", $0)] } ?? []) + [("tags", "laser")])
     // The original's results are not those of the lasered model.
     merged.replace("model-index", with: report?.modelIndex(name: "\(model), lasered") ?? [])
     return merged.text + (front == nil ? "\n" : "") + Self.replacingSection(of: body, by: section)
@@ -156,12 +159,12 @@ package struct ModelCard {
     }
     if form == .factored { parts.append(Self.factorsText) }
     if form.isAdapter { parts.append(Self.adapterText(for: adapted)) }
-    var origin = "The original has the fingerprint `\(fingerprint)`"
-    if let base, let fingerprint = plan.base?.fingerprint { origin += ", \(base) `\(fingerprint)`" }
+    var identity = "The original has the fingerprint `\(fingerprint)`"
+    if let base, let fingerprint = plan.base?.fingerprint { identity += ", \(base) `\(fingerprint)`" }
     parts += [
       "To reproduce it to the byte from the original and the plan\(fingerprint == plan.model ? "" : " (found on another model)"):",
       "```\nlaser apply MODEL --plan plan.yaml --out FOLDER\(form.option)\n```",
-      origin + ".",
+      identity + ".",
     ]
     return parts.joined(separator: "\n\n")
   }

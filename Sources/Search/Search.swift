@@ -12,11 +12,14 @@ internal import Wording
 package struct Search: Sendable {
   package let settings: SearchSettings
   package let inputs: SearchInputs
+  /// Where the model lies, and its base.
+  package let modelFolder: String
+  package let baseFolder: String?
   package let model: Model
   package private(set) var reducer: Reducer
   private let program: String
   let text: Evaluation
-  private let heldOut: Evaluation
+  let heldOut: Evaluation
   /// From the last layer down.
   let sites: [Site]
 
@@ -25,10 +28,11 @@ package struct Search: Sendable {
     case baseline(share: Double)
     /// The statistics of directions are made.
     case statistics(share: Double)
-    /// - Parameter of: How many there will be at most.
-    case trial(SearchRecord.Trial, of: Int)
+    case trial(SearchRecord.Trial, TrialProgress)
     /// A rung of the search for a damping; nil while it is measured.
-    case rung(SearchRecord.Rung?, share: Double)
+    ///
+    /// - Parameter isNew: Whether it is measured now, and not read from the journal.
+    case rung(SearchRecord.Rung?, share: Double, isNew: Bool)
     /// The result is measured on both texts.
     case confirmation(share: Double)
   }
@@ -36,16 +40,18 @@ package struct Search: Sendable {
   package init(_ settings: SearchSettings, program: String) throws {
     self.settings = settings
     self.program = program
-    let model = try Model(path: settings.model)
+    modelFolder = try modelPath(settings.model)
+    baseFolder = try settings.base.map { try modelPath($0) }
+    let model = try Model(path: modelFolder)
     self.model = try settings.expertsPerToken.map { try model.withExpertsPerToken($0) } ?? model
-    let base = try settings.base.map { try Model(path: $0) }
+    let base = try baseFolder.map { try Model(path: $0) }
     reducer = try Reducer(self.model, base: base, isControl: settings.isControl)
     sites = try settings.selection.sites(of: model)
     for site in sites {
       try reducer.check(site)
       for rule in settings.rankRules { try rule.check(fullRank: reducer.fullRank(of: site)) }
     }
-    let tokenizer = try Tokenizer(path: settings.model)
+    let tokenizer = try Tokenizer(path: modelFolder)
     func evaluation(_ paths: [String]) throws -> Evaluation {
       try Evaluation(
         paths.map { try Corpus(file: $0, tokenizer: tokenizer) }, convention: settings.convention,
@@ -73,7 +79,7 @@ package struct Search: Sendable {
     }
     inputs = SearchInputs(
       model: file(settings.model, model.checkpoint),
-      tokenizer: try Tokenizer.fingerprint(path: settings.model).description,
+      tokenizer: try Tokenizer.fingerprint(path: modelFolder).description,
       base: base.map { file($0.checkpoint.path, $0.checkpoint) },
       text: texts(text), heldOut: texts(heldOut))
   }

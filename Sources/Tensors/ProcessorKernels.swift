@@ -11,6 +11,22 @@ package enum ProcessorKernels {
 
   package static var library: String { String(cString: openblas_get_config()) }
 
+  /// How OpenBLAS runs threads, as it was built.
+  package static var threading: String {
+    switch openblas_get_parallel() {
+    case 0: "no threads"
+    case 1: "threads of its own"
+    default: "OpenMP"
+    }
+  }
+
+  /// The instructions that loops and products of our own are run with.
+  package static var instructions: String {
+    if laser_processor_has_avx512_bf16() { return "AVX-512, with bf16" }
+    if laser_processor_has_avx512() { return "AVX-512" }
+    return laser_processor_has_avx2() ? "AVX2" : "plain"
+  }
+
   /// The core type that the environment should name before OpenBLAS loads; nil when its own choice is right.
   package static var betterCoreType: String? {
     let usesAVX512 = ["SkylakeX", "Cooperlake", "SapphireRapids"]

@@ -5,7 +5,7 @@ package func unknownWord(_ word: String, what: String, known: [String]) -> Strin
 }
 
 /// The word that is a slip or two away, if there is one.
-func closest(to word: String, among known: [String]) -> String? {
+package func closest(to word: String, among known: [String]) -> String? {
   let word = word.lowercased()
   let closest = known.map { (name: $0, distance: editDistance(word, $0.lowercased())) }.min {
     $0.distance < $1.distance

@@ -128,7 +128,7 @@ struct AdapterOutput {
         name: place.name, experts: reducer.model.configuration.expertCount, rows: place.rows, columns: place.columns,
         changes: changes)
     }
-    try folder.write(modules, parameters, base: card.adapted, texts: ["README.md": card.readme(existing: nil)])
+    try folder.write(modules, parameters, base: card.origin, texts: ["README.md": card.readme(existing: nil)])
     return Result(
       modules: modules.count + parameters.count,
       largestRank: (modules.map(\.factors.rank) + parameters.map(\.rank)).max() ?? 0,

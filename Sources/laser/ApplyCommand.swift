@@ -24,13 +24,15 @@ struct ApplyCommand: ParsableCommand {
       Example: laser apply model --plan runs/first/plan.yaml --out lasered.gguf --to gguf --type q8_0
       """)
 
-  @Argument(help: ArgumentHelp("The original checkpoint: its folder, or a GGUF file.", valueName: "model"))
-  var model: String
+  @Argument(
+    help: ArgumentHelp(
+      "The original checkpoint: its folder, a GGUF file, or its id in the Hugging Face cache.", valueName: "model"))
+  var model: ModelName
 
-  @Option(help: ArgumentHelp("A plan that a search wrote.", valueName: "file"))
+  @Option(help: ArgumentHelp("A plan that a search wrote.", valueName: "file"), completion: .file(extensions: ["yaml"]))
   var plan: String
 
-  @Option(help: ArgumentHelp("The folder to write; of GGUF, the file.", valueName: "path"))
+  @Option(help: ArgumentHelp("The folder to write; of GGUF, the file.", valueName: "path"), completion: .file())
   var out: String
 
   @Option(help: ArgumentHelp("The format to write, if not the original's: gguf.", valueName: "format"))
@@ -53,8 +55,10 @@ struct ApplyCommand: ParsableCommand {
       valueName: "type"))
   var reducedType: GGUFTypeName?
 
-  @Option(help: ArgumentHelp("The base checkpoint, if not where the plan says.", valueName: "folder"))
-  var base: String?
+  @Option(help: ArgumentHelp("The base checkpoint, if not where the plan says.", valueName: "model"))
+  var base: ModelName?
+
+  @OptionGroup var hub: HubNameOption
 
   @Flag(help: "Replace an existing checkpoint in the folder.")
   var force = false
@@ -85,13 +89,14 @@ struct ApplyCommand: ParsableCommand {
   func run() throws {
     let console = common.begin()
     let plan = try Plan(file: plan)
-    let checkpoint = try Checkpoint(path: model)
+    let modelFolder = try model.path
+    let checkpoint = try Checkpoint(path: modelFolder)
     let loaded = try Model(checkpoint)
     console.note([loaded])
     try refuseOther(checkpoint, expected: plan.model, what: "model")
-    let basePath = base ?? plan.base.map { resolved($0.path) }
+    let basePath = try base?.path ?? plan.base.map { resolved($0.path) }
     if reducedType != nil, checkpoint.gguf == nil {
-      throw InputError("\(model): '--reduced-type' is for models in GGUF; for others there is '--to gguf --type'")
+      throw InputError("\(model.text): '--reduced-type' is for models in GGUF; for others there is '--to gguf --type'")
     }
     if factored { try FactoredOutput.refuseUnfit(plan, checkpoint) }
     let destination = try destination(of: loaded, base: basePath)
@@ -101,11 +106,11 @@ struct ApplyCommand: ParsableCommand {
     }
     let reducer = try Reducer(loaded, base: baseModel)
     let card = try ModelCard(
-      modelFolder: model, fingerprint: checkpoint.fingerprint.description, planFile: self.plan, baseFolder: basePath,
-      form: cardForm)
+      modelFolder: modelFolder, name: hub.name, fingerprint: checkpoint.fingerprint.description, planFile: self.plan,
+      baseFolder: basePath, form: cardForm)
     let reductions = try plan.reductions(for: loaded)
     var result = Result(
-      model: model, plan: self.plan, out: out, reduced: plan.reductions.count, matrices: loaded.sites.count)
+      model: model.text, plan: self.plan, out: out, reduced: plan.reductions.count, matrices: loaded.sites.count)
     switch destination {
     case .gguf(let file):
       try file.write(reducer.applying(reductions), console)
@@ -132,7 +137,9 @@ struct ApplyCommand: ParsableCommand {
   private func destination(of model: Model, base: String?) throws -> Destination {
     let paths = [plan] + (base.map { [$0] } ?? [])
     if to != nil {
-      return .gguf(try GGUFOutput(model, type: gguf.type, to: out, force: force, isLasered: true, protecting: paths))
+      return .gguf(
+        try GGUFOutput(
+          model, name: hub.name, type: gguf.type, to: out, force: force, isLasered: true, protecting: paths))
     }
     if lora {
       return .adapter(

@@ -18,14 +18,13 @@ enum BLASKernelChoice {
 
   private static let marker = "LASER_CHOSE_CORETYPE"
 
+  /// Why OpenBLAS runs the kernels that it runs.
+  static var reason: String {
+    if getenv(marker) != nil { return "chosen for this processor" }
+    return getenv(variable) != nil ? "as \(variable) says" : "OpenBLAS's own choice"
+  }
+
   static var description: String {
-    let reason =
-      if getenv(marker) != nil { "chosen for this processor" } else if getenv(variable) != nil {
-        "as \(variable) says"
-      } else {
-        "OpenBLAS's own choice"
-      }
-    return
-      "\(ProcessorKernels.library)\nkernels: \(ProcessorKernels.coreName) (\(reason)); \(Parallelism.threads) threads"
+    "\(ProcessorKernels.library)\nkernels: \(ProcessorKernels.coreName) (\(reason)); \(Parallelism.threads) threads"
   }
 }

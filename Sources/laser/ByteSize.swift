@@ -16,7 +16,4 @@ struct ByteSize: ExpressibleByArgument {
     guard bytes >= 1, bytes < 0x1p60 else { return nil }
     self.bytes = Int(bytes)
   }
-
-  /// The bytes of the machine's memory.
-  static var physicalMemory: Int { sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) }
 }

@@ -18,13 +18,13 @@ struct CompareCommand: ParsableCommand {
       Example: laser compare model model-lasered --text heldout.txt
       """)
 
-  @Argument(help: ArgumentHelp("The folder of the first checkpoint.", valueName: "model"))
-  var first: String
+  @Argument(help: ArgumentHelp("The first checkpoint.", valueName: "model"))
+  var first: ModelName
 
-  @Argument(help: ArgumentHelp("The folder of the second checkpoint.", valueName: "other"))
-  var second: String
+  @Argument(help: ArgumentHelp("The second checkpoint.", valueName: "other"))
+  var second: ModelName
 
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Texts, UTF-8.", valueName: "file"))
+  @Option(parsing: .upToNextOption, help: ArgumentHelp("Texts, UTF-8.", valueName: "file"), completion: .file())
   var text: [String]
 
   @OptionGroup var windows: WindowOptions
@@ -50,12 +50,13 @@ struct CompareCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    var models = try [first, second].map { try Model(path: $0) }
+    let folders = try [first, second].map { try $0.path }
+    var models = try folders.map { try Model(path: $0) }
     try console.note(models, context: windows.settings.context)
     if let counts = expertsPerToken?.counts {
       models = try zip(models, [counts[0], counts[counts.count - 1]]).map { try $0.withExpertsPerToken($1) }
     }
-    let tokenizers = try [first, second].map { try Tokenizer(path: $0) }
+    let tokenizers = try folders.map { try Tokenizer(path: $0) }
     let corpora = try text.map { path in
       let readings = try tokenizers.map { try Corpus(file: path, tokenizer: $0) }
       guard readings[0].tokens == readings[1].tokens else {
@@ -70,7 +71,8 @@ struct CompareCommand: ParsableCommand {
       console.progress("Comparing", $0)
     }
     let result = Result(
-      first: first, second: second, expertsPerToken: expertsPerToken?.counts, text: text, evaluation: evaluation,
+      first: first.text, second: second.text, expertsPerToken: expertsPerToken?.counts, text: text,
+      evaluation: evaluation,
       comparison)
     print(json ? try jsonText(result) : result.table, terminator: "")
   }

@@ -13,22 +13,26 @@ struct ConvertCommand: ParsableCommand {
       In GGUF, matrices are stored in one type or as they are, norms and routers in F32. The vocabulary comes from \
       tokenizer.json. A model that llama.cpp would compute otherwise is refused.
 
-      With '--to safetensors', a model in GGUF becomes config.json, safetensors and tokenizer.json. Quantised matrices \
+      A model in GGUF becomes config.json, safetensors and tokenizer.json, but where '--out' ends in .gguf. Quantised matrices \
       become f16, which holds them more exactly than bf16, unless '--type' says otherwise; other matrices stay what they \
       are.
 
       Example: laser convert model --out model.gguf --type q8_0
-      Example: laser convert model.gguf --out model --to safetensors
+      Example: laser convert model.gguf --out model
       """)
 
-  @Argument(help: ArgumentHelp("A checkpoint: its folder, or a GGUF file.", valueName: "model"))
-  var model: String
+  @Argument(
+    help: ArgumentHelp(
+      "A checkpoint: its folder, a GGUF file, or its id in the Hugging Face cache.", valueName: "model"))
+  var model: ModelName
 
-  @Option(help: ArgumentHelp("The GGUF file, or the folder, to write.", valueName: "path"))
+  @Option(help: ArgumentHelp("The GGUF file, or the folder, to write.", valueName: "path"), completion: .file())
   var out: String
 
-  @Option(help: ArgumentHelp("The format to write: gguf or safetensors; gguf by default.", valueName: "format"))
-  var to = ConvertedFormat.gguf
+  @Option(
+    help: ArgumentHelp(
+      "The format to write: gguf or safetensors; the other than the model's by default.", valueName: "format"))
+  var to: ConvertedFormat?
 
   @Option(
     help: ArgumentHelp(
@@ -40,6 +44,8 @@ struct ConvertCommand: ParsableCommand {
       "Bytes of weights that a safetensors file may hold, as in 500M; 5G by default.", valueName: "size"))
   var shardSize: ByteSize?
 
+  @OptionGroup var hub: HubNameOption
+
   @Flag(help: "Replace an existing file, or an existing checkpoint in the folder.")
   var force = false
 
@@ -48,8 +54,13 @@ struct ConvertCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
-  func validate() throws {
-    switch to {
+  /// Models in GGUF become folders, unless a file is asked for, and folders become files.
+  private func format(of model: Model) -> ConvertedFormat {
+    to ?? (model.checkpoint.gguf != nil && !out.hasSuffix(".gguf") ? .safetensors : .gguf)
+  }
+
+  private func refuseUnfit(_ format: ConvertedFormat) throws {
+    switch format {
     case .gguf:
       if shardSize != nil { throw ValidationError("'--shard-size' goes with '--to safetensors'.") }
     case .safetensors:
@@ -59,15 +70,18 @@ struct ConvertCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    let loaded = try Model(path: model)
+    let loaded = try Model(path: model.path)
     console.note([loaded])
+    let format = format(of: loaded)
+    try refuseUnfit(format)
     let bytes =
-      switch to {
+      switch format {
       case .gguf:
-        try GGUFOutput(loaded, type: type, to: out, force: force, isLasered: false).write(loaded, console)
+        try GGUFOutput(loaded, name: hub.name, type: type, to: out, force: force, isLasered: false).write(
+          loaded, console)
       case .safetensors: try writeFolder(loaded, console)
       }
-    let result = Result(model: model, out: out, parameters: loaded.checkpoint.parameterCount, bytes: bytes)
+    let result = Result(model: model.text, out: out, parameters: loaded.checkpoint.parameterCount, bytes: bytes)
     print(json ? try jsonText(result) : result.line, terminator: "")
   }
 
@@ -107,6 +121,9 @@ enum GGUFTypeName: String, CaseIterable, ExpressibleByArgument {
   case f32, f16, bf16
   case q80 = "q8_0"
 
+  /// In any case: llama.cpp's programs write Q8_0.
+  init?(argument: String) { self.init(rawValue: argument.lowercased()) }
+
   var elementType: ElementType {
     switch self {
     case .f32: .float32
@@ -133,9 +150,12 @@ struct GGUFOutput {
   private let notes: [String]
   private let origin: [GGUFFile.Member]
 
-  /// - Parameter isLasered: Whether matrices of the model are to be replaced.
+  /// - Parameters:
+  ///   - name: Of the model on the Hugging Face Hub, if its folder does not say.
+  ///   - isLasered: Whether matrices of the model are to be replaced.
   init(
-    _ model: Model, type: GGUFTypeName?, to path: String, force: Bool, isLasered: Bool, protecting paths: [String] = []
+    _ model: Model, name: String?, type: GGUFTypeName?, to path: String, force: Bool, isLasered: Bool,
+    protecting paths: [String] = []
   ) throws {
     self.type = type?.elementType
     let checkpoint = model.checkpoint
@@ -148,7 +168,7 @@ struct GGUFOutput {
       : nil
     vocabulary = made?.metadata ?? []
     notes = made?.notes ?? []
-    origin = checkpoint.gguf == nil ? GGUFOrigin(model, isLasered: isLasered).members : []
+    origin = checkpoint.gguf == nil ? GGUFOrigin(model, name: name, isLasered: isLasered).members : []
   }
 
   /// Writes the model, some of whose matrices may have been replaced; returns the bytes of the file.

@@ -16,13 +16,13 @@ struct GenerateCommand: ParsableCommand {
       """)
 
   @Argument(help: ArgumentHelp("A checkpoint.", valueName: "model"))
-  var model: String
+  var model: ModelName
 
   @Option(help: ArgumentHelp("The text to continue.", valueName: "text"))
   var prompt: String
 
   @Option(help: ArgumentHelp("Another checkpoint that continues the same text.", valueName: "model"))
-  var against: String?
+  var against: ModelName?
 
   @Option(help: ArgumentHelp("Tokens to add at most.", valueName: "count"))
   var tokens = 128
@@ -56,12 +56,12 @@ struct GenerateCommand: ParsableCommand {
     let console = common.begin()
     let models = [model] + (against.map { [$0] } ?? [])
     // Both are opened before either speaks.
-    let writers = try models.map { try Writer(path: $0, expertsPerToken: expertsPerToken) }
+    let writers = try models.map { try Writer($0, expertsPerToken: expertsPerToken) }
     console.note(writers.map(\.model))
     var texts: [Result.Text] = []
     for writer in writers {
       if !json && writers.count > 1 {
-        print(common.style.apply(.strong, to: "\(texts.isEmpty ? "" : "\n")\(writer.path)"))
+        print(common.style.apply(.strong, to: "\(texts.isEmpty ? "" : "\n")\(writer.name)"))
       }
       let clock = ContinuousClock()
       let start = clock.now
@@ -70,7 +70,7 @@ struct GenerateCommand: ParsableCommand {
       ) { if !json { try put($0) } }
       if !json { try put("\n") }
       let seconds = (clock.now - start) / .seconds(1)
-      texts.append(Result.Text(model: writer.path, text: text, tokens: count, seconds: seconds))
+      texts.append(Result.Text(model: writer.name, text: text, tokens: count, seconds: seconds))
       if !json && common.verbose { console.note("\(count) tokens in \(Numbers.duration(seconds))") }
     }
     if json {
@@ -103,13 +103,15 @@ struct GenerateCommand: ParsableCommand {
 
 /// A model that continues texts.
 private struct Writer {
-  let path: String
+  /// As it was given.
+  let name: String
   let model: Model
   private let tokenizer: Tokenizer
   private let endTokens: Set<Int32>
 
-  init(path: String, expertsPerToken: Int?) throws {
-    self.path = path
+  init(_ name: ModelName, expertsPerToken: Int?) throws {
+    self.name = name.text
+    let path = try name.path
     let loaded = try Model(path: path)
     model = try expertsPerToken.map { try loaded.withExpertsPerToken($0) } ?? loaded
     tokenizer = try Tokenizer(path: path)

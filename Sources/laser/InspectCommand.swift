@@ -18,13 +18,17 @@ struct InspectCommand: ParsableCommand {
       Example: laser inspect model --text a.txt b.txt --context 256
       """)
 
-  @Argument(help: ArgumentHelp("The folder of a checkpoint.", valueName: "model"))
-  var model: String
+  @Argument(
+    help: ArgumentHelp(
+      "A checkpoint: its folder, a GGUF file, or its id in the Hugging Face cache.", valueName: "model"))
+  var model: ModelName
 
   @Flag(help: "List every matrix that can be reduced.")
   var sites = false
 
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Texts to follow through the router, UTF-8.", valueName: "file"))
+  @Option(
+    parsing: .upToNextOption, help: ArgumentHelp("Texts to follow through the router, UTF-8.", valueName: "file"),
+    completion: .file())
   var text: [String] = []
 
   @OptionGroup var windows: WindowOptions
@@ -36,7 +40,7 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    let loaded = try Model(path: model)
+    let loaded = try Model(path: model.path)
     console.note([loaded])
     let overview = try ModelOverview(loaded, tokenizer: tokenizerText(loaded), routing: routing(of: loaded, console))
     if json {
@@ -50,7 +54,7 @@ struct InspectCommand: ParsableCommand {
   /// A model without a tokenizer that can be used is still a model.
   private func tokenizerText(_ loaded: Model) -> String {
     do {
-      let tokenizer = try Tokenizer(path: model)
+      let tokenizer = try Tokenizer(path: model.path)
       let beginning = tokenizer.beginningToken.map { ", texts begin with \(tokenizer.decode([$0]))" } ?? ""
       return "\(Numbers.grouped(tokenizer.vocabularySize)) tokens\(beginning)"
     } catch {
@@ -60,11 +64,11 @@ struct InspectCommand: ParsableCommand {
 
   private func routing(of loaded: Model, _ console: Console) throws -> RoutingTables? {
     guard !text.isEmpty else { return nil }
-    let tokenizer = try Tokenizer(path: model)
+    let tokenizer = try Tokenizer(path: model.path)
     let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
     let evaluation = try Evaluation(
       corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizer)
-    let routing = try evaluation.scoreAndRouting(loaded, memory: ByteSize.physicalMemory / 2) {
+    let routing = try evaluation.scoreAndRouting(loaded, memory: SystemMemory.share) {
       console.progress("Following", $0)
     }.routing
     return RoutingTables(zip(text, routing).map { (text: $0, routing: $1) })

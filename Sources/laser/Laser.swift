@@ -25,17 +25,34 @@ struct Laser: ParsableCommand {
     version: Version.number,
     groupedSubcommands: [
       CommandGroup(
-        name: "Laser:", subcommands: [RunCommand.self, SearchCommand.self, ApplyCommand.self, ReportCommand.self]),
+        name: "Laser:",
+        subcommands: [
+          RunCommand.self, SearchCommand.self, ApplyCommand.self, StatusCommand.self,
+          ReportCommand.self, EstimateCommand.self,
+        ]),
       CommandGroup(
         name: "Measure:", subcommands: [PerplexityCommand.self, CompareCommand.self, GenerateCommand.self]),
       CommandGroup(
-        name: "Look inside:", subcommands: [InspectCommand.self, SpectrumCommand.self, TokenizeCommand.self]),
+        name: "Look inside:",
+        subcommands: [InspectCommand.self, SpectrumCommand.self, TokenizeCommand.self, DoctorCommand.self]),
       CommandGroup(name: "Build:", subcommands: [MergeCommand.self, ConvertCommand.self, SynthesizeCommand.self]),
     ])
 }
 
 @main
 enum Main {
+  /// Ends the program as the parser would, in lines that fit the terminal.
+  private static func exit(with error: any Error, hasPrintedResult: Bool = false) -> Never {
+    if !hasPrintedResult { JSONError.show(error) }
+    let (text, code) = (Laser.fullMessage(for: error), Laser.exitCode(for: error))
+    guard code != .success, !text.isEmpty, let columns = TerminalText.columns(STDERR_FILENO) else {
+      Laser.exit(withError: error)
+    }
+    let lines = TerminalText.wrapped(text, columns: columns) + "\n"
+    _ = lines.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    Laser.exit(withError: ExitCode(code.rawValue))
+  }
+
   static func main() {
     StandardOutput.prepare()
     BLASKernelChoice.restartWithBetterKernels()
@@ -43,17 +60,18 @@ enum Main {
     MappedFile.explainFaults()
     // A file that may not grow any further (ulimit -f) is an error like others, not the end without a word.
     signal(SIGXFSZ, SIG_IGN)
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    var command: any ParsableCommand
     do {
-      do {
-        var command = try Laser.parseAsRoot()
-        try command.run()
-      } catch {
-        JSONError.show(error)
-        throw error
-      }
-      try InputChanges.refuse()
+      // The parser would show its own help for a command that it does not know.
+      if arguments.first == "help", let message = Misspelling()?.message(arguments) { throw ValidationError(message) }
+      command = try Laser.parseAsRoot()
     } catch {
-      Laser.exit(withError: error)
+      let isRefused = Laser.exitCode(for: error) == .validationFailure && arguments.first != "help"
+      let message = isRefused ? Misspelling()?.message(arguments) : nil
+      exit(with: message.map { ValidationError($0) as any Error } ?? error)
     }
+    do { try command.run() } catch { exit(with: error) }
+    do { try InputChanges.refuse() } catch { exit(with: error, hasPrintedResult: true) }
   }
 }

@@ -16,10 +16,12 @@ struct MergeCommand: ParsableCommand {
       Example: laser merge runs/posy/merge.yaml --out merged
       """)
 
-  @Argument(help: ArgumentHelp("What to merge, YAML.", valueName: "configuration"))
+  @Argument(
+    help: ArgumentHelp("What to merge, YAML.", valueName: "configuration"),
+    completion: .file(extensions: ["yaml", "yml"]))
   var file: String
 
-  @Option(help: ArgumentHelp("The folder to write.", valueName: "folder"))
+  @Option(help: ArgumentHelp("The folder to write.", valueName: "folder"), completion: .directory)
   var out: String
 
   @Option(
@@ -53,7 +55,7 @@ struct MergeCommand: ParsableCommand {
     ) { console.progress($0, $1) }
     let result = Result(
       out: out, configuration, outcome, seconds: (clock.now - start) / .seconds(1))
-    print(json ? try jsonText(result) : result.text, terminator: "")
+    if json { print(try jsonText(result), terminator: "") } else { show(result.text) }
   }
 
   private struct Result: Encodable {

@@ -35,13 +35,13 @@ struct CommonOptions: ParsableArguments {
 struct MemoryOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Memory limit, as in 8G; half of the machine's by default.",
+      "Memory limit, as in 8G; half of what there is by default.",
       discussion: """
-        Weights that do not fit are read from disk as they are needed, and states kept between trials go there.
+        What there is: the machine's memory, or less where a control group limits it, as containers do. Weights that do not fit are read from disk as they are needed, and states kept between trials go there.
         """, valueName: "size"))
   var memory: ByteSize?
 
-  var bytes: Int { memory?.bytes ?? ByteSize.physicalMemory / 2 }
+  var bytes: Int { memory?.bytes ?? SystemMemory.share }
 }
 
 /// How many experts work on each token: numbers and ranges, as in 1-4 or 1,2,8.

@@ -13,10 +13,12 @@ struct PerplexityCommand: ParsableCommand {
     abstract: "Measure a model's perplexity on texts.",
     discussion: "Example: laser perplexity runs/posy/model --text runs/posy/text/tales.search.txt --context 256")
 
-  @Argument(help: ArgumentHelp("The folder of a checkpoint.", valueName: "model"))
-  var model: String
+  @Argument(
+    help: ArgumentHelp(
+      "A checkpoint: its folder, a GGUF file, or its id in the Hugging Face cache.", valueName: "model"))
+  var model: ModelName
 
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Texts, UTF-8.", valueName: "file"))
+  @Option(parsing: .upToNextOption, help: ArgumentHelp("Texts, UTF-8.", valueName: "file"), completion: .file())
   var text: [String]
 
   @OptionGroup var windows: WindowOptions
@@ -51,12 +53,13 @@ struct PerplexityCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    var loaded = try Model(path: model)
+    let folder = try model.path
+    var loaded = try Model(path: folder)
     try console.note([loaded], context: windows.settings.context)
     loaded.execution.precision = precision
     let counts = expertsPerToken?.counts
     let models = try counts.map { try $0.map(loaded.withExpertsPerToken) } ?? [loaded]
-    let tokenizer = try Tokenizer(path: model)
+    let tokenizer = try Tokenizer(path: folder)
     let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
     let evaluation = try Evaluation(
       corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizer)
@@ -69,7 +72,7 @@ struct PerplexityCommand: ParsableCommand {
         console.progress("Evaluating", (Double(index) + $0) / Double(models.count))
       }
       return Result(
-        model: self.model, expertsPerToken: counts?[index], evaluation: evaluation, score: score,
+        model: self.model.text, expertsPerToken: counts?[index], evaluation: evaluation, score: score,
         seconds: (clock.now - start) / .seconds(1), profile: profile ? Profiled(Profile.finish(), peak: peak) : nil)
     }
     if results.count == 1 {

@@ -55,8 +55,8 @@ struct RecipeOutputs {
     let reductions = outcome.kept.map(outcome.reduction)
     func card(_ form: ModelCard.Form) throws -> ModelCard {
       try ModelCard(
-        modelFolder: recipe.settings.model, fingerprint: search.inputs.model.fingerprint,
-        planFile: recipe.out + "/plan.yaml", baseFolder: recipe.settings.base, form: form)
+        modelFolder: search.modelFolder, name: recipe.products.name, fingerprint: search.inputs.model.fingerprint,
+        planFile: recipe.out + "/plan.yaml", baseFolder: search.baseFolder, form: form)
     }
     if let copy {
       let isFactored = recipe.products.isFactored

@@ -21,11 +21,26 @@ struct RunCommand: ParsableCommand {
       batch: every combination is searched, one after another, and a table sums them up. A member that fails is reported \
       and does not stop the rest.
 
+      An option that is a key of a recipe takes the place of its value, with paths relative to the current folder: another \
+      strategy needs another '--out'.
+
       Example: laser run runs/posy/relative.yaml
       """)
 
-  @Argument(help: ArgumentHelp("Recipes, YAML.", valueName: "recipe"))
+  @Argument(help: ArgumentHelp("Recipes, YAML.", valueName: "recipe"), completion: .file(extensions: ["yaml", "yml"]))
   var recipes: [String]
+
+  @Option(help: ArgumentHelp("The run folder, instead of the recipe's.", valueName: "folder"), completion: .directory)
+  var out: String?
+
+  @Option(
+    help: ArgumentHelp("Where the lasered checkpoint goes, instead of where the recipe says.", valueName: "path"),
+    completion: .directory)
+  var checkpoint: String?
+
+  @OptionGroup var hub: HubNameOption
+
+  @OptionGroup(title: "Instead of the recipe's keys") var overrides: SettingOptions<RecipeOverrides>
 
   @OptionGroup var memory: MemoryOption
 
@@ -41,7 +56,11 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    let files = try recipes.map { (path: $0, contents: try RecipeFile(file: $0)) }
+    var given = overrides.given
+    for (key, value) in [("out", out), ("checkpoint", checkpoint), ("name", hub.name)] {
+      if let value { given[key] = [value] }
+    }
+    let files = try recipes.map { (path: $0, contents: try RecipeFile(file: $0, overrides: given)) }
     if files.count == 1, files[0].contents.members.count == 1 {
       try runAlone(files[0].contents.members[0], from: files[0].path, console)
     } else {
@@ -54,7 +73,7 @@ struct RunCommand: ParsableCommand {
     if json {
       print(try jsonText(JSONReport(outcome)), terminator: "")
     } else {
-      print(searchSummary(outcome, folder: recipe.out, common.style), terminator: "")
+      show(searchSummary(outcome, folder: recipe.out, common.style))
       for (what, path) in RecipeOutputs.paths(recipe) {
         print("  \(what) \(outcome.kept.isEmpty ? "none: nothing was kept" : path)")
       }
@@ -121,6 +140,7 @@ struct RunCommand: ParsableCommand {
   private func carryOut(_ recipe: Recipe, from path: String, _ console: Console) throws -> SearchOutcome {
     let search = try Search(recipe.settings, program: Version.program)
     console.note([search.model], context: search.settings.context)
+    console.note(search, memory: memory.bytes)
     let outputs = try RecipeOutputs(recipe, of: search, recipePath: path, replacesExisting: force)
     let outcome = try search.run(in: recipe.out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: recipe.out)

@@ -37,9 +37,14 @@ struct SearchCommand: ParsableCommand {
     let console = common.begin()
     let search = try Search(options.settings, program: Version.program)
     console.note([search.model], context: search.settings.context)
+    console.note(search, memory: memory.bytes)
     let outcome = try search.run(in: out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: out)
-    print(json ? try jsonText(JSONReport(outcome)) : searchSummary(outcome, folder: out, common.style), terminator: "")
+    if json {
+      print(try jsonText(JSONReport(outcome)), terminator: "")
+    } else {
+      show(searchSummary(outcome, folder: out, common.style))
+    }
     try exitCode.end([outcome])
   }
 }

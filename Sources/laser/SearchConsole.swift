@@ -6,7 +6,7 @@ extension Search {
   /// Runs the search with its progress on the console.
   func run(in folder: String, memory: Int, _ console: Console) throws -> SearchOutcome {
     Interruption.watch()
-    var watch = TrialWatch()
+    var kept = KeptSoFar()
     return try run(in: folder, memory: memory) { event in
       do { try Interruption.check() } catch {
         console.endLine()
@@ -15,14 +15,25 @@ extension Search {
       switch event {
       case .baseline(let share): console.progress("Baseline", share)
       case .statistics(let share): console.progress("Weighing directions", share)
-      case .trial(let trial, let total):
-        watch.record(trial)
-        console.progress("Trials", Double(trial.number) / Double(total), detail: watch.line(total: total))
-      case .rung(let rung, let share):
-        console.progress("Choosing the damping", share, detail: rung.map(rungLine) ?? "")
+      case .trial(let trial, let progress):
+        kept.add(trial)
+        console.progress(
+          "Trials", progress.share, left: progress.secondsLeft, isNew: progress.isNew,
+          detail: trialLine(trial, progress, kept))
+      case .rung(let rung, let share, let isNew):
+        console.progress("Choosing the damping", share, isNew: isNew, detail: rung.map(rungLine) ?? "")
       case .confirmation(let share): console.progress("Confirming", share)
       }
     }
+  }
+}
+
+extension Console {
+  /// What a search will take, as far as that costs nothing to say.
+  func note(_ search: Search, memory: Int) {
+    // Where the memory is not enough, the search itself says so.
+    guard let estimate = try? SearchEstimate(search, memory: memory) else { return }
+    note(EstimateText(estimate, free: nil).line)
   }
 }
 
@@ -32,30 +43,8 @@ private func rungLine(_ rung: SearchRecord.Rung) -> String {
 }
 
 /// What a search has come to, for its progress line.
-private struct TrialWatch {
-  private var last: SearchRecord.Trial?
-  private var kept = 0
-  private var best: Double?
-  private let start = ContinuousClock.now
-  private var count = 0
-
-  mutating func record(_ trial: SearchRecord.Trial) {
-    last = trial
-    count += 1
-    if trial.kept { kept += 1 }
-    if let delta = trial.pairedDelta?.mean { best = min(best ?? delta, delta) }
-  }
-
-  func line(total: Int) -> String {
-    guard let last else { return "" }
-    let seconds = (ContinuousClock.now - start) / .seconds(1)
-    let parts = [
-      "\(last.site)", "\(last.number) of \(total)",
-      "\(kept) kept", best.map { "best \(Numbers.signed($0, 4))" },
-      seconds > 1 ? "\(Numbers.fixed(Double(count) / seconds, 1)) trials/s" : nil,
-    ]
-    return parts.compactMap(\.self).joined(separator: " · ")
-  }
+private func trialLine(_ trial: SearchRecord.Trial, _ progress: TrialProgress, _ kept: KeptSoFar) -> String {
+  "\(trial.number) of \(progress.expected) · \(StatusText.kept(kept)) · \(trial.site)"
 }
 
 /// What the terminal shows of a finished search.

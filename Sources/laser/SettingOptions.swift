@@ -44,6 +44,9 @@ struct SettingOptions<Selection: SettingSelection>: ParsableArguments, CustomRef
   /// - Throws: `ValidationError` for values that are none.
   func validate() throws { _ = try settings }
 
+  /// What was given, by the settings' keys.
+  var given: [String: [String]] { values }
+
   /// What was given, the other settings at their defaults.
   var settings: SearchSettings {
     get throws {
@@ -83,6 +86,12 @@ enum WindowSettings: SettingSelection {
   static func validate(_ settings: SearchSettings) throws(InputError) { try settings.validateWindows() }
 }
 
+/// All of them, none of which has to be given: a recipe has them.
+enum RecipeOverrides: SettingSelection {
+  static var settings: [Setting] { Setting.all.map(\.asOption) }
+  static func validate(_ settings: SearchSettings) {}
+}
+
 typealias SearchOptions = SettingOptions<SearchSelection>
 typealias SiteOptions = SettingOptions<SiteSelectionSettings>
 typealias WindowOptions = SettingOptions<WindowSettings>
@@ -110,8 +119,7 @@ extension Setting {
   private var kind: CompletionKind {
     switch completion {
     case .nothing: .default
-    case .files: .file()
-    case .folders: .directory
+    case .files, .models: .file()
     case .words(let words): .list(words)
     }
   }

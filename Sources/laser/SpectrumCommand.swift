@@ -18,16 +18,20 @@ struct SpectrumCommand: ParsableCommand {
       Example: laser spectrum model --base base --svg spectrum.svg
       """)
 
-  @Argument(help: ArgumentHelp("The folder of a checkpoint.", valueName: "model"))
-  var model: String
+  @Argument(
+    help: ArgumentHelp(
+      "A checkpoint: its folder, a GGUF file, or its id in the Hugging Face cache.", valueName: "model"))
+  var model: ModelName
 
   @Option(
-    help: ArgumentHelp("Decompose the differences to this checkpoint instead of the weights.", valueName: "folder"))
-  var base: String?
+    help: ArgumentHelp("Decompose the differences to this checkpoint instead of the weights.", valueName: "model"))
+  var base: ModelName?
 
   @OptionGroup var sites: SiteOptions
 
-  @Option(help: ArgumentHelp("Also draw them into a file, whose name ends with .svg.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Also draw them into a file, whose name ends with .svg.", valueName: "file"), completion: .file()
+  )
   var svg: String?
 
   @Flag(help: "Replace an existing drawing.")
@@ -40,11 +44,13 @@ struct SpectrumCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
+    let (modelFolder, baseFolder) = (try model.path, try base?.path)
     let drawing = try svg.map {
       try OutputFile(
-        $0, ending: ".svg", of: "a drawing", replacesExisting: force, inputs: [model] + (base.map { [$0] } ?? []))
+        $0, ending: ".svg", of: "a drawing", replacesExisting: force,
+        inputs: [modelFolder] + (baseFolder.map { [$0] } ?? []))
     }
-    let reducer = try Reducer(Model(path: model), base: base.map { try Model(path: $0) })
+    let reducer = try Reducer(Model(path: modelFolder), base: baseFolder.map { try Model(path: $0) })
     console.note([reducer.model])
     // As a model is read: from the first layer up.
     let sites = try sites.settings.selection.sites(of: reducer.model).enumerated().sorted {
@@ -56,7 +62,7 @@ struct SpectrumCommand: ParsableCommand {
       spectra.append(SiteSpectrum(decomposition.site, kind: reducer.kind, decomposition.spectrum))
       console.progress("Decomposing", Double(spectra.count) / Double(sites.count), detail: "\(decomposition.site)")
     }
-    let tables = SpectrumTables(model: model, base: base, spectra)
+    let tables = SpectrumTables(model: model.text, base: base?.text, spectra)
     for model in [reducer.model, reducer.base].compactMap(\.self) { try model.checkpoint.refuseChange() }
     try drawing?.write(tables.drawing)
     print(json ? try jsonText(tables) : tables.plain, terminator: "")

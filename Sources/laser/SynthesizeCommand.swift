@@ -15,7 +15,7 @@ struct SynthesizeCommand: ParsableCommand {
       Example: laser synthesize --out synthetic --layers 4 --tokenizer runs/posy/model
       """)
 
-  @Option(help: ArgumentHelp("The folder to write.", valueName: "folder"))
+  @Option(help: ArgumentHelp("The folder to write.", valueName: "folder"), completion: .directory)
   var out: String
 
   @Option(help: ArgumentHelp("Layers; one of the default shape has 2.9 GB.", valueName: "count"))
@@ -43,8 +43,8 @@ struct SynthesizeCommand: ParsableCommand {
   var vocabulary = 32000
 
   @Option(
-    help: ArgumentHelp("Folder of a tokenizer to copy, without which no text can be measured.", valueName: "folder"))
-  var tokenizer: String?
+    help: ArgumentHelp("A model whose tokenizer to copy, without which no text can be measured.", valueName: "model"))
+  var tokenizer: ModelName?
 
   @Option(help: ArgumentHelp("Of the random numbers.", valueName: "number"))
   var seed: UInt64 = 0
@@ -75,6 +75,7 @@ struct SynthesizeCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
+    let tokenizer = try tokenizer?.path
     if let tokenizer {
       let count = try Tokenizer(path: tokenizer).vocabularySize
       guard count <= vocabulary else {

@@ -15,9 +15,9 @@ struct TokenizeCommand: ParsableCommand {
       """)
 
   @Argument(help: ArgumentHelp("The folder of a checkpoint; its tokenizer is enough.", valueName: "model"))
-  var model: String
+  var model: ModelName
 
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Texts, UTF-8.", valueName: "file"))
+  @Option(parsing: .upToNextOption, help: ArgumentHelp("Texts, UTF-8.", valueName: "file"), completion: .file())
   var text: [String]
 
   @Flag(help: "Print the ids.")
@@ -27,7 +27,7 @@ struct TokenizeCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let tokenizer = try Tokenizer(path: model)
+    let tokenizer = try Tokenizer(path: model.path)
     let clock = ContinuousClock()
     let texts = try text.map { path in
       let start = clock.now

@@ -106,7 +106,7 @@ struct AdapterTests {
     }
     #expect(configuration["use_rslora"]?.boolean == false && configuration["bias"]?.string == "none")
     let readme = try String(contentsOfFile: path("adapter/README.md"), encoding: .utf8)
-    for words in ["base_model_relation: adapter", "library_name: peft", "an adapter for model", "--out FOLDER --lora"] {
+    for words in ["library_name: peft", "an adapter for model", "--out FOLDER --lora"] {
       #expect(readme.contains(words), "\(words)")
     }
   }

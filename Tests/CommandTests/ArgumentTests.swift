@@ -16,7 +16,7 @@ struct ArgumentTests {
     ["perplexity", "model", "--text", "a.txt", "--threads", "0"],
     ["perplexity", "model", "--text", "a.txt", "--quiet", "--verbose"],
     ["perplexity", "model", "--text", "a.txt", "--unknown"],
-    search + ["--ranks", "0.5,x"], search + ["--ranks", "0.0"], search + ["--ranks", "1.5"],
+    search + ["--ranks", "0.5,x"], search + ["--ranks", "1.5"],
     search + ["--ranks", "-1"],
     search + ["--ranks", ""], search + ["--ranks", "0.5,"], search + ["--ranks", "nan"], search + ["--roles", "w4"],
     search + ["--roles", ""], search + ["--layers", "5-"], search + ["--layers", "5-3"], search + ["--layers", ""],
@@ -34,7 +34,8 @@ struct ArgumentTests {
     ["perplexity", "model", "--text", "a.txt", "--experts-per-token", "0"],
     ["perplexity", "model", "--text", "a.txt", "--experts-per-token", "2-1"],
     ["compare", "a", "b", "--text", "a.txt", "--experts-per-token", "1-3"],
-    ["frobnicate"],
+    ["frobnicate"], search + ["--ranks", "energy:0.0"], ["help", "frobnicate"],
+    ["run", "a.yaml", "--strategy", "guess"], ["run", "a.yaml", "--name", "none"],
   ])
   func badArgumentsExitWith64(_ arguments: [String]) async throws {
     let run = try await laser(arguments)
@@ -43,13 +44,38 @@ struct ArgumentTests {
     #expect(run.error.hasPrefix("Error: "), "\(run.error)")
   }
 
+  /// What was probably meant is said, also where something is missing besides.
+  @Test(arguments: [
+    (["serach", "model"], "did you mean search?"), (["help", "sarch"], "did you mean search?"),
+    (["search", "model", "--txt", "a.txt"], "did you mean --text?"),
+    (["search", "model", "--text", "a.txt", "--out", "b", "--strategy", "swep"], "did you mean sweep?"),
+    (["perplexity", "model", "--text", "a.txt", "--treads=2"], "did you mean --threads?"),
+    (search + ["--layers=-1"], "\"-1\": numbers count from 0"), (search + ["--layers", "-1"], "numbers count from 0"),
+  ])
+  func misspellings(_ arguments: [String], _ words: String) async throws {
+    let run = try await laser(arguments)
+    #expect(run.status == 64 && run.output.isEmpty && run.error.contains(words), "\(run.error)")
+  }
+
+  /// Scripts that complete, for each shell: options with the values that they take.
+  @Test(arguments: ["bash", "zsh", "fish"])
+  func completion(_ shell: String) async throws {
+    let script = try await laserSucceeds(["--generate-completion-script", shell]).output
+    for words in ["noise-edge", "reweight", "llama.cpp", "shared_w1", "q8_0", "strategy", "estimate", "status"] {
+      #expect(script.contains(words), "\(words)")
+    }
+  }
+
   @Test func version() async throws {
     let run = try await laserSucceeds(["--version"])
     #expect(run.output.wholeMatch(of: /[0-9]+\.[0-9]+\.[0-9]+\n/) != nil)
     #expect(run.error.isEmpty)
   }
 
-  @Test(arguments: ["", "perplexity", "search", "run", "apply", "report", "inspect", "spectrum", "merge", "convert"])
+  @Test(arguments: [
+    "", "perplexity", "search", "run", "apply", "report", "inspect", "spectrum", "merge", "convert", "status",
+    "estimate", "doctor",
+  ])
   func help(
     _ command: String
   )

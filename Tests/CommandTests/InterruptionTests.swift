@@ -70,15 +70,6 @@ struct InterruptionTests {
     }
   }
 
-  @Test func anUnfinishedSearchHasNoReport() async throws {
-    try await laserSucceeds(workshop.search(out: "run"))
-    let journal = try Data(contentsOf: folder["run/journal.jsonl"])
-    try journal.dropLast(2).write(to: folder["run/journal.jsonl"])
-    let before = try contents(of: folder["run"])
-    try await expectFailure(["report", folder.path("run")], naming: ["not finished"])
-    #expect(try contents(of: folder["run"]) == before)
-  }
-
   @Test func aDamagedLineIsNotSkipped() async throws {
     try await laserSucceeds(workshop.search(out: "run"))
     var journal = try Data(contentsOf: folder["run/journal.jsonl"])

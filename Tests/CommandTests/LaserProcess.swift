@@ -115,3 +115,42 @@ private func executable() throws -> URL {
   try #require(FileManager.default.isExecutableFile(atPath: laser.path), "no laser in \(laser.path)")
   return laser
 }
+
+/// What a terminal of so many columns got from the command, standard output and standard error together.
+func laserOnTerminal(_ arguments: [String], columns: UInt16) async throws -> (status: Int32, text: String) {
+  let terminal = posix_openpt(O_RDWR | O_NOCTTY)
+  try #require(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0)
+  defer { close(terminal) }
+  var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+  try #require(ioctl(terminal, UInt(TIOCSWINSZ), &size) == 0)
+  let path = String(cString: try #require(ptsname(terminal)))
+  // Held open here, so that reading ends when this says so and not before the command has opened it.
+  let other = open(path, O_RDWR | O_NOCTTY)
+  let executable = try executable().path
+  return try await withCheckedThrowingContinuation { continuation in
+    Thread.detachNewThread {
+      continuation.resume(
+        with: Result {
+          let child = try spawn(
+            ["/usr/bin/env", "TERM=xterm", executable] + arguments, output: path, error: path)
+          _ = fcntl(terminal, F_SETFL, O_NONBLOCK)
+          var (bytes, status): ([UInt8], Int32) = ([], 0)
+          var hasEnded = false
+          while true {
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = read(terminal, &buffer, buffer.count)
+            if count > 0 {
+              bytes += buffer.prefix(count)
+            } else if hasEnded {
+              break
+            } else {
+              hasEnded = waitpid(child, &status, WNOHANG) == child
+              usleep(500)
+            }
+          }
+          close(other)
+          return (status & 0x7F == 0 ? status >> 8 & 0xFF : -1, String(decoding: bytes, as: UTF8.self))
+        })
+    }
+  }
+}

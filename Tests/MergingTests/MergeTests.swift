@@ -224,22 +224,9 @@ struct MergeTests {
     let card = try String(contentsOf: bench.folder["out/README.md"], encoding: .utf8)
     #expect(
       card.hasPrefix(
-        "---\nbase_model:\n- base\n- a\n- b\nbase_model_relation: merge\nlibrary_name: transformers\ntags:\n- moe\n"))
+        "---\nlibrary_name: transformers\ntags:\n- moe\n"))
     #expect(card.contains("- frankenmoe\n- laser\n---\n") && card.contains("Once upon a time"))
     #expect(!card.contains(bench.folder.url.path))
-  }
-
-  /// YAML reads an unquoted null as no name at all.
-  @Test func theCardQuotesNamesThatYAMLReadsOtherwise() throws {
-    let bench = try Bench()
-    try bench.add(Bench.dense(2), named: "null")
-    let experts = ["'null'", "b"].map { "- source_model: \($0)\n  positive_prompts: [Once]\n" }
-    try bench.merge(
-      MergeConfiguration(
-        yaml: "base_model: base\ngate_mode: random\nexperts:\n" + experts.joined(), folder: bench.folder.url.path + "/")
-    )
-    let card = try String(contentsOf: bench.folder["out/README.md"], encoding: .utf8)
-    #expect(card.hasPrefix("---\nbase_model:\n- base\n- 'null'\n- b\n"))
   }
 
   @Test func foldersAreMadeWhereTheyCanBe() throws {

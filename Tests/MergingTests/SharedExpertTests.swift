@@ -163,7 +163,7 @@ struct SharedExpertTests {
   @Test func theCardNamesTheSharedExpert() throws {
     try bench.merge(configuration())
     let card = try String(contentsOf: bench.folder["out/README.md"], encoding: .utf8)
-    #expect(card.hasPrefix("---\nbase_model:\n- base\n- a\n- b\n- c\n") && card.contains("2 experts (Qwen2-MoE)"))
+    #expect(card.hasPrefix("---\nlibrary_name: transformers\n") && card.contains("2 experts (Qwen2-MoE)"))
     #expect(card.contains("| shared | c | 1 | 0 |"))
   }
 

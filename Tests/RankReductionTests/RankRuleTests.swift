@@ -7,13 +7,14 @@ import Wording
   @Test func whatPeopleWrite() {
     #expect(RankRule("0.5") == .fraction(0.5))
     #expect(RankRule("1.0") == .fraction(1))
+    #expect(RankRule("0.0") == .fraction(0))
     #expect(RankRule("64") == .rank(64))
     #expect(RankRule("0") == .rank(0))
     #expect(RankRule("energy:0.9") == .energy(0.9))
     #expect(RankRule("noise-edge") == .noiseEdge)
     #expect(RankRule("laser-rmt") == .laserRMT)
     #expect(RankRule("svht") == .optimalThreshold)
-    for text in ["", "1.5", "0.0", "-1", "x", "1e3", "nan", "energy:", "energy:2.0", "noise"] {
+    for text in ["", "1.5", "-1", "x", "1e3", "nan", "energy:", "energy:2.0", "energy:0.0", "-0.5", "noise"] {
       #expect(RankRule(text) == nil, "\(text)")
     }
     for text in ["0.5", "64", "energy:0.9", "noise-edge", "svht", "laser-rmt"] {
@@ -27,6 +28,8 @@ import Wording
     #expect(RankRule.fraction(0.01).rank(for: spectrum) == 1)
     #expect(RankRule.fraction(1).rank(for: spectrum) == 4)
     #expect(RankRule.rank(0).rank(for: spectrum) == 0)
+    // What leaves nothing leaves not even one direction.
+    #expect(RankRule.fraction(0).rank(for: spectrum) == 0)
     // σ²: 16, 4, 4, 1 of 25.
     #expect(RankRule.energy(0.64).rank(for: spectrum) == 1)
     #expect(RankRule.energy(0.65).rank(for: spectrum) == 2)

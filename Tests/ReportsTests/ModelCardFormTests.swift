@@ -7,19 +7,20 @@ import Testing
 struct ModelCardFormTests {
   private func readme(_ form: ModelCard.Form) throws -> String {
     ModelCard(
-      model: "model", fingerprint: "aaaa", plan: Plan(model: "aaaa", base: nil, reductions: []), report: nil,
-      base: "base", form: form
+      model: "o/model", fingerprint: "aaaa", plan: Plan(model: "aaaa", base: nil, reductions: []), report: nil,
+      base: "o/base", form: form
     ).readme(existing: nil)
   }
 
   @Test func eachSaysWhatItIs() throws {
     let checkpoint = try readme(.checkpoint)
+    #expect(checkpoint.contains("base_model:\n- o/model\n") && checkpoint.contains("base_model_relation: finetune"))
     #expect(checkpoint.contains("library_name: transformers") && !checkpoint.contains("P.left.weight"))
     let factored = try readme(.factored)
     #expect(factored.contains("`P.left.weight`") && factored.contains("plan.yaml --out FOLDER --factored"))
     // transformers does not read it.
     #expect(!factored.contains("library_name"))
-    for (form, base) in [(ModelCard.Form.adapter, "model"), (.baseAdapter, "base")] {
+    for (form, base) in [(ModelCard.Form.adapter, "o/model"), (.baseAdapter, "o/base")] {
       let adapter = try readme(form)
       #expect(adapter.contains("library_name: peft") && adapter.contains("base_model_relation: adapter"))
       #expect(adapter.contains("base_model:\n- \(base)\n") && adapter.contains("an adapter for \(base), not a model"))

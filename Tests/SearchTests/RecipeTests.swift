@@ -16,15 +16,41 @@ import Wording
 
   @Test func alternativesMakeABatch() throws {
     let file = try RecipeFile(
-      yaml: "model: [a/one, b/two]\ntext: [x.txt, y.txt]\nroles: [[w1], [w2, w3]]\nout: runs\n"
+      yaml: "model: [x/a/one, x/b/two]\ntext: [x.txt, y.txt]\nroles: [[w1], [w2, w3]]\nout: runs\n"
         + "checkpoint: somewhere/lasered\n", folder: "here/")
     #expect(file.out == "here/runs")
     #expect(file.members.map(\.name) == ["one_w1", "one_w2+w3", "two_w1", "two_w2+w3"])
-    #expect(file.members.map(\.settings.model) == ["here/a/one", "here/a/one", "here/b/two", "here/b/two"])
+    #expect(file.members.map(\.settings.model) == ["here/x/a/one", "here/x/a/one", "here/x/b/two", "here/x/b/two"])
     #expect(file.members.map(\.settings.selection.roles) == [[.w1], [.w2, .w3], [.w1], [.w2, .w3]])
     #expect(file.members.allSatisfy { $0.settings.text == ["here/x.txt", "here/y.txt"] })
     #expect(file.members[1].out == "here/runs/one_w2+w3")
     #expect(file.members[1].products.checkpoint == "here/runs/one_w2+w3/lasered")
+  }
+
+  /// Values of the command line take the place of the recipe's, and their paths are not the recipe's.
+  @Test func overrides() throws {
+    let yaml = Self.minimal + "strategy: [sweep, greedy]\nexhaustive: true\ncheckpoint: c\n"
+    let file = try RecipeFile(
+      yaml: yaml, folder: "here/",
+      overrides: ["strategy": ["noise-edge"], "out": ["there"], "text": ["t.txt"], "name": ["a/b"], "context": ["64"]])
+    #expect(file.members.count == 1 && file.out == "there")
+    let recipe = file.members[0]
+    #expect(recipe.settings.strategyName == "noise-edge" && recipe.settings.isExhaustive)
+    #expect(recipe.settings.context == 64)
+    #expect(recipe.settings.text == ["t.txt"] && recipe.settings.heldOut == ["here/b.txt", "/c.txt"])
+    #expect(recipe.out == "there" && recipe.products.checkpoint == "here/c" && recipe.products.name == "a/b")
+    let batch = try RecipeFile(yaml: yaml, folder: "here/", overrides: ["out": ["there"], "checkpoint": ["x/y"]])
+    #expect(batch.members.map(\.out) == ["there/sweep", "there/greedy"])
+    #expect(batch.members.map(\.products.checkpoint) == ["there/sweep/y", "there/greedy/y"])
+    #expect(throws: InputError.self) { try RecipeFile(yaml: yaml, folder: "", overrides: ["strategi": ["sweep"]]) }
+    #expect(throws: InputError.self) { try RecipeFile(yaml: yaml, folder: "", overrides: ["name": ["b"]]) }
+  }
+
+  /// What is no path beside the recipe may be the id of a model in the Hub's cache.
+  @Test func idsOfTheHubStayIds() throws {
+    let yaml = Self.minimal.replacing("model: m", with: "model: owner/name\nbase: deep/er/path")
+    let recipe = try Self.only(yaml: yaml, folder: "here/")
+    #expect(recipe.settings.model == "owner/name" && recipe.settings.base == "here/deep/er/path")
   }
 
   @Test func membersNeverShareAFolder() throws {

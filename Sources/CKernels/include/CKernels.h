@@ -94,6 +94,8 @@ void laser_divergence(const float *a, const float *b, size_t rows, size_t column
 bool laser_processor_has_avx512(void);
 // Whether they offer products of bfloat16 too.
 bool laser_processor_has_avx512_bf16(void);
+// Whether the processor runs AVX2 and fused multiplication and addition.
+bool laser_processor_has_avx2(void);
 
 // MARK: synthetic.c — weights for measuring machines.
 

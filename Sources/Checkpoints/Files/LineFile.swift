@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Glibc
 internal import SystemPackage
 
 /// A file of JSON objects, one a line, that is only ever appended to. A line torn by an interruption is cut off when
@@ -22,7 +23,7 @@ package struct LineFile: ~Copyable {
       guard try CheckpointError.naming(path, { try Stat(descriptor) }).type == .regular else {
         throw CheckpointError(.exists, file: path, "not a regular file; use another folder")
       }
-      guard (try? descriptor.lock()) != nil else {
+      guard Self.lock(descriptor) else {
         throw CheckpointError(
           .exists, file: path, "another laser is writing it; wait for that one, or use another folder")
       }
@@ -41,6 +42,32 @@ package struct LineFile: ~Copyable {
   }
 
   deinit { try? descriptor.close() }
+
+  /// Waits a moment for those who only look whether somebody has the file.
+  private static func lock(_ descriptor: FileDescriptor) -> Bool {
+    for _ in 0..<5 {
+      if (try? descriptor.lock()) != nil { return true }
+      usleep(10_000)
+    }
+    return false
+  }
+
+  /// The bytes of the file, and when it was last written, in seconds since 1970; nil if it is not there.
+  package static func extent(_ path: String) -> (bytes: Int, written: Double)? {
+    status(of: path).map {
+      (Int($0.size), Double($0.st_mtim.tv_sec) + Double($0.st_mtim.tv_nsec) / 1e9)
+    }
+  }
+
+  /// Whether some process has the file open for appending.
+  package static func isOpenElsewhere(_ path: String) -> Bool {
+    guard let descriptor = try? FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .noFollow]) else {
+      return false
+    }
+    defer { try? descriptor.close() }
+    do throws(Errno) { try descriptor.lockShared() } catch { return error == .wouldBlock }
+    return false
+  }
 
   private static func refuseForeign(
     _ descriptor: FileDescriptor, path: String, beginnings: [String]

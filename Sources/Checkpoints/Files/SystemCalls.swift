@@ -10,6 +10,9 @@ extension FileDescriptor {
 
   /// Locks the file for this process, or throws `Errno.wouldBlock` where another has locked it. `flock`
   func lock() throws(Errno) { try check(flock(rawValue, LOCK_EX | LOCK_NB)) }
+
+  /// Locks the file beside others who only read it, or throws `Errno.wouldBlock` where another has locked it. `flock`
+  func lockShared() throws(Errno) { try check(flock(rawValue, LOCK_SH | LOCK_NB)) }
 }
 
 /// Gives a file or folder another name, in place of what has that name. `rename`

@@ -1,3 +1,5 @@
+internal import Checkpoints
+internal import FoundationEssentials
 internal import Wording
 
 /// One search as a recipe describes it, and where its results go.
@@ -21,6 +23,9 @@ package struct Recipe: Sendable {
     /// Whether the adapter makes the base what the model becomes, instead of the model.
     package var isAdapterForBase = false
 
+    /// What the model is called on the Hugging Face Hub, for model cards.
+    package var name: String?
+
     package init() {}
   }
 
@@ -29,10 +34,11 @@ package struct Recipe: Sendable {
     case setting(String)
     case out, checkpoint, factored, adapter
     case adapterForBase
+    case name
 
     private static let others: [(key: Key, name: String)] = [
       (.out, "out"), (.checkpoint, "checkpoint"), (.factored, "factored"), (.adapter, "adapter"),
-      (.adapterForBase, "adapter_for_base"),
+      (.adapterForBase, "adapter_for_base"), (.name, "name"),
     ]
 
     static var names: [String] { Setting.all.map(\.key) + others.map(\.name) }
@@ -69,30 +75,47 @@ package struct Recipe: Sendable {
 
   /// - Parameters:
   ///   - values: What the recipe says of each key; one value for keys that are no sets.
-  ///   - folder: What paths are relative to: empty, or ending in a slash.
+  ///   - overrides: Values instead of the recipe's, with paths as they are.
+  ///   - folder: What the recipe's paths are relative to: empty, or ending in a slash.
   ///   - name: Of a member of a batch: its folder within the recipe's run folder.
   /// - Throws: `InputError` that names the key.
-  init(_ values: [Key: [String]], folder: String, name: String) throws(InputError) {
+  init(
+    _ values: [Key: [String]], overrides: [Key: [String]] = [:], folder: String, name: String
+  ) throws(InputError) {
     func resolve(_ path: String) -> String { path.hasPrefix("/") ? path : folder + path }
+    // An id of a model in the Hub's cache stays one, unless there is such a folder.
+    func resolveModel(_ name: String) -> String {
+      HubName(name) != nil && !FileManager.default.fileExists(atPath: resolve(name)) ? name : resolve(name)
+    }
     var texts: [String: [String]] = [:]
     for setting in Setting.all {
-      texts[setting.key] = values[.setting(setting.key)].map { setting.isPath ? $0.map(resolve) : $0 }
+      let resolved: (String) -> String =
+        switch setting.completion {
+        case .models: resolveModel
+        case .files: resolve
+        case .nothing, .words: { $0 }
+        }
+      let key = Key.setting(setting.key)
+      texts[setting.key] = overrides[key] ?? values[key].map { $0.map(resolved) }
     }
     settings = try SearchSettings(texts) { "\"\($0.key)\"" }
     try settings.validate()
     func flag(_ key: Key) throws(InputError) -> Bool {
-      guard let text = values[key]?.first else { return false }
+      guard let text = (overrides[key] ?? values[key])?.first else { return false }
       guard let value = Bool(text) else { throw InputError("\"\(key.name)\": \"\(text)\" is neither true nor false") }
       return value
     }
     self.name = name
-    guard let out = values[.out]?.first.map(resolve) else { throw InputError("\"out\" is missing") }
+    guard let out = overrides[.out]?.first ?? values[.out]?.first.map(resolve) else {
+      throw InputError("\"out\" is missing")
+    }
     let runFolder = name.isEmpty ? out : "\(out)/\(name)"
     self.out = runFolder
     func product(_ key: Key) -> String? {
-      guard let path = values[key]?.first else { return nil }
+      guard let path = (overrides[key] ?? values[key])?.first else { return nil }
       // Every member of a batch has its own, in its run folder.
-      return name.isEmpty ? resolve(path) : path.split(separator: "/").last.map { "\(runFolder)/\($0)" }
+      return name.isEmpty
+        ? overrides[key]?.first ?? resolve(path) : path.split(separator: "/").last.map { "\(runFolder)/\($0)" }
     }
     var products = Products()
     products.checkpoint = product(.checkpoint)
@@ -102,6 +125,10 @@ package struct Recipe: Sendable {
     if products.isFactored, products.checkpoint == nil { throw InputError("\"factored\" goes with \"checkpoint\"") }
     if products.isAdapterForBase, products.adapter == nil {
       throw InputError("\"adapter_for_base\" goes with \"adapter\"")
+    }
+    products.name = (overrides[.name] ?? values[.name])?.first
+    if let name = products.name, HubName(name).map({ $0.revision != nil }) ?? true {
+      throw InputError("\"name\" takes a name on the Hugging Face Hub, owner/name; \"\(name)\" is none")
     }
     self.products = products
   }

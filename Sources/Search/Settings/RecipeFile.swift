@@ -12,18 +12,27 @@ package struct RecipeFile: Sendable {
 
   private static let largestBatch = 1000
 
-  package init(file path: String) throws {
+  /// - Parameter overrides: Values by key that take the place of the recipe's. Their paths are relative to the current
+  ///   folder.
+  package init(file path: String, overrides: [String: [String]] = [:]) throws {
     let bytes = try MappedFile(path: path).withBytes { String(validating: $0, as: UTF8.self) }
     guard let text = bytes else { throw InputError("\(path): not UTF-8 text") }
     let folder = path.contains("/") ? path[..<(path.lastIndex(of: "/") ?? path.startIndex)] + "/" : ""
     do {
-      try self.init(yaml: text, folder: String(folder))
+      try self.init(yaml: text, folder: String(folder), overrides: overrides)
     } catch let error as InputError {
       throw InputError("\(path): \(error)")
     }
   }
 
-  package init(yaml text: String, folder: String) throws {
+  package init(yaml text: String, folder: String, overrides: [String: [String]] = [:]) throws {
+    var given: [Recipe.Key: [String]] = [:]
+    for (name, values) in overrides {
+      guard let key = Recipe.Key(name: name) else {
+        throw InputError(unknownWord(name, what: "a key of a recipe", known: Recipe.Key.names))
+      }
+      given[key] = values
+    }
     let root: Node?
     do { root = try Yams.compose(yaml: text) } catch { throw InputError("not YAML: \(yamlProblem(error))") }
     guard let mapping = root?.mapping else { throw InputError("a recipe is a list of \"key: value\" lines") }
@@ -34,6 +43,7 @@ package struct RecipeFile: Sendable {
       guard let key = Recipe.Key(name: name) else {
         throw InputError(unknownWord(name, what: "a key of a recipe", known: Recipe.Key.names))
       }
+      guard given[key] == nil else { continue }
       let alternatives = try Self.alternatives(key, value)
       if alternatives.count > 1 { varying.append(key) }
       combinations = combinations.flatMap { combination in
@@ -49,10 +59,10 @@ package struct RecipeFile: Sendable {
       let number = names[name, default: 0] + 1
       names[name] = number
       if number > 1 { name += ".\(number)" }
-      return try Recipe(combination, folder: folder, name: name)
+      return try Recipe(combination, overrides: given, folder: folder, name: name)
     }
     let out = combinations.first?[.out]?.first ?? ""
-    self.out = out.hasPrefix("/") ? out : folder + out
+    self.out = given[.out]?.first ?? (out.hasPrefix("/") ? out : folder + out)
   }
 
   /// The values that a key takes in turn.

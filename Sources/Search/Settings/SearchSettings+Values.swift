@@ -1,3 +1,4 @@
+internal import Checkpoints
 package import Evaluation
 package import Models
 package import RankReduction
@@ -28,7 +29,9 @@ extension SearchSettings {
   package var rankRules: [RankRule] { ranks ?? strategy.defaultRanks }
 
   /// All that a search reads.
-  package var files: [String] { [model] + (base.map { [$0] } ?? []) + text + heldOut }
+  package var files: [String] {
+    ([model] + (base.map { [$0] } ?? [])).map { (try? modelPath($0)) ?? $0 } + text + heldOut
+  }
 
   /// - Throws: `InputError` for settings that no search can have, whatever the model.
   package func validate() throws(InputError) {

@@ -58,12 +58,13 @@ extension Setting {
   /// Every setting, in the order of help and reports.
   package static let all: [Setting] = [
     Setting(
-      "model", help: "The folder of a checkpoint.", valueName: "model", completion: .folders, isRequired: true,
+      "model", help: "A checkpoint: its folder, a GGUF file, or its id in the Hugging Face cache.", valueName: "model",
+      completion: .models, isRequired: true,
       isPositional: true, read: { $1.model = $0.joined() }, write: { [$0.model] }),
     Setting(
       "base", help: "Reduce the difference to this checkpoint instead of the weights.",
       discussion: "It may be dense while the model is a mixture: each expert is then compared with the dense layer.",
-      valueName: "folder", completion: .folders, read: { $1.base = $0.joined() }, write: { $0.base.map { [$0] } ?? [] }),
+      valueName: "model", completion: .models, read: { $1.base = $0.joined() }, write: { $0.base.map { [$0] } ?? [] }),
     Setting(
       "text", .files, label: "search text", help: "Texts that trials are scored on.", valueName: "file",
       completion: .files, isRequired: true, read: { $1.text = $0 }, write: { $0.text }),
@@ -72,24 +73,26 @@ extension Setting {
       help: "Texts that confirm the result; without them, the second half of every text is held out.",
       valueName: "file", completion: .files, read: { $1.heldOut = $0 }, write: { $0.heldOut }),
     .value(
-      "layers", \.layers, help: "Layers, as in 0-5,7; or all.", valueName: "list", shape: .set, parse: indexList
+      "layers", \.layers, help: "Layers, as in 0-5,7; or all.", valueName: "list", completion: .words(["all"]),
+      shape: .set, parse: indexList
     ) { $0.description },
     .value(
       "experts", \.experts,
       help:
         "Experts, as in 0,2; or all, which takes the layers without experts too. A shared expert is selected by its "
-        + "roles.", valueName: "list", shape: .set, parse: indexList
+        + "roles.", valueName: "list", completion: .words(["all"]), shape: .set, parse: indexList
     ) { $0.description },
     .value(
       "roles", \.roles,
       help:
         "Roles of matrices: w1 (or gate_proj), w2 (down_proj), w3 (up_proj); shared_w1, shared_w2, shared_w3; q_proj, "
-        + "k_proj, v_proj, o_proj.", valueName: "list", shape: .set, parse: SearchSettings.roles
+        + "k_proj, v_proj, o_proj.", valueName: "list", completion: .words(Role.allCases.map(\.rawValue)), shape: .set,
+      parse: SearchSettings.roles
     ) { $0.map { $0.map(\.rawValue).joined(separator: ",") } },
     .value(
       "ranks", \.ranks, help: "Ranks to try, in this order, with --strategy sweep or greedy.",
       discussion: "Each is \(RankRule.syntax).",
-      valueName: "list", shape: .set, parse: SearchSettings.ranks
+      valueName: "list", completion: .words(RankRule.words), shape: .set, parse: SearchSettings.ranks
     ) { $0.map { $0.map(\.description).joined(separator: ",") } },
     .value(
       "strategy", \.strategyName, help: "How reductions are found: \(Strategies.names.joined(separator: ", ")).",

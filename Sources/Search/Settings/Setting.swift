@@ -20,7 +20,8 @@ package struct Setting: Sendable {
   package enum Completion: Sendable {
     case nothing
     case files
-    case folders
+    /// Folders and files, and ids in the Hub's cache: see `modelPath`.
+    case models
     case words([String])
   }
 
@@ -63,9 +64,16 @@ package struct Setting: Sendable {
   /// Whether its values are paths, which recipes give relative to themselves.
   package var isPath: Bool {
     switch completion {
-    case .files, .folders: true
+    case .files, .models: true
     case .nothing, .words: false
     }
+  }
+
+  /// The same key where it may be left out, and has its name.
+  package var asOption: Setting {
+    Setting(
+      name, shape, label: label, help: help, discussion: discussion, valueName: valueName, completion: completion,
+      read: read, write: write)
   }
 
   package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
@@ -119,6 +127,9 @@ extension Setting {
   }
 
   static func indexList(_ text: String) throws(InputError) -> IndexList {
+    if text.hasPrefix("-") {
+      throw InputError("\"\(text)\": numbers count from 0, none is negative; give a list such as 0-5,7, or \"all\"")
+    }
     guard let list = IndexList(text) else {
       throw InputError("\"\(text)\" is not a list of numbers such as 0-5,7 nor \"all\"")
     }

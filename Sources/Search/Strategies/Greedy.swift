@@ -34,6 +34,7 @@ package enum Greedy: SearchStrategy {
     context.budget = settings.budget
     var composing = ImprovementRule(
       Acceptance(confidence: settings.confidence, falseDiscoveryRate: 1), futility: context.futility)
+    context.expectTrials(at: findings.map { ($0.site, 1) })
     for finding in findings {
       let trial = try context.trial(finding.site, rank: finding.rank, phase: .composition, rule: &composing) {
         try reducer.reduced(finding.site, to: $0, nil)

@@ -81,15 +81,18 @@ extension SearchContext {
     rungCount += 1
     let (number, report, expected) = (rungCount, report, max(expectedCount, rungCount))
     let rung: SearchRecord.Rung
-    if let recorded = log.recordedRung() {
+    let recorded = log.recordedRung()
+    if let recorded {
       rung = recorded
     } else {
-      var new = try measure(number) { try report(.rung(nil, share: (Double(number - 1) + $0) / Double(expected))) }
+      var new = try measure(number) {
+        try report(.rung(nil, share: (Double(number - 1) + $0) / Double(expected), isNew: true))
+      }
       new.seconds = seconds()
       try log.write(new)
       rung = new
     }
-    try report(.rung(rung, share: Double(number) / Double(expected)))
+    try report(.rung(rung, share: Double(number) / Double(expected), isNew: recorded == nil))
     return rung
   }
 
@@ -124,6 +127,6 @@ extension SearchContext {
     }
     log.count(trial, reductions: reductions)
     try writeFilters()
-    try report(.trial(trial, of: log.count))
+    try report(.trial(trial, TrialProgress(expected: log.count, share: 1, secondsLeft: nil, isNew: true)))
   }
 }

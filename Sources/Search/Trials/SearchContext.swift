@@ -34,7 +34,11 @@ package struct SearchContext: ~Copyable {
   private var scorers: Scorers?
   private let screening: PrecisionScreening?
   let memory: Int
+  /// Since the search began, without the time between sessions.
   let seconds: () -> Double
+  private var pace: TrialPace
+  /// When the last trial ended, or what came before the first.
+  private var lastEnd: Double
   let report: (Search.Event) throws -> Void
 
   init(
@@ -54,6 +58,8 @@ package struct SearchContext: ~Copyable {
     self.memory = memory
     self.folder = folder
     self.seconds = seconds
+    pace = TrialPace(search.model)
+    lastEnd = seconds()
     self.report = report
   }
 
@@ -98,7 +104,11 @@ package struct SearchContext: ~Copyable {
     }
     let neededSites = Set(needed)
     var decompositions = reducer.decompositions(of: needed).makeIterator()
+    if usesMatrices { expectTrials(at: sites.map { ($0, settings.rankRules.count) }) }
     for site in sites {
+      // A site may need fewer trials than there are ranks.
+      let left = pace.expected(layer: site.layer) - settings.rankRules.count
+      defer { pace.expect(atMost: left, layer: site.layer) }
       if !neededSites.contains(site), let spectrum = spectra[site] {
         try body(&self, site, spectrum, nil)
       } else if let decomposition = try decompositions.next()?.get() {
@@ -128,7 +138,8 @@ package struct SearchContext: ~Copyable {
     if budget != nil, log.hasLeft(phase) { return outOfBudget() }
     let reduction = Reduction(site: site, kind: reducer.kind, rank: rank)
     let trial: SearchRecord.Trial
-    if let recorded = try log.recorded([reduction], phase: phase) {
+    let recorded = try log.recorded([reduction], phase: phase)
+    if let recorded {
       trial = recorded
       if trial.kept { try madeScorers().adopt(Replacement(site, by: try matrix(rank))) }
     } else {
@@ -139,8 +150,31 @@ package struct SearchContext: ~Copyable {
       if measurement.isKept { try scorers.keep(measurement) }
     }
     if let delta = trial.pairedDelta { rule.record(delta, windows: trial.windowsUsed, kept: trial.kept) }
-    try count(trial)
+    log.count(trial)
+    pace.count(layer: site.layer, seconds: recorded == nil ? seconds() - lastEnd : nil)
+    lastEnd = seconds()
+    try report(
+      .trial(
+        trial,
+        TrialProgress(
+          expected: max(expectedCount, log.count), share: pace.share, secondsLeft: secondsLeft, isNew: recorded == nil))
+    )
     return trial
+  }
+
+  /// Says which trials may come, for those who watch.
+  package mutating func expectTrials(at sites: [(site: Site, count: Int)]) {
+    pace.expect(Dictionary(sites.map { ($0.site.layer, $0.count) }) { $0 + $1 })
+  }
+
+  /// Seconds until the trials end, or until the budget does.
+  private var secondsLeft: Double? {
+    switch budget {
+    case nil: pace.secondsLeft()
+    case .trials(let count): pace.secondsLeft(most: max(0, count - log.count))
+    case .seconds(let limit):
+      pace.secondsLeft().map { min($0, max(0, Double(limit) - seconds())) }
+    }
   }
 
   /// Gives a site a filter without a measurement.
@@ -161,7 +195,12 @@ package struct SearchContext: ~Copyable {
       trial = new
     }
     log.count(trial, reductions: [reduction])
-    try report(.trial(trial, of: max(expectedCount, log.count)))
+    let expected = max(expectedCount, log.count)
+    try report(
+      .trial(
+        trial,
+        TrialProgress(
+          expected: expected, share: Double(log.count) / Double(expected), secondsLeft: nil, isNew: true)))
   }
 
   /// Writes the factors of the kept filters down, beside where the plan will be.
@@ -204,6 +243,7 @@ package struct SearchContext: ~Copyable {
     }
     try log.write(original: new.original)
     scorers = new
+    lastEnd = seconds()
     return new
   }
 
@@ -224,10 +264,5 @@ package struct SearchContext: ~Copyable {
     trial.kept = measurement.isKept
     try log.write(trial)
     return trial
-  }
-
-  private mutating func count(_ trial: SearchRecord.Trial) throws {
-    log.count(trial)
-    try report(.trial(trial, of: max(expectedCount, log.count)))
   }
 }
