@@ -4,6 +4,8 @@ package import Tokenization
 package import Wording
 
 /// The windows of one or more corpora under one convention and metric, ready to be scored by any model.
+///
+/// Files of questions are corpora too: each question is a window.
 package struct Evaluation: Sendable {
   package let corpora: [Corpus]
   package let convention: Convention
@@ -31,8 +33,16 @@ package struct Evaluation: Sendable {
     self.ranges = ranges
   }
 
+  init(
+    corpora: [Corpus], convention: Convention, context: Int, metric: any Metric, windows: [WindowBatch.Window],
+    ranges: [Range<Int>]
+  ) {
+    (self.corpora, self.convention, self.context, self.metric) = (corpora, convention, context, metric)
+    (self.windows, self.ranges) = (windows, ranges)
+  }
+
   /// Some of an evaluation's windows, in their order.
-  private init(_ whole: Evaluation, isPart: (_ window: Int, _ corpus: Range<Int>) -> Bool) {
+  init(_ whole: Evaluation, isPart: (_ window: Int, _ corpus: Range<Int>) -> Bool) {
     corpora = whole.corpora
     convention = whole.convention
     context = whole.context
@@ -120,12 +130,27 @@ package struct Evaluation: Sendable {
     return (score, statistics)
   }
 
-  /// - Parameter observing: Called with the windows of a group, their batch, a layer and its routing, layer by layer.
   private func score(
     _ model: Model, memory: Int, others: Int = 0, isTrial: Bool = false,
     changing: ((Model, Int) throws -> Model)? = nil, observing: ((Range<Int>, WindowBatch, Int, Routing) -> Void)?,
     progress: (Double) throws -> Void
   ) throws -> Score {
+    var scores: [WindowScore] = []
+    try run(
+      model, memory: memory, others: others, changing: changing, observing: observing,
+      collect: { scores += isTrial ? try metric.samples(ofTrial: $0, $1) : try metric.samples(of: $0, $1) },
+      progress: progress)
+    return Score(scores)
+  }
+
+  /// - Parameters:
+  ///   - observing: Called with the windows of a group, their batch, a layer and its routing, layer by layer.
+  ///   - collect: Given the batch of each group and what its scored tokens got.
+  func run(
+    _ model: Model, memory: Int, others: Int = 0, changing: ((Model, Int) throws -> Model)? = nil,
+    observing: ((Range<Int>, WindowBatch, Int, Routing) -> Void)? = nil,
+    collect: (WindowBatch, [TokenLikelihood]) throws -> Void, progress: (Double) throws -> Void
+  ) throws {
     let configuration = model.configuration
     let (groups, plan) = try groups(for: [model], memory: memory, others: others)
     let model = model.within(plan)
@@ -135,7 +160,6 @@ package struct Evaluation: Sendable {
       step += 1
       try progress(step / steps)
     }
-    var scores: [WindowScore] = []
     for group in groups {
       let batch = WindowBatch(Array(windows[group]))
       let forward = try ForwardPass(model, batch)
@@ -146,15 +170,16 @@ package struct Evaluation: Sendable {
         observing?(group, batch, layer, routing)
         try advance()
       }
-      let likelihoods = try forward.negativeLogLikelihoods(states)
-      scores += isTrial ? try metric.samples(ofTrial: batch, likelihoods) : try metric.samples(of: batch, likelihoods)
+      try collect(batch, forward.likelihoods(states))
       try advance()
     }
-    return Score(scores)
   }
 
   /// The score of one corpus, out of the score of all.
   package func part(_ score: Score, corpus: Int) -> Score { Score(Array(score.windows[ranges[corpus]])) }
+
+  /// Tokens that a model runs.
+  package var tokenCount: Int { windows.reduce(0) { $0 + $1.tokens.count } }
 
   /// Tokens of the longest window.
   package var longestWindow: Int { windows.map(\.tokens.count).max() ?? 0 }

@@ -48,12 +48,13 @@ extension Evaluation {
         return states
       }
       for index in passes.indices {
-        scores[index] += try metric.samples(of: batch, passes[index].negativeLogLikelihoods(states[index]))
+        scores[index] += try metric.samples(of: batch, passes[index].likelihoods(states[index]))
       }
       let tokens = try passes[0].divergences(states[0], from: passes[1], states[1])
       divergences += tokens.map(\.nats)
       // Their mean per token is wanted, as of −log p.
-      divergenceSums += try Perplexity().samples(of: batch, tokens.map(\.nats))
+      divergenceSums += try Perplexity().samples(
+        of: batch, tokens.map { TokenLikelihood(nll: $0.nats, isTop: $0.sameTop) })
       same += tokens.count { $0.sameTop }
       try progress(Double(number + 1) / Double(groups.count))
     }

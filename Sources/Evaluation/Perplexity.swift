@@ -5,7 +5,11 @@ package import Inference
 package struct Perplexity: Metric {
   package init() {}
 
-  package func sample(_ window: WindowBatch.Window, nlls: ArraySlice<Double>) -> WindowScore {
-    WindowScore(nll: nlls.reduce(0, +), tokens: nlls.count)
+  package func sample(_ window: WindowBatch.Window, _ tokens: ArraySlice<TokenLikelihood>) -> WindowScore {
+    WindowScore(nll: tokens.reduce(0) { $0 + $1.nll }, tokens: tokens.count)
+  }
+
+  package func gradient(_ window: WindowBatch.Window, _ tokens: ArraySlice<TokenLikelihood>) -> [Double] {
+    Array(repeating: 1, count: tokens.count)
   }
 }

@@ -4,7 +4,7 @@ internal import Tensors
 
 /// Causal grouped-query attention with rotary embedding, one layer's; with biases and norms where the layer has them.
 ///
-/// Each window attends to itself alone.
+/// Each window attends to itself alone, a branch of it to the window's beginning and to itself.
 struct Attention {
   let configuration: TransformerConfiguration
   let norm: Matrix
@@ -49,16 +49,17 @@ struct Attention {
     windowSize = layout.slidingWindow ?? Int.max
   }
 
-  /// states += attention(norm(states)) for neighbouring windows; `windows` are their rows, counted from the first of
-  /// `states`.
-  func apply(to states: Matrix, windows: [Range<Int>], rotary: RotaryEmbedding) {
+  /// states += attention(norm(states)) for neighbouring windows and their rows, counted from the first of `states`.
+  func apply(
+    to states: Matrix, windows: [(window: WindowBatch.Window, rows: Range<Int>)], rotary: RotaryEmbedding
+  ) {
     let projected = project(states)
     let context = Matrix(unfilled: states.rows, columns: configuration.queryWidth)
-    for window in windows {
-      let rows = projected[rows: window]
-      rotate(rows[columns: queryAndKeyColumns], rotary, from: 0)
+    for (window, range) in windows {
+      let rows = projected[rows: range]
+      rotate(rows[columns: queryAndKeyColumns], of: window, rotary)
       Profile.measure(.attention) {
-        attend(rows, into: context[rows: window])
+        attend(rows, of: window, into: context[rows: range])
       }
     }
     add(context, to: states)
@@ -77,11 +78,30 @@ struct Attention {
   }
 
   /// Attends with one window's heads, which are rotated to their positions.
-  func attend(_ projected: Matrix, into context: Matrix) {
-    Tensors.attend(
-      queries: projected[columns: queryColumns], keys: projected[columns: keyColumns],
-      values: projected[columns: valueColumns], dimension: configuration.headDimension, sight: windowSize, into: context
-    )
+  func attend(_ projected: Matrix, of window: WindowBatch.Window, into context: Matrix) {
+    forEachText(projected, of: window) { queries, text in
+      Tensors.attend(
+        queries: projected[rows: queries][columns: queryColumns], keys: text[columns: textKeys],
+        values: text[columns: textValues], dimension: configuration.headDimension, sight: windowSize,
+        into: context[rows: queries])
+    }
+  }
+
+  /// The texts of a window, its beginning first: the rows whose queries attend, and the keys and values that they may
+  /// see, side by side, whose last rows are their own.
+  func forEachText(
+    _ projected: Matrix, of window: WindowBatch.Window, _ body: (_ queries: Range<Int>, _ text: Matrix) -> Void
+  ) {
+    let seen = projected[columns: keyColumns.lowerBound..<valueColumns.upperBound]
+    if window.shared > 0 { body(0..<window.shared, seen[rows: 0..<window.shared]) }
+    guard !window.branches.isEmpty else { return }
+    let text = Matrix(unfilled: window.positions, columns: seen.columns)
+    text[rows: 0..<window.shared].assign(seen[rows: 0..<window.shared])
+    for branch in window.branches {
+      let end = window.shared + branch.count
+      text[rows: window.shared..<end].assign(seen[rows: branch])
+      body(branch, text[rows: 0..<end])
+    }
   }
 
   var queryColumns: Range<Int> { 0..<configuration.queryWidth }
@@ -90,6 +110,10 @@ struct Attention {
   }
   var queryAndKeyColumns: Range<Int> { 0..<keyColumns.upperBound }
   var valueColumns: Range<Int> { keyColumns.upperBound..<keyColumns.upperBound + configuration.keyValueWidth }
+
+  /// Within keys and values side by side.
+  var textKeys: Range<Int> { 0..<configuration.keyValueWidth }
+  var textValues: Range<Int> { configuration.keyValueWidth..<2 * configuration.keyValueWidth }
 
   /// Queries, keys and values of some states side by side, not yet rotated.
   private func project(_ states: Matrix) -> Matrix {
@@ -153,6 +177,12 @@ struct Attention {
         body(start..<start + weight.columns, weight)
       }
     }
+  }
+
+  /// Rotates the heads of a window's rows to the positions that these have in their texts.
+  func rotate(_ heads: Matrix, of window: WindowBatch.Window, _ rotary: RotaryEmbedding, inverse: Bool = false) {
+    rotate(heads[rows: 0..<window.shared], rotary, from: 0, inverse: inverse)
+    for branch in window.branches { rotate(heads[rows: branch], rotary, from: window.shared, inverse: inverse) }
   }
 
   /// Rotates each head of each row, in place, or the first part of it; row i stands at position `start` + i.

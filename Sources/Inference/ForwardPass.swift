@@ -24,12 +24,12 @@ package struct ForwardPass: Sendable {
 
   package init(_ model: Model, _ batch: WindowBatch) throws(UnknownToken) {
     let size = model.configuration.vocabularySize
-    if let token = batch.tokens.first(where: { $0 < 0 || Int($0) >= size }) {
-      throw UnknownToken(token: token, vocabularySize: size)
-    }
+    func isUnknown(_ token: Int32) -> Bool { token < 0 || Int(token) >= size }
+    let unknown = batch.tokens.first(where: isUnknown) ?? batch.windows.lazy.flatMap(\.targets).first(where: isUnknown)
+    if let token = unknown { throw UnknownToken(token: token, vocabularySize: size) }
     self.model = model
     self.batch = batch
-    rotary = RotaryEmbedding(positions: batch.longest, model.configuration.rotary)
+    rotary = RotaryEmbedding(positions: batch.positions, model.configuration.rotary)
   }
 
   private init(_ model: Model, _ other: ForwardPass) {
@@ -51,8 +51,8 @@ package struct ForwardPass: Sendable {
     let attention = try Attention(model, layer: layer)
     let groups = batch.groups(ofTokens: Self.groupTokens)
     Parallelism.forEach(groups.count) { index in
-      let rows = batch.rows(of: groups[index])
-      attention.apply(to: states[rows: rows.all], windows: rows.windows, rotary: rotary)
+      let group = batch.group(groups[index])
+      attention.apply(to: states[rows: group.all], windows: group.windows, rotary: rotary)
     }
   }
 
@@ -63,18 +63,20 @@ package struct ForwardPass: Sendable {
     return try FeedForward(model, layer: layer).apply(to: states)
   }
 
-  /// −log p of every scored token in nats, in the order of the batch, from the states after the last layer.
-  package func negativeLogLikelihoods(_ states: Matrix) throws(CheckpointError) -> [Double] {
+  /// What every scored token gets, in the order of the batch, from the states after the last layer.
+  package func likelihoods(_ states: Matrix) throws(CheckpointError) -> [TokenLikelihood] {
     let (rows, targets) = batch.predictions
-    return try VocabularyHead(model).negativeLogLikelihoods(states, rows: rows, targets: targets)
+    return try VocabularyHead(model).likelihoods(states, rows: rows, targets: targets)
   }
 
-  /// Computes −log p anew where the state of one of these tokens predicts it; all others stay.
-  package func update(_ likelihoods: inout [Double], of tokens: Set<Int32>, _ states: Matrix) throws(CheckpointError) {
+  /// Computes anew what tokens get that the state of one of these rows predicts; all others stay.
+  package func update(
+    _ likelihoods: inout [TokenLikelihood], of tokens: Set<Int32>, _ states: Matrix
+  ) throws(CheckpointError) {
     let (rows, targets) = batch.predictions
     precondition(likelihoods.count == rows.count, "likelihoods of another batch")
     let affected = rows.indices.filter { tokens.contains(rows[$0]) }
-    let updated = try VocabularyHead(model).negativeLogLikelihoods(
+    let updated = try VocabularyHead(model).likelihoods(
       states, rows: affected.map { rows[$0] }, targets: affected.map { targets[$0] })
     for (index, likelihood) in zip(affected, updated) { likelihoods[index] = likelihood }
   }

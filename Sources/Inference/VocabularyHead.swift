@@ -3,7 +3,7 @@ internal import Glibc
 internal import Models
 internal import Tensors
 
-/// From last states to the negative log-likelihood of each token: final norm, vocabulary matrix, log-sum-exp.
+/// From last states to the likelihood of each token: final norm, vocabulary matrix, log-sum-exp.
 ///
 /// Logits exist for one block of rows and one block of the vocabulary at a time; each row carries a running maximum and
 /// sum over the blocks. The vocabulary matrix is packed block by block too.
@@ -21,11 +21,11 @@ struct VocabularyHead: Sendable {
     norm = try model.weights(model.layout.finalNorm)
   }
 
-  /// −log p(targets[i]) in nats, predicted from states' row rows[i].
-  func negativeLogLikelihoods(
+  /// What targets[i] gets, predicted from states' row rows[i].
+  func likelihoods(
     _ states: Matrix, rows: [Int32], targets: [Int32]
-  ) throws(CheckpointError) -> [Double] {
-    try sums(normed(states, rows: rows), targets: targets).flatMap(\.negativeLogLikelihoods)
+  ) throws(CheckpointError) -> [TokenLikelihood] {
+    try sums(normed(states, rows: rows), targets: targets).flatMap(\.likelihoods)
   }
 
   /// log Σ exp of the logits of each normed state.
@@ -140,6 +140,10 @@ struct VocabularyHead: Sendable {
 
     var logSumExp: [Double] { targets.indices.map { Double(maximum[$0]) + log(sum[$0]) } }
 
-    var negativeLogLikelihoods: [Double] { zip(logSumExp, targetLogits).map { $0 - Double($1) } }
+    var likelihoods: [TokenLikelihood] {
+      logSumExp.indices.map {
+        TokenLikelihood(nll: logSumExp[$0] - Double(targetLogits[$0]), isTop: targetLogits[$0] >= maximum[$0])
+      }
+    }
   }
 }

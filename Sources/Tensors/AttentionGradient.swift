@@ -11,16 +11,16 @@ internal import CKernels
 /// Sums have one order: of blocks within a head, of heads within those that share keys.
 ///
 /// - Parameters:
-///   - queries, gradient, queryGradient: (tokens, heads · dimension)
+///   - queries, gradient, queryGradient: (the last tokens or all of them, heads · dimension)
 ///   - keys, values, keyGradient, valueGradient: (tokens, fewer heads · dimension)
 ///   - queryGradient, keyGradient, valueGradient: Overwritten; they share no memory with the others.
 package func attendGradient(
   queries: Matrix, keys: Matrix, values: Matrix, dimension: Int, sight: Int, gradient: Matrix,
   queryGradient: Matrix, keyGradient: Matrix, valueGradient: Matrix
 ) {
-  let count = queries.rows
-  precondition(keys.rows == count && values.rows == count, "a token without its key or value")
-  precondition(gradient.rows == count && queryGradient.rows == count, "a query without its gradient")
+  let count = keys.rows
+  precondition(queries.rows <= count && values.rows == count, "a token without its key or value")
+  precondition(gradient.rows == queries.rows && queryGradient.rows == queries.rows, "a query without its gradient")
   precondition(keyGradient.rows == count && valueGradient.rows == count, "a key without its gradient")
   precondition(queries.columns == gradient.columns && queries.columns == queryGradient.columns, "shapes differ")
   precondition([values, keyGradient, valueGradient].allSatisfy { $0.columns == keys.columns }, "shapes differ")
@@ -88,19 +88,21 @@ private struct HeadGradient {
     laser_pack_columns(keys.base, keys.stride, count, dimension, keyColumnPanels.base)
   }
 
-  /// Writes one head's gradient of its queries, adds those of its keys and values; all are (tokens, dimension).
+  /// Writes one head's gradient of its queries, (the last tokens or all of them, dimension), adds those of its keys and
+  /// values, (tokens, dimension).
   func run(queries: Matrix, gradient: Matrix, queryGradient: Matrix, keyGradient: Matrix, valueGradient: Matrix) {
     let panel = Self.panel
     let scale = 1 / Float(dimension).squareRoot()
+    let before = count - queries.rows
     let scratchBytes = max(
       PackedMatrix.scratchBytes(rows: Self.queryBlock, columns: max(count, dimension)),
       PackedMatrix.scratchBytes(rows: count, columns: Self.queryBlock))
     withUnsafeTemporaryAllocation(byteCount: scratchBytes, alignment: 64) { scratch in
-      for block in Parallelism.blocks(of: count, size: Self.queryBlock) {
+      for block in Parallelism.blocks(of: queries.rows, size: Self.queryBlock) {
         // The first query of the block sees keys from here on; the others see later ones. From a panel's first key.
-        let position = block.lowerBound
+        let position = before + block.lowerBound
         let firstKey = sight > position ? 0 : (position - sight + 1) / panel * panel
-        let visible = block.upperBound - firstKey
+        let visible = before + block.upperBound - firstKey
         let (blockQueries, blockGradient) = (queries[rows: block], gradient[rows: block])
         /// target = a · bᵀ, b's rows being the visible keys.
         func multiplyByKeys(_ a: Matrix, _ panels: Matrix, into target: Matrix) {

@@ -134,7 +134,7 @@ package func scatterRows(_ source: Matrix, _ indices: ArraySlice<Int32>, weights
   }
 }
 
-/// target row indices[i] += weights[i] · source row i; no index twice. The product is rounded before it is added, so
+/// target row indices[i] += weights[i] · source row i, one after another. The product is rounded before it is added, so
 /// that the sum is that of the rows that `scatterRows` leaves.
 package func addRows(_ source: Matrix, _ indices: ArraySlice<Int32>, weights: [Float], to target: Matrix) {
   precondition(source.rows == indices.count && weights.count == indices.count && target.columns == source.columns)

@@ -50,7 +50,7 @@ import Testing
     let forward = try ForwardPass(model, WindowBatch(windows))
     let states = try forward.embeddings()
     for layer in 0..<model.configuration.layerCount { try forward.run(layer: layer, states) }
-    return try forward.negativeLogLikelihoods(states).reduce(0, +)
+    return try forward.likelihoods(states).map(\.nll).reduce(0, +)
   }
 
   /// dL/dfᵢ = −Σ cᵢ: along a random direction of the factors' space at every site, against differences of the loss.

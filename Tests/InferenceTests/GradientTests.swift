@@ -11,11 +11,13 @@ import Testing
     let forward = try ForwardPass(model, batch)
     let states = try forward.embeddings()
     for layer in 0..<model.configuration.layerCount { try forward.run(layer: layer, states) }
-    return try forward.negativeLogLikelihoods(states).reduce(0, +)
+    return try forward.likelihoods(states).map(\.nll).reduce(0, +)
   }
 
   /// By site: Σ g xᵀ over all tokens, the gradient at the matrix.
-  private func gradients(_ model: Model, _ batch: WindowBatch) throws -> [Site: DoubleMatrix] {
+  private func gradients(
+    _ model: Model, _ batch: WindowBatch, weights: [Double]? = nil
+  ) throws -> [Site: DoubleMatrix] {
     let forward = try ForwardPass(model, batch)
     var states = [try forward.embeddings()]
     for layer in 0..<model.configuration.layerCount {
@@ -24,7 +26,7 @@ import Testing
       states.append(next)
     }
     let pass = GradientPass(forward)
-    let gradient = try pass.gradient(ofLast: states[model.configuration.layerCount])
+    let gradient = try pass.gradient(ofLast: states[model.configuration.layerCount], weights: weights)
     var result: [Site: DoubleMatrix] = [:]
     for layer in (0..<model.configuration.layerCount).reversed() {
       try pass.run(layer: layer, states[layer], gradient, observing: Set(Role.allCases)) { seen in
@@ -75,5 +77,28 @@ import Testing
       compared += 1
     }
     #expect(compared >= 7)
+  }
+
+  /// What texts have in common is run once; its gradient is the sum of what each text brings. A state may predict several
+  /// tokens, and a token may count for less than nothing.
+  @Test(arguments: ArchitectureFixture.all)
+  func branchesHaveTheGradientOfTheirTexts(_ fixture: ArchitectureFixture) throws {
+    let model = try fixture.model
+    let texts = try BranchTests.texts(fixture)
+    let weights = texts.enumerated().map { [1, -0.4, 0.25, -2][$0.offset % 4] }
+    func gradients(_ windows: [WindowBatch.Window], _ weights: [Double]) throws -> [Site: DoubleMatrix] {
+      let counts = zip(windows.flatMap { window in window.parts.map(\.count) }, weights)
+      return try self.gradients(
+        model, WindowBatch(windows), weights: counts.flatMap { Array(repeating: $1, count: $0) })
+    }
+    let together = try gradients([WindowBatch.Window(texts: texts, number: nil)], weights)
+    let apart = try gradients(
+      texts.map { WindowBatch.Window(tokens: $0.tokens, firstScored: $0.firstScored) }, weights)
+    #expect(together.count == apart.count && together.count >= 7)
+    for (site, gradient) in apart {
+      let other = try #require(together[site])
+      let difference = zip(gradient.elements, other.elements).map { abs($0 - $1) }.max() ?? 0
+      #expect(difference <= 1e-4 * (1 + gradient.frobeniusNorm), "\(site)")
+    }
   }
 }

@@ -82,8 +82,12 @@ import Wording
 
   /// −log p, but no token counts for more than ten nats: a few hopeless ones decide nothing.
   private struct CappedLikelihood: Metric {
-    func sample(_ window: WindowBatch.Window, nlls: ArraySlice<Double>) -> WindowScore {
-      WindowScore(nll: nlls.reduce(0) { $0 + min($1, 10) }, tokens: nlls.count)
+    func sample(_ window: WindowBatch.Window, _ tokens: ArraySlice<TokenLikelihood>) -> WindowScore {
+      WindowScore(nll: tokens.reduce(0) { $0 + min($1.nll, 10) }, tokens: tokens.count)
+    }
+
+    func gradient(_ window: WindowBatch.Window, _ tokens: ArraySlice<TokenLikelihood>) -> [Double] {
+      tokens.map { $0.nll < 10 ? 1 : 0 }
     }
   }
 

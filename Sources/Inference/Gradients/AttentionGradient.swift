@@ -35,7 +35,7 @@ struct AttentionGradient {
     let projections = try TransposedWeights([layer.query, layer.key, layer.value], of: model)
     let groups = batch.groups(ofTokens: ForwardPass.groupTokens)
     Parallelism.forEach(groups.count) { index in
-      let all = batch.rows(of: groups[index]).all
+      let all = batch.group(groups[index]).all
       let normedGradient = Matrix(unfilled: all.count, columns: states.columns)
       Profile.measure(.attentionProjections) { projections.multiply(projected[rows: all], into: normedGradient) }
       normalizeGradient(
@@ -56,7 +56,8 @@ struct AttentionGradient {
     let projectedGradient = Matrix(unfilled: count, columns: values.upperBound)
     let groups = batch.groups(ofTokens: ForwardPass.groupTokens)
     Parallelism.forEach(groups.count) { index in
-      let (all, windows) = batch.rows(of: groups[index])
+      let group = batch.group(groups[index])
+      let all = group.all
       attention.normalizeStates(states[rows: all], into: normed[rows: all])
       let plain = attention.projectNormed(normed[rows: all])
       let projected = plain.copy()
@@ -66,21 +67,37 @@ struct AttentionGradient {
         output.multiply(gradient[rows: all], into: contextGradient)
       }
       let result = projectedGradient[rows: all]
-      for window in windows {
-        let part = projected[rows: window]
-        attention.rotate(part[columns: attention.queryAndKeyColumns], rotary, from: 0)
+      for (window, rows) in group.windows {
+        let (part, partGradient) = (projected[rows: rows], result[rows: rows])
+        attention.rotate(part[columns: attention.queryAndKeyColumns], of: window, rotary)
         Profile.measure(.attention) {
-          attention.attend(part, into: context[rows: all][rows: window])
-          attendGradient(
-            queries: part[columns: queries], keys: part[columns: keys], values: part[columns: values],
-            dimension: attention.configuration.headDimension, sight: attention.windowSize,
-            gradient: contextGradient[rows: window], queryGradient: result[rows: window][columns: queries],
-            keyGradient: result[rows: window][columns: keys], valueGradient: result[rows: window][columns: values])
+          attention.attend(part, of: window, into: context[rows: all][rows: rows])
+          propagate(contextGradient[rows: rows], through: part, of: window, into: partGradient)
         }
-        attention.rotate(result[rows: window][columns: attention.queryAndKeyColumns], rotary, from: 0, inverse: true)
+        attention.rotate(partGradient[columns: attention.queryAndKeyColumns], of: window, rotary, inverse: true)
       }
       attention.propagateHeadNorms(result, through: plain)
     }
     return (normed, context, projectedGradient)
+  }
+
+  /// From the gradient at what a window's heads gather to that at its queries, keys and values, which it overwrites.
+  private func propagate(
+    _ contextGradient: Matrix, through projected: Matrix, of window: WindowBatch.Window, into result: Matrix
+  ) {
+    let (keys, values) = (attention.textKeys, attention.textValues)
+    let seen = result[columns: attention.keyColumns.lowerBound..<attention.valueColumns.upperBound]
+    attention.forEachText(projected, of: window) { queries, text in
+      let gradient = Matrix(unfilled: text.rows, columns: text.columns)
+      attendGradient(
+        queries: projected[rows: queries][columns: attention.queryColumns], keys: text[columns: keys],
+        values: text[columns: values], dimension: attention.configuration.headDimension, sight: attention.windowSize,
+        gradient: contextGradient[rows: queries], queryGradient: result[rows: queries][columns: attention.queryColumns],
+        keyGradient: gradient[columns: keys], valueGradient: gradient[columns: values])
+      // The beginning's keys and values have a gradient from every text that sees them.
+      let before = text.rows - queries.count
+      seen[rows: queries].assign(gradient[rows: before..<text.rows])
+      addGroupedRows(gradient[rows: 0..<before], group: 1, into: seen[rows: 0..<before])
+    }
   }
 }

@@ -1,8 +1,8 @@
 package import Models
 package import Tensors
 
-/// A backward pass, layer by layer from the last to the first, with the gradient of the sum of −log p over all scored
-/// tokens, in nats.
+/// A backward pass, layer by layer from the last to the first, with the gradient of a weighted sum of −log p over all
+/// scored tokens, in nats.
 ///
 /// Nothing is kept from the forward pass but the states that enter each layer; what happened inside is computed again.
 /// Gradients are (tokens, hidden). Where tokens go is taken as given: the choice of experts has no gradient, their
@@ -14,10 +14,17 @@ package struct GradientPass: Sendable {
 
   /// The gradient with respect to the states after the last layer.
   ///
-  /// - Parameter checkpoint: Called every now and then; may throw to end the work.
-  package func gradient(ofLast states: Matrix, checkpoint: () throws -> Void = {}) throws -> Matrix {
+  /// - Parameters:
+  ///   - weights: Of each scored token; nil for 1 each.
+  ///   - checkpoint: Called every now and then; may throw to end the work.
+  package func gradient(
+    ofLast states: Matrix, weights: [Double]? = nil, checkpoint: () throws -> Void = {}
+  ) throws -> Matrix {
     let (rows, targets) = forward.batch.predictions
-    return try VocabularyHead(forward.model).gradient(states, rows: rows, targets: targets, checkpoint: checkpoint)
+    precondition(weights.map { $0.count == rows.count } ?? true, "one weight for each scored token")
+    return try VocabularyHead(forward.model).gradient(
+      states, rows: rows, targets: targets, weights: weights ?? Array(repeating: 1, count: rows.count),
+      checkpoint: checkpoint)
   }
 
   /// Propagates the gradient from a layer's output to its input, in place.

@@ -3,15 +3,14 @@ internal import Models
 internal import Tensors
 
 extension VocabularyHead {
-  /// The gradient of Σ −log p(targets[i]), predicted from states' row rows[i], with respect to the states. No row
-  /// predicts two targets.
+  /// The gradient of Σ −weights[i] · log p(targets[i]), predicted from states' row rows[i], with respect to the states.
   ///
-  /// With p = softmax(W n) for the normed state n, it is Wᵀ(p − onehot(target)) at n. Logits exist for one block of
+  /// With p = softmax(W n) for the normed state n, it is weight · Wᵀ(p − onehot(target)) at n. Logits exist for one block of
   /// rows and one of the vocabulary at a time, and are computed twice: for the sum of their exponentials, and for p.
   ///
   /// - Parameter checkpoint: Called between blocks of the vocabulary; may throw to end the work.
   func gradient(
-    _ states: Matrix, rows: [Int32], targets: [Int32], checkpoint: () throws -> Void
+    _ states: Matrix, rows: [Int32], targets: [Int32], weights: [Double], checkpoint: () throws -> Void
   ) throws -> Matrix {
     let blocks = Self.blocks(of: rows.count)
     let normed = normed(states, rows: rows)
@@ -47,7 +46,7 @@ extension VocabularyHead {
         addingTo: gradients[rows: block])
     }
     let result = Matrix(rows: states.rows, columns: states.columns)
-    scatterRows(gradients, rows[...], weights: Array(repeating: 1, count: rows.count), into: result)
+    addRows(gradients, rows[...], weights: weights.map(Float.init), to: result)
     return result
   }
 }

@@ -4,7 +4,7 @@ internal import RankReduction
 internal import Tensors
 
 /// A pass backwards through the model that a scorer began with, nothing having been kept: from the vocabulary down,
-/// with the gradient of the loss at every site. The states that enter each layer are the scorer's; everything inside a
+/// with the gradient of the loss, as the metric has it, at every site. The states that enter each layer are the scorer's; everything inside a
 /// layer is computed again.
 package struct BackwardPass {
   private let groups: [Group]
@@ -17,6 +17,8 @@ package struct BackwardPass {
     let forward: ForwardPass
     /// Into the windows of the search text.
     let windows: [Int]
+    /// What the loss changes by with each scored token's −log p.
+    let lossGradients: [Double]
 
     func states(entering layer: Int) throws -> Matrix { try shard.states(entering: layer, rows: rows) }
   }
@@ -25,12 +27,17 @@ package struct BackwardPass {
     let (model, limit) = (scorer.model, scorer.memory.gradientLimit)
     groups = try scorer.shards.flatMap { shard in
       let batch = shard.forward.batch
+      let gradients = shard.lossGradients
+      var position = 0
       return try ScorerMemory.groups(Array(batch.windows.indices), limit: limit) { batch.windows[$0].tokens.count }
         .map { places in
           let rows = batch.rows[places[0]].lowerBound..<batch.rows[places[places.count - 1]].upperBound
+          let windows = places.map { batch.windows[$0] }
+          let start = position
+          position += windows.reduce(0) { $0 + $1.scoredCount }
           return Group(
-            shard: shard, rows: rows, forward: try ForwardPass(model, WindowBatch(places.map { batch.windows[$0] })),
-            windows: places.map { shard.indices[$0] })
+            shard: shard, rows: rows, forward: try ForwardPass(model, WindowBatch(windows)),
+            windows: places.map { shard.indices[$0] }, lossGradients: Array(gradients[start..<position]))
         }
     }
   }
@@ -47,7 +54,8 @@ package struct BackwardPass {
       try group.forward.run(layer: last, states)
       return DirectionPass.Group(
         group.forward, folds: group.windows.map { folds[$0] },
-        gradient: try GradientPass(group.forward).gradient(ofLast: states, checkpoint: checkpoint))
+        gradient: try GradientPass(group.forward).gradient(
+          ofLast: states, weights: group.lossGradients, checkpoint: checkpoint))
     }
   }
 

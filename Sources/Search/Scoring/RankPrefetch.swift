@@ -1,4 +1,5 @@
 internal import Evaluation
+internal import Inference
 internal import Models
 internal import Tensors
 
@@ -16,7 +17,7 @@ struct RankPrefetch {
   /// A model of the site with one rank, and −log p by shard, of whole rounds.
   struct Variant {
     let changed: ChangedModel
-    var likelihoods: [[Double]] = []
+    var likelihoods: [[TokenLikelihood]] = []
   }
 
   /// Forgets everything.

@@ -1,4 +1,5 @@
 package import Evaluation
+internal import Inference
 
 /// A trial's outcome over the windows that it ran, with what is needed to keep it.
 package struct TrialOutcome {
@@ -10,7 +11,7 @@ package struct TrialOutcome {
   package let isComplete: Bool
   let changed: ChangedModel
   /// By shard.
-  let likelihoods: [[Double]]
+  let likelihoods: [[TokenLikelihood]]
 
   package var evidence: TrialEvidence { TrialEvidence(original: original, before: before, after: after) }
 }

@@ -187,7 +187,7 @@ package struct TrialScorer: ~Copyable {
   }
 
   /// The outcome of a trial that has run all shards.
-  private func complete(_ changed: ChangedModel, _ likelihoods: [[Double]]) throws -> TrialOutcome {
+  private func complete(_ changed: ChangedModel, _ likelihoods: [[TokenLikelihood]]) throws -> TrialOutcome {
     TrialOutcome(
       original: original, before: score, after: try shards.score(likelihoods) { try $0.samples(ofTrial: $1) },
       isComplete: true, changed: changed,
@@ -195,7 +195,7 @@ package struct TrialScorer: ~Copyable {
   }
 
   /// The outcome of a trial that has run the first shards.
-  private func outcome(of changed: ChangedModel, after likelihoods: [[Double]]) throws -> TrialOutcome {
+  private func outcome(of changed: ChangedModel, after likelihoods: [[TokenLikelihood]]) throws -> TrialOutcome {
     let indices = shards[..<likelihoods.count].flatMap(\.indices)
     let after = try zip(shards, likelihoods).flatMap { try $0.samples(ofTrial: $1) }
     return TrialOutcome(
@@ -207,7 +207,8 @@ package struct TrialScorer: ~Copyable {
 extension [WindowShard] {
   /// The scores of all shards' windows, in the order of the text.
   fileprivate func score(
-    _ likelihoods: [[Double]], samples: (WindowShard, [Double]) throws -> [WindowScore] = { try $0.samples($1) }
+    _ likelihoods: [[TokenLikelihood]],
+    samples: (WindowShard, [TokenLikelihood]) throws -> [WindowScore] = { try $0.samples($1) }
   ) throws -> Score {
     var windows = Array<WindowScore>(
       repeating: WindowScore(nll: 0, tokens: 0), count: reduce(0) { $0 + $1.indices.count })

@@ -17,8 +17,8 @@ final class WindowShard {
   private let stores: Stores
   /// By layer: the states that enter it.
   private let inputs: [ActivationStore.Handle]
-  /// −log p of every scored token under the current model.
-  var likelihoods: [Double]
+  /// What every scored token gets under the current model.
+  var likelihoods: [TokenLikelihood]
   private var entered: LayerActivations?
 
   /// Where the activations of all shards lie.
@@ -57,7 +57,7 @@ final class WindowShard {
       try advance()
     }
     self.inputs = inputs
-    likelihoods = try forward.negativeLogLikelihoods(states)
+    likelihoods = try forward.likelihoods(states)
     try advance()
   }
 
@@ -65,12 +65,15 @@ final class WindowShard {
   var windows: [WindowBatch.Window] { forward.batch.windows }
   var tokenCount: Int { forward.batch.tokens.count }
 
+  /// What the loss changes by with each scored token's −log p, under the current model.
+  var lossGradients: [Double] { metric.gradients(of: forward.batch, likelihoods) }
+
   /// What the metric makes of likelihoods of these windows.
-  func samples(_ likelihoods: [Double]) throws -> [WindowScore] {
+  func samples(_ likelihoods: [TokenLikelihood]) throws -> [WindowScore] {
     try metric.samples(of: forward.batch, likelihoods)
   }
 
-  func samples(ofTrial likelihoods: [Double]) throws -> [WindowScore] {
+  func samples(ofTrial likelihoods: [TokenLikelihood]) throws -> [WindowScore] {
     try metric.samples(ofTrial: forward.batch, likelihoods)
   }
 
@@ -136,8 +139,8 @@ final class WindowShard {
 
   // MARK: Changed models
 
-  /// −log p of every scored token under a model that differs from the current one by one matrix.
-  func likelihoods(of changed: ChangedModel) throws -> [Double] {
+  /// What every scored token gets under a model that differs from the current one by one matrix.
+  func likelihoods(of changed: ChangedModel) throws -> [TokenLikelihood] {
     let (site, layer) = (changed.replacement.site, changed.replacement.site.layer)
     let states = try states(after: layer, in: changed)
     guard layer == lastLayer, let entered, entered.layer == layer, changed.replacement.changesOnlyAnExpert
@@ -152,7 +155,7 @@ final class WindowShard {
 
   /// The same of several models that differ from the current one in a layer: above it they are all the same, and run as
   /// one.
-  func likelihoods(of models: [ChangedModel], in layer: Int) throws -> [[Double]] {
+  func likelihoods(of models: [ChangedModel], in layer: Int) throws -> [[TokenLikelihood]] {
     guard models.count > 1 else { return try models.map { try likelihoods(of: $0) } }
     let stacked = Matrix(unfilled: models.count * tokenCount, columns: forward.model.configuration.hiddenSize)
     for (index, changed) in models.enumerated() {
@@ -164,9 +167,9 @@ final class WindowShard {
     return models.indices.map { Array(all[$0 * count..<($0 + 1) * count]) }
   }
 
-  private func likelihoods(_ forward: ForwardPass, from layer: Int, _ states: Matrix) throws -> [Double] {
+  private func likelihoods(_ forward: ForwardPass, from layer: Int, _ states: Matrix) throws -> [TokenLikelihood] {
     for layer in layer..<lastLayer + 1 { try forward.run(layer: layer, states) }
-    return try forward.negativeLogLikelihoods(states)
+    return try forward.likelihoods(states)
   }
 
   /// The states after the changed layer.
