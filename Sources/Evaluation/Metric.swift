@@ -27,6 +27,16 @@ extension Metric {
     return samples
   }
 
+  /// The same of a changed model that is tried, whose numbers may leave the range of float32 where the original's do not:
+  /// a token without a likelihood then counts as the least likely that float32 can say, so that the model is judged, and
+  /// rejected.
+  package func samples(
+    ofTrial batch: WindowBatch, _ tokens: [TokenLikelihood]
+  ) throws(InputError) -> [WindowScore] {
+    let worst = TokenLikelihood(nll: Double(Float.greatestFiniteMagnitude), isTop: false)
+    return try samples(of: batch, tokens.map { $0.nll.isFinite ? $0 : worst })
+  }
+
   /// The derivatives of all samples, by scored token of the batch.
   package func gradients(of batch: WindowBatch, _ tokens: [TokenLikelihood]) -> [Double] {
     each(of: batch, tokens) { gradient($0, $1) }.flatMap(\.self)
@@ -42,15 +52,5 @@ extension Metric {
       defer { position += window.scoredCount }
       return body(window, tokens[position..<position + window.scoredCount])
     }
-  }
-
-  /// The same of a changed model that is tried, whose numbers may leave the range of float32 where the original's do not:
-  /// a token without a likelihood then counts as the least likely that float32 can say, so that the model is judged, and
-  /// rejected.
-  package func samples(
-    ofTrial batch: WindowBatch, _ tokens: [TokenLikelihood]
-  ) throws(InputError) -> [WindowScore] {
-    let worst = TokenLikelihood(nll: Double(Float.greatestFiniteMagnitude), isTop: false)
-    return try samples(of: batch, tokens.map { $0.nll.isFinite ? $0 : worst })
   }
 }

@@ -1,13 +1,23 @@
 internal import Glibc
 
-/// What a model makes of one window: summed negative log-likelihood in nats, and over how many tokens.
+/// What a model makes of one window: summed negative log-likelihood in nats, and over how many tokens. A question
+/// counts as one.
 package struct WindowScore: Sendable, Equatable, Codable {
   package let nll: Double
   package let tokens: Int
+  /// Whether the answer of a question is right; nil for text.
+  package let isRight: Bool?
+  /// The same by likelihoods divided by the choices' lengths.
+  package let isRightByLength: Bool?
 
-  package init(nll: Double, tokens: Int) {
-    self.nll = nll
-    self.tokens = tokens
+  package init(nll: Double, tokens: Int, isRight: Bool? = nil, isRightByLength: Bool? = nil) {
+    (self.nll, self.tokens, self.isRight, self.isRightByLength) = (nll, tokens, isRight, isRightByLength)
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case nll, tokens
+    case isRight = "right"
+    case isRightByLength = "right_by_length"
   }
 }
 
@@ -22,6 +32,12 @@ package struct Score: Sendable, Equatable {
   package var meanNLL: Double { windows.reduce(0) { $0 + $1.nll } / Double(tokens) }
 
   package var perplexity: Double { exp(meanNLL) }
+
+  /// How many questions are answered rightly; nil where there are none.
+  package var accuracy: Accuracy? { Accuracy(windows.compactMap(\.isRight)) }
+
+  /// The same by likelihoods divided by the choices' lengths; nil where there are no choices.
+  package var accuracyByLength: Accuracy? { Accuracy(windows.compactMap(\.isRightByLength)) }
 
   /// The standard error of the mean nll, taking windows as the independent samples. See `meanAndError`.
   package var standardError: Double { meanAndError(sums: windows.map(\.nll), counts: windows.map(\.tokens)).error }

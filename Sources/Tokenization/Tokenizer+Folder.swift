@@ -23,7 +23,7 @@ extension Tokenizer {
 }
 
 /// The model whose metadata has the tokenizer; nil for a folder with files that describe one.
-private func ggufModel(_ path: String) throws(CheckpointError) -> GGUFParts? {
+func ggufModel(_ path: String) throws(CheckpointError) -> GGUFParts? {
   guard isFolder(path) else { return try Checkpoint(path: path).gguf }
   guard try !TokenizerFolder.describesTokenizer(path) else { return nil }
   return (try? Checkpoint(path: path))?.gguf

@@ -10,12 +10,18 @@ internal import Wording
 struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
-    abstract: "Compare two models on texts: perplexity, paired change, divergence.",
+    abstract: "Compare two models on texts or questions: the change, paired.",
     discussion: """
       The change of the nll is paired by window, ± one standard error. The divergence is Kullback and Leibler's, from the \
       first model's predictions to the second's, over all scored tokens.
 
-      Example: laser compare model model-lasered --text heldout.txt
+      Of questions it shows how many are right before and after, which change, and how likely chance alone would change \
+      accuracy as much (McNemar's exact test) and the right choices' likelihoods as much (paired t test), both two-sided.
+
+      Examples:
+
+        laser compare model model-lasered --text heldout.txt
+        laser compare model model-lasered --questions piqa.jsonl --rule acc_norm
       """)
 
   @Argument(help: ArgumentHelp("The first checkpoint.", valueName: "model"))
@@ -25,9 +31,16 @@ struct CompareCommand: ParsableCommand {
   var second: ModelName
 
   @Option(parsing: .upToNextOption, help: ArgumentHelp("Texts, UTF-8.", valueName: "file"), completion: .file())
-  var text: [String]
+  var text: [String] = []
 
   @OptionGroup var windows: WindowOptions
+
+  @OptionGroup var questions: QuestionOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "By which score choices are taken: acc, acc_norm or acc_bytes.", valueName: "name"))
+  var rule: Answer.Rule = .acc
 
   @Option(
     help: ArgumentHelp(
@@ -43,6 +56,10 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    guard text.isEmpty != questions.questions.isEmpty else {
+      throw ValidationError("Give either '--text' or '--questions'.")
+    }
+    if rule == .accMutualInfo { throw ValidationError("'--rule' is acc, acc_norm or acc_bytes here.") }
     if let expertsPerToken, expertsPerToken.counts.count > 2 {
       throw ValidationError("'--experts-per-token' takes one number here, or two.")
     }
@@ -52,11 +69,12 @@ struct CompareCommand: ParsableCommand {
     let console = common.begin()
     let folders = try [first, second].map { try $0.path }
     var models = try folders.map { try Model(path: $0) }
-    try console.note(models, context: windows.settings.context)
+    try console.note(models, context: text.isEmpty ? nil : windows.settings.context)
     if let counts = expertsPerToken?.counts {
       models = try zip(models, [counts[0], counts[counts.count - 1]]).map { try $0.withExpertsPerToken($1) }
     }
     let tokenizers = try folders.map { try Tokenizer(path: $0) }
+    guard !text.isEmpty else { return try compareAnswers(models, tokenizers, console) }
     let corpora = try text.map { path in
       let readings = try tokenizers.map { try Corpus(file: path, tokenizer: $0) }
       guard readings[0].tokens == readings[1].tokens else {
@@ -74,6 +92,17 @@ struct CompareCommand: ParsableCommand {
       first: first.text, second: second.text, expertsPerToken: expertsPerToken?.counts, text: text,
       evaluation: evaluation,
       comparison)
+    print(json ? try jsonText(result) : result.table, terminator: "")
+  }
+
+  private func compareAnswers(_ models: [Model], _ tokenizers: [Tokenizer], _ console: Console) throws {
+    let files = try questions.files()
+    let evaluations = try zip(models, tokenizers).map { try Evaluation(files, QuestionEncoder($0, $1)) }
+    let answers = try zip(models, evaluations).enumerated().map { index, pair in
+      try pair.1.answers(pair.0, memory: memory.bytes) { console.progress("Asking", (Double(index) + $0) / 2) }
+    }
+    let result = QuestionComparison(
+      models: [first.text, second.text], evaluations[0], answers[0], answers[1], by: rule)
     print(json ? try jsonText(result) : result.table, terminator: "")
   }
 
@@ -189,3 +218,5 @@ struct CompareCommand: ParsableCommand {
     }
   }
 }
+
+extension Answer.Rule: ExpressibleByArgument {}

@@ -31,7 +31,8 @@ struct Laser: ParsableCommand {
           ReportCommand.self, EstimateCommand.self,
         ]),
       CommandGroup(
-        name: "Measure:", subcommands: [PerplexityCommand.self, CompareCommand.self, GenerateCommand.self]),
+        name: "Measure:",
+        subcommands: [PerplexityCommand.self, ScoreCommand.self, CompareCommand.self, GenerateCommand.self]),
       CommandGroup(
         name: "Look inside:",
         subcommands: [InspectCommand.self, SpectrumCommand.self, TokenizeCommand.self, DoctorCommand.self]),

@@ -95,7 +95,7 @@ struct CostSample {
     forward = layerLine
     head = try line { pass in
       let states = try pass.embeddings()
-      return try time { _ = try pass.negativeLogLikelihoods(states) }
+      return try time { _ = try pass.likelihoods(states) }
     }
     try progress(0.3)
     layerWork = work.layerWork(layer)

@@ -1,7 +1,7 @@
 package import Evaluation
 internal import Glibc
 
-/// Probabilities and intervals of paired deltas.
+/// Probabilities and intervals of paired deltas; one-sided where nothing else is said.
 package enum Significance {
   /// The probability that a delta at least as far below zero arises by chance when the true one is not below zero:
   /// Student's t with one degree of freedom fewer than windows. No noise at all leaves no doubt either way.
@@ -9,6 +9,13 @@ package enum Significance {
     guard windows > 1, delta.standardError.isFinite else { return 1 }
     guard delta.standardError > 0 else { return delta.mean < 0 ? 0 : 1 }
     return studentTail(-delta.mean / delta.standardError, degrees: Double(windows - 1))
+  }
+
+  /// The probability that a delta at least as far from zero arises by chance when the true one is zero.
+  package static func twoSidedPValue(_ delta: PairedDelta, windows: Int) -> Double {
+    guard delta.mean != 0 else { return 1 }
+    let below = pValue(PairedDelta(mean: -abs(delta.mean), standardError: delta.standardError), windows: windows)
+    return min(1, 2 * below)
   }
 
   /// P(T > t) for Student's distribution: with t = √ν tan θ, the integral of cos^(ν−1) over the angles above θ, by
