@@ -7,7 +7,7 @@ internal import Search
 struct Alternatives {
   struct Row {
     let name: String
-    let perplexity: Double
+    let score: Score
     /// From the original model, in nats per token.
     let change: PairedDelta
     /// In which the true change lies at 95 %.
@@ -17,9 +17,12 @@ struct Alternatives {
     /// Whether it is another model, not a change of this one.
     let isBase: Bool
 
+    /// The score as `Measure` shows it.
+    var value: String { Measure.value(score) }
+
     fileprivate init(_ name: String, _ comparison: SearchOutcome.Comparison, result: Score?, isBase: Bool = false) {
       self.name = name
-      perplexity = comparison.result.perplexity
+      score = comparison.result
       (change, interval, self.isBase) = (comparison.delta, comparison.interval, isBase)
       self.result = result.map { PairedDelta(from: comparison.result, to: $0) }
     }
@@ -27,9 +30,11 @@ struct Alternatives {
 
   /// The result first.
   let rows: [Row]
+  private let measure: Measure
 
   init(_ outcome: SearchOutcome) {
     let heldOut = outcome.heldOut
+    measure = Measure(outcome.settings)
     let others = outcome.alternatives.map {
       // Nothing was changed where no damping passed its test.
       Row(
@@ -68,14 +73,19 @@ struct Alternatives {
 
   /// For the terminal and for Markdown.
   var table: Table {
-    var table = Table(["on all held-out text", "perplexity", "change, nats/token", "result against it"])
+    var table = Table([place, measure.name, "change, \(measure.shortUnit)", "result against it"])
     for row in rows {
-      table.append([
-        row.name, Numbers.fixed(row.perplexity, 3), Self.text(row.change), row.result.map(Self.text) ?? "–",
-      ])
+      table.append([row.name, row.value, Self.text(row.change), row.result.map(Self.text) ?? "–"])
     }
     return table
   }
+
+  var place: String { "on all held-out \(measure.subject)" }
+
+  var unit: String { measure.unit }
+
+  /// What stands beside each.
+  var valueName: String { measure.name }
 
   static func text(_ delta: PairedDelta) -> String {
     "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4))"

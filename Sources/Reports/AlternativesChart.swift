@@ -14,7 +14,9 @@ struct AlternativesChart {
   }
 
   var markup: Markup {
-    let head = ["on all held-out text", "perplexity", "change, nats per token", "result against it"]
+    let head = [
+      alternatives.place, alternatives.valueName, "change, \(alternatives.unit)", "result against it",
+    ]
     return element(
       "table", ["class": "beside"],
       element(
@@ -27,7 +29,7 @@ struct AlternativesChart {
   private func row(_ row: Alternatives.Row) -> Markup {
     element(
       "tr", ["class": row.result == nil ? "whole" : "part"], element("td", [:], .text(row.name)),
-      element("td", ["class": "perplexity"], .text(Numbers.fixed(row.perplexity, 3))),
+      element("td", ["class": "perplexity"], .text(row.value)),
       element("td", [:], number(row.change)),
       element("td", ["class": "against"], row.result.map(number) ?? "–"),
       element("td", ["class": "graph"], bar(row, isResult: row.result == nil)))

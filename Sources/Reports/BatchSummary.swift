@@ -31,7 +31,7 @@ package struct BatchSummary {
       switch member.outcome {
       case .success(let outcome):
         func perplexities(_ comparison: SearchOutcome.Comparison) -> String {
-          "\(Numbers.fixed(comparison.baseline.perplexity, 3)) → \(Numbers.fixed(comparison.result.perplexity, 3))"
+          "\(Measure.value(comparison.baseline)) → \(Measure.value(comparison.result))"
         }
         let delta = outcome.heldOut.delta
         table.append([
@@ -68,7 +68,8 @@ package struct BatchSummary {
     return """
       # \(members.count) searches
 
-      Perplexity before → after; the change is in nats per token, paired by window, ± one standard error.
+      Perplexity before → after, of questions accuracy; the change is in nats per token, or per question, paired by window,
+      ± one standard error.
 
       \(table.markdown)
       \(notes)

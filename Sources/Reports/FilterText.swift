@@ -61,7 +61,7 @@ package struct FilterText {
   static func dampingNote(_ outcome: SearchOutcome) -> String {
     "The damping k says how cautious the filters are: with a larger k they take less away. Filters made from every second "
       + "window of the search text are measured on the others; the change is from the model with what was chosen before, "
-      + "in nats per token, paired by window, ± one standard error. "
+      + "in \(Measure(outcome.settings).unit), paired by window, ± one standard error. "
       + (outcome.settings.damping == nil
         ? "The search goes down by quarters until the change gets worse, then looks beside the best; then" : "Then")
       + " the filters are made anew from all windows."

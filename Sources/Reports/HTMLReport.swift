@@ -15,6 +15,7 @@ package enum HTMLReport {
     let filters = FilterSections(outcome)
     var parts = alternatives(outcome, isFiltered: filters != nil)
     parts.append(texts(outcome))
+    parts += AnswerChanges(outcome).map { [$0.markup] } ?? []
     parts += filters?.findings ?? (map(outcome) + waterfall(outcome) + history(outcome) + curves(outcome))
     parts += spectra(outcome, showsPanels: filters == nil || outcome.kept.isEmpty)
     parts += routing(outcome)
@@ -67,12 +68,13 @@ package enum HTMLReport {
   }
 
   private static func texts(_ outcome: SearchOutcome) -> Markup {
-    section(
-      "Perplexity by text",
+    let questions = outcome.settings.questions.isEmpty ? "" : " Of questions, the accuracy is shown instead."
+    return section(
+      outcome.settings.text.isEmpty ? "Accuracy by file" : "Perplexity by text",
       note:
-        "Perplexity (\(SummaryText.conventionText(outcome.settings)); other conventions do not compare). The change is that "
-        + "of the mean negative log-likelihood, paired by window, ± one standard error; the line is its 95\u{A0}% interval. "
-        + "Left of zero the lasered model predicts the text better; grey is no change that the text can tell.",
+        "Perplexity (\(SummaryText.conventionText(outcome.settings)); other conventions do not compare).\(questions) The "
+        + "change is that of the mean negative log-likelihood, paired by window, ± one standard error; the line is its "
+        + "95\u{A0}% interval. Left of zero the lasered model is better; grey is no change that can be told from none.",
       [TextsChart(outcome).markup])
   }
 

@@ -84,7 +84,7 @@ extension JSONReport {
     init?(_ row: Alternatives.Row) {
       guard let result = row.result else { return nil }
       name = row.name
-      perplexity = row.perplexity.isFinite ? row.perplexity : nil
+      perplexity = row.score.perplexity.isFinite ? row.score.perplexity : nil
       delta = row.change.mean
       standardError = row.change.standardError.isFinite ? row.change.standardError : nil
       resultDelta = result.mean

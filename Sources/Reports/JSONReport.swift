@@ -54,29 +54,12 @@ package struct JSONReport: Codable {
     }
   }
 
-  private struct Point: Codable {
-    let nll: Double
-    /// Null in the file where it is beyond the range of doubles.
-    let perplexity: Double
-
-    init(_ score: Score) {
-      nll = score.meanNLL
-      perplexity = score.perplexity
-    }
-
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.container(keyedBy: CodingKeys.self)
-      nll = try container.decode(Double.self, forKey: .nll)
-      perplexity = try container.decodeIfPresent(Double.self, forKey: .perplexity) ?? .infinity
-    }
-  }
-
   private struct Comparison: Codable {
     /// Of one text: its path, and what reports call it.
     let text: String?
     let name: String?
-    let baseline: Point
-    let result: Point
+    let baseline: ScorePoint
+    let result: ScorePoint
     let delta: Double
     let standardError: Double?
     /// Of 95 %.
@@ -90,8 +73,8 @@ package struct JSONReport: Codable {
       self.text = text
       self.name = name
       self.interval = interval.map { [$0.lowerBound, $0.upperBound] }
-      self.baseline = Point(baseline)
-      self.result = Point(result)
+      self.baseline = ScorePoint(baseline)
+      self.result = ScorePoint(result)
       let paired = PairedDelta(from: baseline, to: result)
       delta = paired.mean
       standardError = paired.standardError.isFinite ? paired.standardError : nil  // JSON has no infinity
@@ -269,8 +252,19 @@ extension JSONReport {
   func modelIndex(name: String) -> [String] {
     let corpora = heldOut.corpora ?? []
     guard !corpora.isEmpty, corpora.allSatisfy({ $0.result.perplexity.isFinite }) else { return [] }
-    let results = corpora.flatMap { corpus in
+    let results = corpora.flatMap { corpus -> [String] in
       let name = corpus.name ?? ""
+      if let acc = corpus.result.acc {
+        let scores = [("acc", acc)] + (corpus.result.accNorm.map { [("acc_norm", $0)] } ?? [])
+        return [
+          "  - task:", "      type: multiple-choice", "    dataset:", "      name: \(yamlScalar(name))",
+          "      type: text",
+          "    metrics:",
+        ]
+          + scores.flatMap { metric, value in
+            ["    - type: \(metric)", "      name: \(metric)", "      value: \(value)"]
+          }
+      }
       return [
         "  - task:", "      type: text-generation", "    dataset:", "      name: \(yamlScalar(name))",
         "      type: text",
@@ -283,17 +277,19 @@ extension JSONReport {
 
   /// As `SummaryText.perplexities` has it.
   var perplexities: Table {
-    var table = Table(["text", "before", "after", "change, nats/token"])
+    let points = [search, heldOut].flatMap { [$0] + ($0.corpora ?? []) }.map(\.baseline)
+    let isOfQuestions = points.allSatisfy { $0.acc != nil }
+    var table = Table(["text", "before", "after", "change, nats/\(isOfQuestions ? "question" : "token")"])
     func row(_ name: String, _ comparison: Comparison) {
       table.append([
-        name, Numbers.fixed(comparison.baseline.perplexity, 3), Numbers.fixed(comparison.result.perplexity, 3),
+        name, comparison.baseline.text, comparison.result.text,
         "\(Numbers.signed(comparison.delta, 4)) ± \(Numbers.fixed(comparison.standardError ?? .infinity, 4))",
       ])
     }
     for (title, comparison) in [("search", search), ("held-out", heldOut)] {
       let corpora = comparison.corpora ?? []
       for corpus in corpora { row(corpus.name ?? "", corpus) }
-      row("all \(title) text", comparison)
+      row("all \(title) \(isOfQuestions ? "questions" : "text")", comparison)
     }
     return table
   }

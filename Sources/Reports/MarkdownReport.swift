@@ -22,10 +22,12 @@ package enum MarkdownReport {
       ]
     }
     parts += [
-      "Perplexity (convention \(SummaryText.conventionText(settings))); the change is that of the mean negative log-likelihood, "
-        + "paired by window, ± one standard error.", SummaryText.perplexities(outcome).markdown,
-      settings.isControl ? "## What was \(filters == nil ? "dropped" : "filtered")" : "## Plan",
+      "\(settings.text.isEmpty ? "Accuracy" : "Perplexity (convention \(SummaryText.conventionText(settings)))"); the change is "
+        + "that of the mean negative log-likelihood, paired by window, ± one standard error.",
+      SummaryText.perplexities(outcome).markdown,
     ]
+    if let answers = AnswerChanges(outcome) { parts += ["## Answers", AnswerChanges.note, answers.table.markdown] }
+    parts.append(settings.isControl ? "## What was \(filters == nil ? "dropped" : "filtered")" : "## Plan")
     if let filters {
       parts += filterPlan(outcome, filters)
     } else if outcome.kept.isEmpty {

@@ -11,9 +11,11 @@ struct ReportHeader {
   private let filters: FilterText?
   private let verdict: VerdictText
   private let alternatives: Alternatives
+  private let measure: Measure
 
   init(_ outcome: SearchOutcome) {
     self.outcome = outcome
+    measure = Measure(outcome.settings)
     filters = FilterText(outcome)
     verdict = VerdictText(outcome)
     alternatives = Alternatives(outcome)
@@ -36,7 +38,7 @@ struct ReportHeader {
 
   /// What was done, then the finding in numbers.
   private var lede: String {
-    let change = "On held-out text the change is \(verdict.change)."
+    let change = "On held-out \(measure.subject) the change is \(verdict.change)."
     let done = filters.map { "\($0.filtered)." } ?? "\(reduced)."
     let finding: String? =
       switch outcome.verdict {
@@ -61,16 +63,16 @@ struct ReportHeader {
   }
 
   private var facts: [Markup] {
-    var result = [perplexity("held-out text", outcome.heldOut)]
-    if filters == nil || outcome.kept.isEmpty { result.append(perplexity("search text", outcome.search)) }
+    var result = [score("held-out \(measure.subject)", outcome.heldOut)]
+    if filters == nil || outcome.kept.isEmpty { result.append(score("search \(measure.subject)", outcome.search)) }
     if !outcome.kept.isEmpty {
       let delta = outcome.heldOut.delta
       let share = outcome.settings.isControl ? nil : outcome.survivingShare
       result.append(
         fact(
           [.text(Numbers.signed(delta.mean, 4))],
-          "nats per token on held-out text, \(VerdictText.intervalText(outcome.heldOut.interval))"
-            + (share.map { "; \(Numbers.percent(max(0, $0), 0)) of the gain on the search text" } ?? "")))
+          "\(measure.unit) on held-out \(measure.subject), \(VerdictText.intervalText(outcome.heldOut.interval))"
+            + (share.map { "; \(Numbers.percent(max(0, $0), 0)) of the gain on the search \(measure.subject)" } ?? "")))
     }
     if let (row, gain) = alternatives.behind.first, !outcome.kept.isEmpty {
       result.append(
@@ -78,7 +80,7 @@ struct ReportHeader {
           [
             .text(Numbers.signed(gain.mean, 4)),
             element("i", [:], .text(" ± \(Numbers.fixed(gain.standardError, 4))")),
-          ], "nats per token beyond \(row.name)"))
+          ], "\(measure.unit) beyond \(row.name)"))
     }
     result.append(
       fact(
@@ -101,7 +103,13 @@ struct ReportHeader {
     }
   }
 
-  private func perplexity(_ name: String, _ comparison: SearchOutcome.Comparison) -> Markup {
+  private func score(_ name: String, _ comparison: SearchOutcome.Comparison) -> Markup {
+    guard comparison.baseline.accuracy == nil else {
+      let values = [comparison.baseline, comparison.result].map(Measure.value)
+      let isWhole = comparison.baseline.accuracy?.count == comparison.baseline.windows.count
+      return fact(
+        [.text(values.joined(separator: " → "))], "\(isWhole ? "accuracy" : "mean −log p") of the \(name)")
+    }
     let (before, after) = (comparison.baseline.perplexity, comparison.result.perplexity)
     // Of two perplexities beyond the range of doubles there is a ratio all the same.
     let ratio = exp(comparison.delta.mean)

@@ -16,13 +16,14 @@ package enum SummaryText {
     return "\(count) \(outcome.trialCount == 1 ? "trial" : "trials")"
   }
 
-  /// Perplexity before and after, by text and pooled, with the paired change of the nll.
+  /// Perplexity before and after, or accuracy, by text and pooled, with the paired change of the nll.
   package static func perplexities(_ outcome: SearchOutcome) -> Table {
-    var table = Table(["text", "before", "after", "change, nats/token"])
+    let measure = Measure(outcome.settings)
+    var table = Table(["text", "before", "after", "change, \(measure.shortUnit)"])
     func row(_ name: String, _ baseline: Score, _ result: Score) {
       let delta = PairedDelta(from: baseline, to: result)
       table.append([
-        name, Numbers.fixed(baseline.perplexity, 3), Numbers.fixed(result.perplexity, 3),
+        name, Measure.value(baseline), Measure.value(result),
         "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4))",
       ])
     }
@@ -33,7 +34,7 @@ package enum SummaryText {
       for (name, corpus) in zip(names, comparison.corpora) {
         row(name, corpus.baseline, corpus.result)
       }
-      row("all \(title) text", comparison.baseline, comparison.result)
+      row("all \(title) \(measure.subject)", comparison.baseline, comparison.result)
     }
     return table
   }

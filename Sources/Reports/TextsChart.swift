@@ -4,10 +4,12 @@ internal import Search
 /// Perplexity before and after by text, with the paired change as a point and its error as a line.
 struct TextsChart {
   private let outcome: SearchOutcome
+  private let measure: Measure
   private let scale: Scale
 
   init(_ outcome: SearchOutcome) {
     self.outcome = outcome
+    measure = Measure(outcome.settings)
     let comparisons = [outcome.heldOut, outcome.search]
     let means = comparisons.flatMap { [$0.delta.mean] + $0.corpora.map(\.delta.mean) }
     let intervals = comparisons.flatMap { [$0.interval] + $0.corpora.map(\.interval) }.compactMap(\.self)
@@ -17,18 +19,22 @@ struct TextsChart {
   var markup: Markup {
     let names = TextNames(outcome)
     let rows =
-      group("Held-out text: what the search never saw", outcome.heldOut, names.heldOut, whole: "all held-out text")
+      group(
+        "Held-out \(measure.subject): what the search never saw", outcome.heldOut, names.heldOut,
+        whole: "all held-out \(measure.subject)")
       + group(
         FilterText(outcome) == nil
-          ? "Search text: what trials were scored on" : "Search text: what made the filters and chose k",
-        outcome.search, names.search, whole: "all search text")
+          ? "Search \(measure.subject): what trials were scored on"
+          : "Search \(measure.subject): what made the filters and chose k",
+        outcome.search, names.search, whole: "all search \(measure.subject)")
     return element(
       "table", ["class": "texts"],
       element(
         "thead", [:],
         element(
-          "tr", [:], element("th", [:], "text"), element("th", [:], "perplexity before"), element("th", [:], "after"),
-          element("th", [:], "change, nats per token"), element("th", ["class": "graph"], ""))),
+          "tr", [:], element("th", [:], "text"), element("th", [:], .text("\(measure.name) before")),
+          element("th", [:], "after"),
+          element("th", [:], .text("change, \(measure.unit)")), element("th", ["class": "graph"], ""))),
       element("tbody", [:], rows + [axis]))
   }
 
@@ -50,8 +56,8 @@ struct TextsChart {
     let delta = PairedDelta(from: before, to: after)
     return element(
       "tr", ["class": style], element("td", [:], .text(name)),
-      element("td", ["class": "before"], .text(Numbers.fixed(before.perplexity, 3))),
-      element("td", [:], .text(Numbers.fixed(after.perplexity, 3))),
+      element("td", ["class": "before"], .text(Measure.value(before))),
+      element("td", [:], .text(Measure.value(after))),
       element(
         "td", [:], .text(Numbers.signed(delta.mean, 4)),
         element("span", ["class": "minor"], .text(" ± \(Numbers.fixed(delta.standardError, 4))"))),

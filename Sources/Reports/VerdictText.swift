@@ -7,10 +7,12 @@ package struct VerdictText {
   private let outcome: SearchOutcome
   private let alternatives: Alternatives
   private let isFiltered: Bool
+  private let measure: Measure
 
   package init(_ outcome: SearchOutcome) {
     self.outcome = outcome
     alternatives = Alternatives(outcome)
+    measure = Measure(outcome.settings)
     isFiltered = outcome.settings.strategyName == FilterSearch.name
   }
 
@@ -39,12 +41,14 @@ package struct VerdictText {
     case .control: "A control: what random directions do instead."
     case .nothingKept where isUntried: "Nothing was reduced, and the model is left as it is."
     case .nothingKept: "No \(isFiltered ? "filter" : "reduction") helped, and the model is left as it is."
-    case .holds: "The model got better, and the gain holds on text that the search never saw."
-    case .withinTolerance: "The model got smaller, and its loss stays within the tolerance on held-out text."
-    case .beyondTolerance: "The model got smaller, but on held-out text its loss exceeds the tolerance."
+    case .holds: "The model got better, and the gain holds on \(measure.subject) that the search never saw."
+    case .withinTolerance:
+      "The model got smaller, and its loss stays within the tolerance on held-out \(measure.subject)."
+    case .beyondTolerance: "The model got smaller, but on held-out \(measure.subject) its loss exceeds the tolerance."
     case .doesNotHold where isWorse: "The model got worse."
     case .doesNotHold where hasNoGain: "The model did not get better."
-    case .doesNotHold: "The gain on the search text does not hold on text that the search never saw."
+    case .doesNotHold:
+      "The gain on the search \(measure.subject) does not hold on \(measure.subject) that the search never saw."
     }
   }
 
@@ -56,17 +60,19 @@ package struct VerdictText {
     case .control where outcome.kept.isEmpty: return "This is a control: with random directions nothing was kept."
     case .control:
       return
-        "This is a control: with random directions \(isFiltered ? "filtered" : "dropped") instead, the held-out text "
+        "This is a control: with random directions \(isFiltered ? "filtered" : "dropped") instead, the held-out \(measure.subject) "
         + "changes by \(change). A search is worth what it gains beyond its control."
     case .nothingKept: return nothing
-    case .holds: return "The gain holds on held-out text: \(change)."
-    case .doesNotHold where isWorse: return "The model got worse on held-out text: \(change)."
-    case .doesNotHold where hasNoGain: return "The model did not get better; on held-out text \(change)."
+    case .holds: return "The gain holds on held-out \(measure.subject): \(change)."
+    case .doesNotHold where isWorse: return "The model got worse on held-out \(measure.subject): \(change)."
+    case .doesNotHold where hasNoGain: return "The model did not get better; on held-out \(measure.subject) \(change)."
     case .doesNotHold:
       return
-        "The gain does not hold on held-out text: \(change). What improved the search text did not improve the model."
-    case .withinTolerance: return "The loss stays within the tolerance on held-out text: \(change), \(allowed) allowed."
-    case .beyondTolerance: return "The loss exceeds the tolerance on held-out text: \(change), \(allowed) allowed."
+        "The gain does not hold on held-out \(measure.subject): \(change). What improved the search \(measure.subject) did not improve the model."
+    case .withinTolerance:
+      return "The loss stays within the tolerance on held-out \(measure.subject): \(change), \(allowed) allowed."
+    case .beyondTolerance:
+      return "The loss exceeds the tolerance on held-out \(measure.subject): \(change), \(allowed) allowed."
     }
   }
 
@@ -74,7 +80,7 @@ package struct VerdictText {
     let finding =
       isFiltered
       ? "no filter improved the windows that judge by more than their noise"
-      : "none of \(SummaryText.trials(outcome)) lowered the perplexity of the search text by more than its noise"
+      : "none of \(SummaryText.trials(outcome)) lowered the \(measure.loss) of the search \(measure.subject) by more than its noise"
     if outcome.trialCount > 0 || isFiltered { return "Nothing holds: \(finding). The model is left as it is." }
     let strategy = outcome.settings.strategyName
     let reason =
@@ -87,7 +93,8 @@ package struct VerdictText {
   var loss: String? {
     guard hasBetterAlternative, let (row, loss) = alternatives.better else { return nil }
     let isNoise = !(loss.mean > 2 * loss.standardError)
-    return "A simpler change is better on held-out text: \(row.name), \(Alternatives.text(row.change)) nats per token; "
+    return
+      "A simpler change is better on held-out \(measure.subject): \(row.name), \(Alternatives.text(row.change)) \(measure.unit); "
       + (outcome.kept.isEmpty ? "leaving the model as it is" : "the result")
       + " is behind it by \(Numbers.fixed(loss.mean, 4)) ± \(Numbers.fixed(loss.standardError, 4))"
       + "\(isNoise ? ", which may be noise" : "")."
@@ -99,8 +106,8 @@ package struct VerdictText {
   var survivors: String? {
     guard !outcome.settings.isControl, let share = outcome.survivingShare else { return nil }
     return share > 0
-      ? "\(Numbers.percent(share, 0)) of the gain on the search text is there on held-out text too."
-      : "Nothing of the gain on the search text is there on held-out text."
+      ? "\(Numbers.percent(share, 0)) of the gain on the search \(measure.subject) is there on held-out \(measure.subject) too."
+      : "Nothing of the gain on the search \(measure.subject) is there on held-out \(measure.subject)."
   }
 
   /// "Beyond one factor for each matrix, the choice of directions is worth −0.0150 ± 0.0012 nats per token." Nil where
@@ -113,16 +120,16 @@ package struct VerdictText {
       outcome.settings.filter == .scale
       ? "one factor for each matrix"
       : outcome.settings.isControl ? "the choice of random directions" : "the choice of directions"
-    return "Beyond \(first.name), \(what) is worth \(Alternatives.text(gain)) nats per token"
+    return "Beyond \(first.name), \(what) is worth \(Alternatives.text(gain)) \(measure.unit)"
       + gains.dropFirst().map { "; beyond \($0.name), \(Alternatives.text($1))" }.joined() + "."
   }
 
   /// Where the base is better on the text than what was made of its fine-tune.
   var base: String? {
     guard let row = alternatives.base, let delta = row.result, delta.mean > 0 else { return nil }
-    return "The base itself is better on this text: perplexity \(Numbers.fixed(row.perplexity, 3)), "
+    return "The base itself is better on this \(measure.subject): \(measure.name) \(row.value), "
       + "\(outcome.kept.isEmpty ? "the model" : "the result") is behind it by \(Numbers.fixed(delta.mean, 4)) ± "
-      + "\(Numbers.fixed(delta.standardError, 4)) nats per token."
+      + "\(Numbers.fixed(delta.standardError, 4)) \(measure.unit)."
   }
 
   // MARK: Inside
@@ -130,7 +137,7 @@ package struct VerdictText {
   /// "−0.0370 nats per token (95 % interval −0.0401 to −0.0339, paired by window)"
   var change: String {
     let interval = Self.intervalText(outcome.heldOut.interval)
-    return "\(Numbers.signed(outcome.heldOut.delta.mean, 4)) nats per token (\(interval), paired by window)"
+    return "\(Numbers.signed(outcome.heldOut.delta.mean, 4)) \(measure.unit) (\(interval), paired by window)"
   }
 
   static func intervalText(_ interval: ClosedRange<Double>?) -> String {

@@ -51,23 +51,8 @@ package struct Search: Sendable {
       try reducer.check(site)
       for rule in settings.rankRules { try rule.check(fullRank: reducer.fullRank(of: site)) }
     }
-    let tokenizer = try Tokenizer(path: modelFolder)
-    func evaluation(_ paths: [String]) throws -> Evaluation {
-      try Evaluation(
-        paths.map { try Corpus(file: $0, tokenizer: tokenizer) }, convention: settings.convention,
-        context: settings.context, tokenizer: tokenizer)
-    }
-    if settings.heldOut.isEmpty {
-      (text, heldOut) = try evaluation(settings.text).halves()
-    } else {
-      text = try evaluation(settings.text)
-      heldOut = try evaluation(settings.heldOut)
-    }
-    try Self.refuseRepeatedTexts(text.corpora + (settings.heldOut.isEmpty ? [] : heldOut.corpora))
-    guard text.windows.count(where: { $0.scoredCount > 0 }) > 1 else {
-      throw InputError(
-        "\(settings.text.joined(separator: ", ")): one window of text cannot tell a gain from noise; give more text")
-    }
+    let material = try SearchMaterial(settings, model, Tokenizer(path: modelFolder))
+    (text, heldOut) = (material.search, material.heldOut)
     func texts(_ evaluation: Evaluation) -> [SearchInputs.Text] {
       zip(evaluation.corpora, evaluation.ranges).map {
         SearchInputs.Text(
@@ -82,15 +67,6 @@ package struct Search: Sendable {
       tokenizer: try Tokenizer.fingerprint(path: modelFolder).description,
       base: base.map { file($0.checkpoint.path, $0.checkpoint) },
       text: texts(text), heldOut: texts(heldOut))
-  }
-
-  /// A text that counts twice would look like twice the evidence.
-  private static func refuseRepeatedTexts(_ corpora: [Corpus]) throws(InputError) {
-    for (index, corpus) in corpora.enumerated()
-    where corpora[..<index].contains(where: { $0.fingerprint == corpus.fingerprint }) {
-      throw InputError(
-        "\(corpus.path): the same text is given twice; a search needs different texts to search on and to hold out")
-    }
   }
 
   /// The base, if it has a row for every token that the model knows, so that it reads the same texts.
@@ -108,6 +84,9 @@ package struct Search: Sendable {
     for name in ["convention", "context", "stride", "experts-per-token", "control"] {
       let setting = Setting.all.first { $0.name == name }
       fingerprint.update("\(name) \(setting?.write(settings) ?? [])")
+    }
+    if !settings.questions.isEmpty {
+      fingerprint.update("questions \(settings.text.count) \(settings.shareOfQuestions) \(settings.querySuffix)")
     }
     return fingerprint
   }

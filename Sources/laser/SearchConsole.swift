@@ -53,14 +53,15 @@ func searchSummary(_ outcome: SearchOutcome, folder: String, _ style: TerminalSt
   let verdict = VerdictText(outcome)
   let tone: TerminalStyle.Tone = outcome.isSuccess && !verdict.hasBetterAlternative ? .good : .caution
   let duration = Numbers.duration(outcome.seconds) + (outcome.spentBudget ? ", the whole budget" : "")
-  let convention = "Perplexity by \(SummaryText.conventionText(settings))."
+  let convention = Measure(settings).conditions(settings)
   let effort =
     FilterText(outcome).map { "\($0.filtered).\n  \($0.effort); \(duration) in all.\n  \(convention)" }
     ?? "\(SummaryText.done(outcome)), \(duration).\n  \(convention)"
+  let answers = AnswerChanges(outcome).map { "\n\($0.table.plain)\n" } ?? ""
   let alternatives = SummaryText.alternatives(outcome).map { "\n\($0.plain)\n" } ?? ""
   return """
     \(SummaryText.perplexities(outcome).plain)
-    \(alternatives)
+    \(answers)\(alternatives)
       \(style.apply(tone, to: verdict.sentences.joined(separator: "\n  ")))
       \(effort)
 

@@ -30,7 +30,8 @@ extension SearchSettings {
 
   /// All that a search reads.
   package var files: [String] {
-    ([model] + (base.map { [$0] } ?? [])).map { (try? modelPath($0)) ?? $0 } + text + heldOut
+    ([model] + (base.map { [$0] } ?? [])).map { (try? modelPath($0)) ?? $0 } + text + heldOut + questions
+      + heldOutQuestions
   }
 
   /// - Throws: `InputError` for settings that no search can have, whatever the model.
@@ -39,6 +40,7 @@ extension SearchSettings {
       throw InputError("\"\(setting.key)\" is missing")
     }
     try validateWindows()
+    try validateQuestions()
     guard confidence >= 0.5, confidence < 1 else {
       throw InputError("the confidence must be at least 0.5 and below 1")
     }
@@ -50,6 +52,27 @@ extension SearchSettings {
       guard tolerance >= 0 else { throw InputError("the tolerance must be a number of nats per token of at least 0") }
     }
     try strategy.validate(self)
+  }
+
+  /// What the questions are of the whole.
+  package var shareOfQuestions: Double { questionShare ?? 0.5 }
+
+  private func validateQuestions() throws(InputError) {
+    if text.allSatisfy(\.isEmpty), questions.isEmpty {
+      throw InputError("\"text\" is missing, or \"questions\": a search is for one of them or both")
+    }
+    if text.isEmpty, !heldOut.isEmpty { throw InputError("held-out text goes with text to search on") }
+    if questions.isEmpty, !heldOutQuestions.isEmpty || !querySuffix.isEmpty {
+      throw InputError("held-out questions and a query suffix go with questions to search on")
+    }
+    if let questionShare {
+      guard !text.isEmpty, !questions.isEmpty else {
+        throw InputError("a share of the questions goes with both text and questions")
+      }
+      guard questionShare > 0, questionShare < 1 else {
+        throw InputError("the share of the questions must be above 0 and below 1")
+      }
+    }
   }
 
   /// - Throws: `InputError` for windows that no text can be cut into.

@@ -15,6 +15,14 @@ package struct SearchSettings: Sendable, Equatable {
   package var text: [String] = []
   /// Empty to hold out the second half of every text.
   package var heldOut: [String] = []
+  /// Files of questions that the search is for, instead of text or beside it.
+  package var questions: [String] = []
+  /// Empty to hold out four fifths of the questions.
+  package var heldOutQuestions: [String] = []
+  /// Ends every query.
+  package var querySuffix = ""
+  /// What the questions are of the whole, beside text.
+  package var questionShare: Double?
   package var conventionName = Convention.windows.name
   package var context = 512
   /// For strided windows; nil for half the context.
@@ -67,11 +75,28 @@ extension Setting {
       valueName: "model", completion: .models, read: { $1.base = $0.joined() }, write: { $0.base.map { [$0] } ?? [] }),
     Setting(
       "text", .files, label: "search text", help: "Texts that trials are scored on.", valueName: "file",
-      completion: .files, isRequired: true, read: { $1.text = $0 }, write: { $0.text }),
+      completion: .files, read: { $1.text = $0 }, write: { $0.text }),
     Setting(
       "held-out", .files, label: "held-out text",
       help: "Texts that confirm the result; without them, the second half of every text is held out.",
       valueName: "file", completion: .files, read: { $1.heldOut = $0 }, write: { $0.heldOut }),
+    Setting(
+      "questions", .files, label: "search questions",
+      help: "Questions that trials are scored on, JSON lines, by the right choice's likelihood among the choices.",
+      discussion: "Instead of texts, or beside them with --question-share.",
+      valueName: "file", completion: .files, read: { $1.questions = $0 }, write: { $0.questions }),
+    Setting(
+      "held-out-questions", .files, label: "held-out questions",
+      help: "Questions that confirm the result; without them, four fifths of every file are held out.",
+      valueName: "file", completion: .files, read: { $1.heldOutQuestions = $0 }, write: { $0.heldOutQuestions }),
+    .value(
+      "query-suffix", \.querySuffix, label: "query suffix", help: "What ends every query, as in $'\\nAnswer:'.",
+      valueName: "text", parse: { $0 }, print: { $0.isEmpty ? nil : $0 }),
+    .value(
+      "question-share", \.questionShare, label: "share of the questions",
+      help: "What the questions are of the whole, beside texts: above 0 and below 1; 0.5 by default.",
+      valueName: "share", parse: number
+    ) { $0.map { "\($0)" } },
     .value(
       "layers", \.layers, help: "Layers, as in 0-5,7; or all.", valueName: "list", completion: .words(["all"]),
       shape: .set, parse: indexList

@@ -1,0 +1,75 @@
+internal import Evaluation
+package import Search
+
+/// How many questions are answered rightly before and after, and how many were healed and broken.
+package struct AnswerChanges {
+  struct Row {
+    let name: String
+    let baseline: Score
+    let result: Score
+
+    var healed: Int { changes { !$0 && $1 } }
+    var broken: Int { changes { $0 && !$1 } }
+    /// McNemar's exact test, two-sided.
+    var pValue: Double { AnswerComparison.mcNemar(healed: healed, broken: broken) }
+
+    private func changes(_ isChange: (Bool, Bool) -> Bool) -> Int {
+      zip(baseline.windows, result.windows).count { before, after in
+        guard let before = before.isRight, let after = after.isRight else { return false }
+        return isChange(before, after)
+      }
+    }
+  }
+
+  /// By file, held-out ones first; all of a part where it has several.
+  let rows: [Row]
+
+  /// Nil for a search without questions.
+  package init?(_ outcome: SearchOutcome) {
+    var rows: [Row] = []
+    for (title, comparison) in [("held-out", outcome.heldOut), ("search", outcome.search)] {
+      let names = distinctNames(comparison.corpora.map(\.path))
+      let files = zip(names, comparison.corpora).filter { $1.baseline.accuracy != nil }
+      rows += files.map { Row(name: "\($0), \(title)", baseline: $1.baseline, result: $1.result) }
+      if files.count > 1 {
+        rows.append(
+          Row(name: "all \(title) questions", baseline: comparison.baseline, result: comparison.result))
+      }
+    }
+    guard !rows.isEmpty else { return nil }
+    self.rows = rows
+  }
+
+  package static let note =
+    "Answers before and after: acc, and acc_norm, by likelihoods divided by the choices' characters, with one standard error; "
+    + "the questions healed and broken by acc, and the probability that chance alone would change as many so unequally "
+    + "(McNemar's exact test, two-sided)."
+
+  package var table: Table {
+    var table = Table(["questions", "acc", "after", "acc_norm", "after", "healed", "broken", "p"])
+    for row in rows {
+      func text(_ accuracy: Accuracy?) -> String { accuracy.map { Numbers.fixed($0.share, 3) } ?? "–" }
+      let after =
+        row.result.accuracy.map { "\(Numbers.fixed($0.share, 3)) ± \(Numbers.fixed($0.standardError, 3))" } ?? "–"
+      table.append([
+        row.name, text(row.baseline.accuracy), after,
+        text(row.baseline.accuracyByLength), text(row.result.accuracyByLength), "\(row.healed)", "\(row.broken)",
+        row.pValue < 0.0001 ? "<0.0001" : Numbers.fixed(row.pValue, 4),
+      ])
+    }
+    return table
+  }
+
+  var markup: Markup {
+    let table = table
+    return section(
+      "Answers", note: Self.note,
+      [
+        element(
+          "table", [:],
+          element("thead", [:], element("tr", [:], table.header.map { element("th", [:], .text($0)) })),
+          element(
+            "tbody", [:], table.rows.map { row in element("tr", [:], row.map { element("td", [:], .text($0)) }) }))
+      ])
+  }
+}
