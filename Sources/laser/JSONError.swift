@@ -8,8 +8,9 @@ struct JSONError: Encodable {
 
   /// Prints the object, if it is asked for and the error has something to say.
   static func show(_ error: any Error) {
+    guard CommandLine.arguments.prefix(while: { $0 != "--" }).contains("--json") else { return }
     let (message, code) = (Laser.message(for: error), Laser.exitCode(for: error))
-    guard code != .success, !message.isEmpty, CommandLine.arguments.prefix(while: { $0 != "--" }).contains("--json"),
+    guard code != .success, !message.isEmpty,
       let text = try? jsonText(JSONError(error: message, status: code.rawValue))
     else { return }
     print(text, terminator: "")

@@ -17,7 +17,7 @@ struct MergeTests {
     let json = try merge.json
     #expect(
       Set(json.keys) == [
-        "model", "experts", "experts_per_token", "gate_mode", "parameters", "bytes", "files", "gate_conditions",
+        "out", "experts", "experts_per_token", "gate_mode", "parameters", "bytes", "files", "gate_conditions",
         "seconds",
       ])
     #expect(json["out"]?.string == out && json["parameters"]?.integer == 4_067_968)

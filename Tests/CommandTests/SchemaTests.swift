@@ -42,16 +42,15 @@ struct SchemaTests {
 
   @Test func aBatch() async throws {
     let recipe = """
-      model: model
+      model: [model, nowhere]
       text: \(workshop.searchTexts)
       held_out: \(workshop.heldOutTexts)
       context: 32
-      strategy: [noise-edge, sweep]
-      ranks: [[noise-edge], [99]]
+      strategy: noise-edge
       out: batch
       """
     try Data(recipe.utf8).write(to: folder["batch.yaml"])
-    // A rank beyond the matrices' is refused, so there is an error in the table too.
+    // One of the models is not there, so there is an error in the table too.
     let batch = try await expect("batch", ["run", path("batch.yaml")], status: 1)
     let searches = try #require(batch["searches"]?.array)
     #expect(searches.contains { $0["error"] != nil } && searches.contains { $0["report"] != nil })

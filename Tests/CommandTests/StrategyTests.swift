@@ -56,7 +56,7 @@ struct StrategyTests {
     let run = try await laserSucceeds(
       ["search", workshop.model, "--text"] + workshop.searchTexts + ["--held-out"] + workshop.heldOutTexts
         + ["--out", folder.path("run"), "--context", "32", "--strategy", "noise-edge"])
-    #expect(run.output.contains("12 matrices reduced; 0 trials"))
+    #expect(run.output.contains("Reduced: 12 matrices; no trials"))
     let trials = try trials("run")
     #expect(
       trials.count == 12 && trials.allSatisfy { $0["phase"]?.string == "assignment" && $0["windowsUsed"]?.integer == 0 }
