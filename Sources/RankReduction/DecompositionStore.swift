@@ -18,7 +18,7 @@ final class DecompositionStore: Sendable {
 
   init(in folder: String) {
     self.folder = folder
-    contents = Mutex(Contents(freeBytes: MatrixScratch.freeBytes(in: folder) / 2))
+    contents = Mutex(Contents(freeBytes: (freeDisk(at: folder) ?? 0) / 2))
   }
 
   func decomposition(of site: Site) -> (SingularValueDecomposition, Spectrum)? {

@@ -47,7 +47,8 @@ package struct EstimateText {
     let comfortable = "\((estimate.comfortableMemory >> 20) + 1)M"
     var notes = [
       estimate.streams
-        ? "weights do not fit and are read from disk for every pass, which is not in the time; --memory \(comfortable) keeps them"
+        ? "weights do not fit and are read from disk for every pass, which is not in the time; "
+          + "--memory \(comfortable) keeps them"
         : estimate.scratch > 0
           ? "some states go to disk; --memory \(comfortable) keeps them"
           : "--memory \(comfortable) is as fast"

@@ -52,7 +52,8 @@ package struct StatusText {
     guard kept.steps > 0 else { return "nothing kept" }
     let change = kept.delta.map { ": \(Numbers.signed($0, 4))" } ?? ""
     guard kept.steps != kept.matrixCount else { return matrices(kept.matrixCount) + " kept" + change }
-    return "\(Numbers.grouped(kept.steps)) accepted steps on \(matrices(kept.matrixCount))" + change
+    let steps = "\(Numbers.grouped(kept.steps)) accepted \(kept.steps == 1 ? "step" : "steps")"
+    return "\(steps) on \(matrices(kept.matrixCount))" + change
   }
 
   /// The last that passed its test.

@@ -1,8 +1,8 @@
 internal import Checkpoints
-package import Evaluation
+internal import Evaluation
 internal import Inference
-package import Models
-package import Tokenization
+internal import Models
+internal import Tokenization
 internal import Wording
 
 /// What a search measures models on: texts, questions or both, some to search on and some that are held out.

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import SystemPackage
 
 /// Matrices and decompositions kept on disk: a file without a name, gone when its last holder is.
@@ -38,14 +37,6 @@ package final class MatrixScratch {
   }
 
   deinit { try? descriptor.close() }
-
-  /// Bytes that may be written to a folder's disk; 0 where that is not known.
-  package static func freeBytes(in folder: String) -> Int {
-    var status = statvfs()
-    guard statvfs(folder, &status) == 0 else { return 0 }
-    let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
-    return overflow ? .max : Int(clamping: bytes)
-  }
 
   package func write(_ matrix: Matrix) throws(Failure) -> Place {
     let place = Place(offset: end, rows: matrix.rows, columns: matrix.columns)

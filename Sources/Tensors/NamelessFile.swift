@@ -16,3 +16,12 @@ package func openNamelessFile(in folder: String) throws(Errno) -> FileDescriptor
   _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
   return FileDescriptor(rawValue: descriptor)
 }
+
+/// Bytes that may be written to a path's disk; nil where the system does not say.
+package func freeDisk(at path: String) -> Int? {
+  var status = statvfs()
+  guard statvfs(path, &status) == 0 else { return nil }
+  let (bytes, overflows) = Int(clamping: status.f_bavail).multipliedReportingOverflow(
+    by: Int(clamping: status.f_frsize))
+  return overflows ? nil : bytes
+}

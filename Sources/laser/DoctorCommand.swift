@@ -119,12 +119,3 @@ private struct Machine: Encodable {
     return (lines + ids).joined(separator: "\n") + "\n"
   }
 }
-
-/// Bytes that may be written where a path lies; nil where the system does not say.
-func freeDisk(at path: String) -> Int? {
-  var status = statvfs()
-  guard statvfs(path, &status) == 0 else { return nil }
-  let (bytes, overflows) = Int(clamping: status.f_bavail).multipliedReportingOverflow(
-    by: Int(clamping: status.f_frsize))
-  return overflows ? nil : bytes
-}

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import FoundationEssentials
 internal import Reports
 internal import Search
+internal import Tensors
 
 struct EstimateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

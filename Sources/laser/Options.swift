@@ -37,7 +37,8 @@ struct MemoryOption: ParsableArguments {
     help: ArgumentHelp(
       "Memory limit, as in 8G; half of what there is by default.",
       discussion: """
-        What there is: the machine's memory, or less where a control group limits it, as containers do. Weights that do not fit are read from disk as they are needed, and states kept between trials go there.
+        What there is: the machine's memory, or less where a control group limits it, as containers do. Weights that do \
+        not fit are read from disk as they are needed, and states kept between trials go there.
         """, valueName: "size"))
   var memory: ByteSize?
 

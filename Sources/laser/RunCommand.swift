@@ -140,7 +140,6 @@ struct RunCommand: ParsableCommand {
   private func carryOut(_ recipe: Recipe, from path: String, _ console: Console) throws -> SearchOutcome {
     let search = try Search(recipe.settings, program: Version.program)
     console.note([search.model], context: search.settings.context)
-    console.note(search, memory: memory.bytes)
     let outputs = try RecipeOutputs(recipe, of: search, recipePath: path, replacesExisting: force)
     let outcome = try search.run(in: recipe.out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: recipe.out)

@@ -37,7 +37,6 @@ struct SearchCommand: ParsableCommand {
     let console = common.begin()
     let search = try Search(options.settings, program: Version.program)
     console.note([search.model], context: search.settings.context)
-    console.note(search, memory: memory.bytes)
     let outcome = try search.run(in: out, memory: memory.bytes, console)
     try RunReport.write(outcome, in: out)
     if json {

@@ -13,6 +13,7 @@ extension Search {
         throw error
       }
       switch event {
+      case .begun(let estimate): console.note(EstimateText(estimate, free: nil).line)
       case .baseline(let share): console.progress("Baseline", share)
       case .statistics(let share): console.progress("Weighing directions", share)
       case .trial(let trial, let progress):
@@ -25,15 +26,6 @@ extension Search {
       case .confirmation(let share): console.progress("Confirming", share)
       }
     }
-  }
-}
-
-extension Console {
-  /// What a search will take, as far as that costs nothing to say.
-  func note(_ search: Search, memory: Int) {
-    // Where the memory is not enough, the search itself says so.
-    guard let estimate = try? SearchEstimate(search, memory: memory) else { return }
-    note(EstimateText(estimate, free: nil).line)
   }
 }
 

@@ -88,7 +88,7 @@ struct BadInputTests {
     try await expectFailure(workshop.perplexity("model", workshop.searchTexts), naming: words)
     #expect(try contents(of: folder.url) == before)
     // A search may have begun its run folder by the time it reads weights; the model and the texts stay.
-    try await expectFailure(workshop.search(out: "run"), naming: words)
+    try await expectFailure(workshop.search(out: "run", more: ["--quiet"]), naming: words)
     let after = try contents(of: folder.url)
     #expect(before.allSatisfy { after[$0.key] == $0.value })
     #expect(after.keys.allSatisfy { before[$0] != nil || ["run/journal.jsonl", "run/spectra.jsonl"].contains($0) })

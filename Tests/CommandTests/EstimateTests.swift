@@ -1,4 +1,5 @@
 import CheckpointFixtures
+import Checkpoints
 import Foundation
 import Testing
 

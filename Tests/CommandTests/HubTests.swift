@@ -62,7 +62,7 @@ struct HubTests {
     let name = Self.id
     for id in [name, name + "@pr/1", name + "@999999"] {
       let run = try await succeeds(["perplexity", id, "--json", "--context", "32", "--text"] + texts)
-      #expect(try run.json["perplexity"] == direct["perplexity"], "\(id)")
+      #expect(try run.json["perplexity"]?.number == direct["perplexity"]?.number, "\(id)")
       #expect(try run.json["model"]?.string == id)
     }
     _ = try await succeeds(["inspect", name])
@@ -135,7 +135,8 @@ struct HubTests {
     #expect(named.contains("base_model:\n- ours/posy\n") && named.contains("This is ours/posy after"))
     try await laserSucceeds(apply + [folder.path("adapter"), "--lora"])
     let adapter = try Configuration(path: folder.path("adapter/adapter_config.json"))
-    #expect(adapter["base_model_name_or_path"] == .null)
+    // PEFT reads null as a name that is not known.
+    #expect(adapter["base_model_name_or_path"] == nil && adapter["peft_type"] != nil)
     try await laserSucceeds(apply + [folder.path("named-adapter"), "--lora", "--name", "ours/posy"])
     let namedAdapter = try Configuration(path: folder.path("named-adapter/adapter_config.json"))
     #expect(namedAdapter["base_model_name_or_path"]?.string == "ours/posy")

@@ -93,7 +93,8 @@ func laserSucceeds(_ arguments: [String], sourceLocation: SourceLocation = #_sou
   return run
 }
 
-/// Runs the command and expects exit status 1, nothing on standard output and one line that begins with "Error:".
+/// Runs the command and expects exit status 1, nothing on standard output (with --json, an object that says the same) and
+/// one line that begins with "Error:".
 func expectFailure(
   _ arguments: [String], naming words: [String], shell: String? = nil,
   sourceLocation: SourceLocation = #_sourceLocation
@@ -101,7 +102,12 @@ func expectFailure(
   let run = try await laser(arguments, shell: shell)
   let comment = Comment(rawValue: "\(arguments.joined(separator: " "))\n\(run.error)")
   #expect(run.status == 1, comment, sourceLocation: sourceLocation)
-  #expect(run.output.isEmpty, comment, sourceLocation: sourceLocation)
+  if arguments.contains("--json"), shell == nil {
+    let told = try run.json["error"]?.string
+    #expect(told.map { run.error == "Error: \($0)\n" } == true, comment, sourceLocation: sourceLocation)
+  } else {
+    #expect(run.output.isEmpty, comment, sourceLocation: sourceLocation)
+  }
   #expect(run.error.hasPrefix("Error: "), comment, sourceLocation: sourceLocation)
   #expect(
     run.error.hasSuffix("\n") && run.error.count(where: \.isNewline) == 1, comment, sourceLocation: sourceLocation)
@@ -118,12 +124,15 @@ private func executable() throws -> URL {
 
 /// What a terminal of so many columns got from the command, standard output and standard error together.
 func laserOnTerminal(_ arguments: [String], columns: UInt16) async throws -> (status: Int32, text: String) {
-  let terminal = posix_openpt(O_RDWR | O_NOCTTY)
-  try #require(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0)
+  let terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY)
+  try #require(terminal >= 0)
   defer { close(terminal) }
+  // As unlockpt and ptsname do it, which Swift does not see: TIOCSPTLCK and TIOCGPTN.
+  var (lock, number): (Int32, Int32) = (0, 0)
+  try #require(ioctl(terminal, 0x4004_5431, &lock) == 0 && ioctl(terminal, 0x8004_5430, &number) == 0)
   var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
   try #require(ioctl(terminal, UInt(TIOCSWINSZ), &size) == 0)
-  let path = String(cString: try #require(ptsname(terminal)))
+  let path = "/dev/pts/\(number)"
   // Held open here, so that reading ends when this says so and not before the command has opened it.
   let other = open(path, O_RDWR | O_NOCTTY)
   let executable = try executable().path

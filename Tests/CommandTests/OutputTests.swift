@@ -172,7 +172,8 @@ struct OutputTests {
       ["--help"], ["--version"], ["inspect", workshop.model], ["spectrum", workshop.model, "--roles", "w1"],
       ["tokenize", workshop.model, "--text", text], ["report", folder.path("run")], convert("a.gguf"), apply("a"),
       workshop.perplexity("model", [text]), ["compare", workshop.model, workshop.model, "--text", text],
-      ["generate", workshop.model, "--prompt", "a", "--tokens", "2"], workshop.search(out: "other"),
+      ["generate", workshop.model, "--prompt", "a", "--tokens", "2"],
+      workshop.search(out: "other", more: ["--quiet"]),
       [
         "synthesize", "--out", folder.path("s"), "--layers", "1", "--hidden", "8", "--intermediate", "8", "--heads",
         "2",

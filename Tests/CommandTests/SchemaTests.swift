@@ -75,8 +75,29 @@ struct SchemaTests {
     try await expect("spectrum", ["spectrum", workshop.model, "--base", path("lasered")])
     try await expect("tokenize", ["tokenize", workshop.model, "--ids"] + text)
     try await expect("generate", ["generate", workshop.model, "--prompt", "Once", "--tokens", "3"])
+    try await expect("status", ["status", path("run")])
+    try await expect("estimate", ["estimate", workshop.model] + text + context)
+    try await expect("doctor", ["doctor"])
     try await expect(
       "merge", ["merge", Posy.folder.appending(path: "merge.yaml").path, "--out", path("merged")])
+  }
+
+  @Test func answersToQuestions() async throws {
+    let choices = (0..<6).map { #"{"query": "Number \#($0) is", "choices": ["even", "odd"], "gold": \#($0 % 2)}"# }
+    let words = (0..<4).map { #"{"context": "Once upon a", "continuation": "time \#($0)"}"# }
+    for (name, lines) in [("choices", choices), ("words", words)] {
+      try Data(lines.joined(separator: "\n").utf8).write(to: folder[name + ".jsonl"])
+    }
+    let questions = ["--questions", path("choices.jsonl"), path("words.jsonl")]
+    let scores = try await expect("score", ["score", workshop.model, "--mutual-info", "--answers"] + questions)
+    #expect(scores["files"]?.array?.count == 2)
+    try workshop.addModel(Workshop.tinyModel(seed: 2), named: "other")
+    try await expect("compare-questions", ["compare", workshop.model, path("other")] + questions)
+    let search = try await expect(
+      "report",
+      ["search", workshop.model, "--questions", path("choices.jsonl"), "--held-out-questions", path("words.jsonl")]
+        + ["--confidence", "0.5", "--out", path("questions")])
+    #expect(search["search"]?["baseline"]?["acc"] != nil)
   }
 
   @Test func errorsAreObjectsToo() async throws {
@@ -109,6 +130,6 @@ struct SchemaTests {
     #expect(try problems(#"{"error": "x", "status": -1, "more": 2}"#) == 2)
     #expect(try problems(#"{"error": "x"}"#) == 1)
     #expect(try problems("[]") == 1)
-    #expect(try JSONSchema.names.count == 13, "each of which a test here uses")
+    #expect(try JSONSchema.names.count == 18, "each of which a test here uses")
   }
 }

@@ -43,20 +43,16 @@ struct MemoryEstimate {
     let gradients =
       isFilters
       ? min(tokens, chosen.gradientLimit) * model.bytesOfGradient + model.bytesOfGradientWeights + tokens * hidden : 0
-    let decompositions =
-      isFilters
-      ? min(
-        memory / 4,
-        search.sites.reduce(0) {
-          let rank = search.reducer.fullRank(of: $1)
-          return $0 + rank * rank * MemoryLayout<Double>.stride
-        }) : 0
-    let needed = inputs + max(atOnce + stage, gradients, decompositions)
+    let needed = inputs + max(atOnce + stage, gradients)
     let resident = memory - chosen.plan.states
     peak = resident + min(chosen.plan.states, needed)
     streams = chosen.plan.streams
     gradientLimit = max(1, chosen.gradientLimit)
-    scratch = max(0, inputs - chosen.inputs) + max(0, stage - chosen.layer)
+    let decompositions = search.sites.reduce(0) {
+      let rank = search.reducer.fullRank(of: $1)
+      return $0 + rank * rank * MemoryLayout<Double>.stride
+    }
+    scratch = max(0, inputs - chosen.inputs) + max(0, stage - chosen.layer) + decompositions
     do {
       _ = try plan(1)
       least = nil

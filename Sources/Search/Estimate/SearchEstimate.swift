@@ -49,7 +49,7 @@ package struct SearchEstimate: Sendable {
   }
 
   private init(_ search: Search, memory: Int, sample: CostSample?) throws {
-    var work = SearchWork(search, memory: memory)
+    var work = SearchWork(search)
     if let sample { work.leaveOut(sample.idleGroups) }
     (searchTokens, heldOutTokens) = (work.searchTokens, work.heldOutTokens)
     (matrices, tests) = (search.sites.count, work.tests)

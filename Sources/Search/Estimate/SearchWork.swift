@@ -11,24 +11,18 @@ struct SearchWork {
   private let search: Search
   private let work: SiteWork
   private var groupCount: Int
-  private let decompositionsKept: Double
 
   /// The share of a trial's windows that are run before it is stopped, on average: between a sixteenth for hopeless
   /// ones and all.
   private static let usualShare = 0.35
 
-  init(_ search: Search, memory: Int) {
+  init(_ search: Search) {
     self.search = search
     work = SiteWork(search)
     func tokens(_ text: Evaluation) -> Int { text.windows.reduce(0) { $0 + $1.tokens.count } }
     (searchTokens, heldOutTokens) = (tokens(search.text), tokens(search.heldOut))
     judgingTokens = Folds(search.text).windows(Folds.judging).reduce(0) { $0 + search.text.windows[$1].tokens.count }
     groupCount = SiteGroup.groups(of: search.sites).count
-    let bytes = search.sites.reduce(0.0) {
-      let rank = Double(search.reducer.fullRank(of: $1))
-      return $0 + rank * rank * Double(MemoryLayout<Double>.stride)
-    }
-    decompositionsKept = min(1, Double(memory / 4) / max(1, bytes))
   }
 
   /// Leaves out groups of sites in which nothing will be measured.
@@ -100,12 +94,10 @@ struct SearchWork {
       }
       let later = Double(settings.rounds - 1) * (statistics(searchTokens) + statistics(searchTokens - judgingTokens))
       phases.append(.init(name: "weighing directions", seconds: statistics(searchTokens) + later))
-      let remade = 1 + Double(max(0, filterRungs - 1)) * (1 - decompositionsKept)
       phases.append(
         .init(
           name: "choosing the damping",
-          seconds: Double(tests) * forward(judgingTokens) + (filterRungs > 0 ? remade * decomposing : 0)
-            + Double(filterRungs) * reducing))
+          seconds: Double(tests) * forward(judgingTokens) + Double(filterRungs) * reducing))
     } else if settings.strategy.screensTrials {
       phases.append(.init(name: "baseline", seconds: forward(searchTokens)))
       phases.append(
@@ -119,7 +111,7 @@ struct SearchWork {
     phases.append(
       .init(
         name: "confirming",
-        seconds: decomposing + reducing + forward(searchTokens) + Double(2 + alternatives) * forward(heldOutTokens)))
+        seconds: reducing + forward(searchTokens) + Double(2 + alternatives) * forward(heldOutTokens)))
     return limited(phases)
   }
 
