@@ -65,11 +65,7 @@ package struct AnswerChanges {
     return section(
       "Answers", note: Self.note,
       [
-        element(
-          "table", [:],
-          element("thead", [:], element("tr", [:], table.header.map { element("th", [:], .text($0)) })),
-          element(
-            "tbody", [:], table.rows.map { row in element("tr", [:], row.map { element("td", [:], .text($0)) }) }))
+        dataTable(table.header, table.rows)
       ])
   }
 }

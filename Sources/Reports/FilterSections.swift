@@ -32,7 +32,7 @@ struct FilterSections {
 
   private var ladder: [Markup] {
     let ladders = Ladder.ladders(of: outcome)
-    let chart = LadderChart(ladders)
+    let chart = LadderChart(ladders, unit: Measure(outcome.settings).unit)
     guard !chart.isEmpty else { return [] }
     let notes = ladders.compactMap(\.note).map { element("p", ["class": "left-out"], .text($0)) }
     return [
@@ -71,9 +71,7 @@ struct FilterSections {
         [
           element(
             "div", ["class": "columns plan"],
-            element(
-              "table", [:], element("thead", [:], element("tr", [:], head.map { element("th", [:], .text($0)) })),
-              element("tbody", [:], rows)))
+            dataTable(head, rows))
         ])
     ]
   }

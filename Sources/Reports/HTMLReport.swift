@@ -22,17 +22,7 @@ package enum HTMLReport {
     parts += filters?.plan ?? plan(outcome)
     parts.append(ReportSettings(outcome).markup)
     parts = [ReportHeader(outcome).markup, contents(parts)] + parts + [footer(outcome)]
-    return element(
-      "html", ["lang": "en"],
-      element(
-        "head", [:],
-        element("meta", ["charset": "utf-8"]),
-        element("meta", ["name": "viewport", "content": "width=device-width, initial-scale=1"]),
-        element("meta", ["name": "color-scheme", "content": "light dark"]),
-        element("meta", ["name": "generator", "content": Markup.Value(outcome.header.program)]),
-        element("title", [:], .text("\(name), lasered")),
-        element("style", [:], .styleSheet(PageStyle.charts), .styleSheet(PageStyle.page))),
-      element("body", [:], element("main", [:], parts)))
+    return htmlPage(title: "\(name), lasered", program: outcome.header.program, parts)
   }
 
   /// Links to the sections.
@@ -109,19 +99,20 @@ package enum HTMLReport {
         "How they add up",
         note:
           "The accepted steps in order, each measured against the model with all before it, and what they come to when the "
-          + "finished model is evaluated. Nats per token; down is better. " + SummaryText.falsePositives(outcome),
+          + "finished model is evaluated. y axis: \(Measure(outcome.settings).unit); down is better. "
+          + SummaryText.falsePositives(outcome),
         [waterfall.markup])
     ]
   }
 
   private static func history(_ outcome: SearchOutcome) -> [Markup] {
-    let history = TrialHistory(outcome)
+    let (history, measure) = (TrialHistory(outcome), Measure(outcome.settings))
     guard !history.isEmpty else { return [] }
     return [
       section(
         "Trial history",
         note:
-          "The change of each trial on the search text, in nats per token, against the model as it then was; the line is "
+          "The change of each trial on the search \(measure.subject), in \(measure.unit), against the model as it then was; the line is "
           + "the total of what was accepted. Trials that lie far above are drawn at the upper edge.",
         [history.markup, TrialTable.trials(outcome)])
     ]

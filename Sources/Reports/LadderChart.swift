@@ -6,11 +6,13 @@ struct LadderChart {
   private let ladders: [Ladder]
   private let damping: Scale
   private let change: Scale
+  /// Of the change.
+  private let unit: String
 
   private static let (top, height, total) = (22.0, 210.0, 272.0)
 
-  init(_ ladders: [Ladder]) {
-    self.ladders = ladders
+  init(_ ladders: [Ladder], unit: String) {
+    (self.ladders, self.unit) = (ladders, unit)
     let rungs = ladders.flatMap(\.rungs)
     let dampings = rungs.map(\.damping).filter { $0.isFinite && $0 > 0 }
     damping = Scale((dampings.min() ?? 1) / 1.25, (dampings.max() ?? 1) * 1.25, .logarithmic)
@@ -98,7 +100,7 @@ struct LadderChart {
 
   private func tooltip(_ rung: SearchRecord.Rung, _ ladder: Ladder) -> String {
     "\(ladder.name), k = \(Numbers.plain(rung.damping)): \(Numbers.signed(rung.delta, 5)) ± "
-      + "\(Numbers.fixed(rung.standardError, 5)) nats per token, \(rung.passes ? "passes" : "does not pass")"
+      + "\(Numbers.fixed(rung.standardError, 5)) \(unit), \(rung.passes ? "passes" : "does not pass")"
   }
 
   private var key: Markup {

@@ -109,6 +109,18 @@ func direction(_ delta: Double) -> (fill: Markup.Value, line: Markup.Value) {
   delta < 0 ? ("gain", "gain-line") : delta > 0 ? ("loss", "loss-line") : ("even", "even-line")
 }
 
+/// A table of the page. Rows are `tr`.
+func dataTable(_ head: [String], _ rows: [Markup]) -> Markup {
+  element(
+    "table", [:], element("thead", [:], element("tr", [:], head.map { element("th", [:], .text($0)) })),
+    element("tbody", [:], rows))
+}
+
+/// The same with cells of text.
+func dataTable(_ head: [String], _ rows: [[String]]) -> Markup {
+  dataTable(head, rows.map { row in element("tr", [:], row.map { element("td", [:], .text($0)) }) })
+}
+
 /// A part of the page: a heading, what to look at, and the figure. The contents link to it by its title.
 func section(_ title: String, note: String, _ content: [Markup]) -> Markup {
   element(

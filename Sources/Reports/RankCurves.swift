@@ -12,10 +12,12 @@ struct RankCurves {
   private let change: Scale
   private let fraction: Scale
   private let isSquareRoot: Bool
+  private let measure: Measure
 
   private static let (height, total) = (84.0, 104.0)
 
   init(_ outcome: SearchOutcome, kept keptLimit: Int = 20, rejected rejectedLimit: Int = 10) {
+    measure = Measure(outcome.settings)
     func ranked(_ sites: [SiteOutcome]) -> [SiteOutcome] {
       sites.enumerated().sorted { a, b in
         let (x, y) = (a.element.best?.delta ?? .infinity, b.element.best?.delta ?? .infinity)
@@ -53,7 +55,7 @@ struct RankCurves {
       "Change against kept fraction",
       note: "Each panel is one matrix (layer · expert · role). x axis: the kept fraction of the rank, in %"
         + "\(isSquareRoot ? ", on a square-root scale" : ""). y axis: the change of the negative log-likelihood on the search "
-        + "text, in nats per token, from the model before the matrix was touched, ± one standard error, the same in every "
+        + "\(measure.subject), in \(measure.unit), from the model before the matrix was touched, ± one standard error, the same in every "
         + "panel; arrows point to what lies beyond. Below zero is better. Filled points were accepted, small ones were "
         + "stopped early.",
       block("Kept", kept, leftOut: leftOut.kept)
@@ -108,7 +110,7 @@ struct RankCurves {
     let trial = point.trial
     let title =
       "rank \(trial.rank) of \(trial.fullRank): \(Numbers.signed(point.delta, 5)) ± "
-      + "\(Numbers.fixed(trial.standardError, 5)) nats per token, "
+      + "\(Numbers.fixed(trial.standardError, 5)) \(measure.unit), "
       + (trial.kept
         ? "kept"
         : point.isComplete ? "rejected" : "stopped after \(trial.windowsUsed) windows")

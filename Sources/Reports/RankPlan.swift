@@ -64,7 +64,8 @@ struct RankPlan {
   var effectText: String? {
     guard isMeasured else { return nil }
     let sum = outcome.kept.reduce(0) { $0 + (sites[$1.site]?.best?.delta ?? 0) }
-    return "\(hasSteps ? "Whole effects" : "Effects"), in nats per token on the search text, add up to "
+    let measure = Measure(outcome.settings)
+    return "\(hasSteps ? "Whole effects" : "Effects"), in \(measure.unit) on the search \(measure.subject), add up to "
       + "\(Numbers.signed(sum, 4)); the finished model measures \(Numbers.signed(outcome.search.delta.mean, 4))."
   }
 
@@ -91,9 +92,7 @@ struct RankPlan {
     }
     return element(
       "div", ["class": hasSteps ? "plan" : "columns plan"],
-      element(
-        "table", [:], element("thead", [:], element("tr", [:], head.map { element("th", [:], .text($0)) })),
-        element("tbody", [:], rows)))
+      dataTable(head, rows))
   }
 
   /// For Markdown.

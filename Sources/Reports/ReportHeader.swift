@@ -55,7 +55,7 @@ struct ReportHeader {
     let sizes = outcome.sizes
     let saved = sizes.before > 0 ? 1 - Double(sizes.factored) / Double(sizes.before) : 0
     return "Stored as two factors they would have \(Numbers.percent(saved, 0)) fewer numbers. Allowed are "
-      + "\(Numbers.signed(outcome.settings.objective.tolerance ?? 0, 4)) nats per token."
+      + "\(Numbers.signed(outcome.settings.objective.tolerance ?? 0, 4)) \(measure.unit)."
   }
 
   private var reduced: String {

@@ -7,11 +7,13 @@ internal import Search
 struct SiteMap {
   private let sites: [Site: SiteOutcome]
   private let grid: SiteGrid
+  private let unit: String
   /// The change at which colour is full.
   private let limit: Double
 
   /// - Parameter known: Sites that the search knew of, tried or not.
   init(_ outcome: SearchOutcome, known: [Site] = []) {
+    unit = Measure(outcome.settings).unit
     let list = outcome.sites
     sites = Dictionary(uniqueKeysWithValues: list.map { ($0.site, $0) })
     grid = SiteGrid(list.map(\.site) + known)
@@ -73,7 +75,7 @@ struct SiteMap {
       case .rejected: "rejected; best at \(rank)"
       case .stoppedEarly: "every trial stopped early; best at \(rank)"
       }
-    let change = outcome.best.map { "\(Numbers.signed($0.delta, 5)) nats per token" } ?? "not measured by itself"
+    let change = outcome.best.map { "\(Numbers.signed($0.delta, 5)) \(unit)" } ?? "not measured by itself"
     return "\(outcome.site): \(what), \(change)"
   }
 
@@ -111,7 +113,7 @@ struct SiteMap {
       element(
         "span", [:], .text("\(Numbers.signed(-limit, digits)) or better"),
         element("svg", ["width": 110, "height": 14, "aria-hidden": "true"], gradient),
-        .text("\(Numbers.signed(limit, digits)) or worse, nats per token")))
+        .text("\(Numbers.signed(limit, digits)) or worse, \(unit)")))
     return element("figcaption", ["class": "key"], entries)
   }
 }

@@ -8,8 +8,12 @@ package struct StatusText {
   private let status: RunStatus
   /// In seconds since 1970.
   private let now: Double
+  private let measure: Measure
 
-  package init(_ status: RunStatus, now: Double) { (self.status, self.now) = (status, now) }
+  package init(_ status: RunStatus, now: Double) {
+    (self.status, self.now) = (status, now)
+    measure = Measure(status.header.settings)
+  }
 
   /// "Running: trials, the last one of layer 3, expert 1, w2."
   package var headline: String {
@@ -41,19 +45,20 @@ package struct StatusText {
   package var kept: String {
     if let rung = bestRung, status.kept.steps == 0 {
       return
-        "filters of \(rung.group) with k = \(Numbers.plain(rung.damping)): \(Numbers.signed(rung.delta, 4)) nats per "
-        + "token of the windows that judge"
+        "filters of \(rung.group) with k = \(Numbers.plain(rung.damping)): \(Numbers.signed(rung.delta, 4)) "
+        + "\(measure.unit) of the windows that judge"
     }
-    return Self.kept(status.kept) + (status.kept.delta == nil ? "" : " nats per token of the search text")
+    return Self.kept(status.kept)
+      + (status.kept.delta == nil ? "" : " \(measure.unit) of the search \(measure.subject)")
   }
 
   /// Accepted steps, matrices, and what they change together.
   package static func kept(_ kept: KeptSoFar) -> String {
     guard kept.steps > 0 else { return "nothing kept" }
     let change = kept.delta.map { ": \(Numbers.signed($0, 4))" } ?? ""
-    guard kept.steps != kept.matrixCount else { return matrices(kept.matrixCount) + " kept" + change }
-    let steps = "\(Numbers.grouped(kept.steps)) accepted \(kept.steps == 1 ? "step" : "steps")"
-    return "\(steps) on \(matrices(kept.matrixCount))" + change
+    // Filters are kept all at once.
+    guard kept.steps > 1, kept.steps != kept.matrixCount else { return matrices(kept.matrixCount) + " kept" + change }
+    return "\(Numbers.grouped(kept.steps)) accepted steps on \(matrices(kept.matrixCount))" + change
   }
 
   /// The last that passed its test.
@@ -69,10 +74,13 @@ package struct StatusText {
     let settings = status.header.settings
     var entries = [("search", "\(settings.model), strategy \(settings.strategyName)"), ("state", headline)]
     if let original = status.original {
-      entries.append(("original", "perplexity \(Numbers.fixed(original.perplexity, 3)) on the search text"))
+      let score = "\(measure.name) \(Measure.value(original))"
+      entries.append(("original", "\(score) on the search \(measure.subject)"))
     }
     entries += [("so far", effort), ("kept", kept), ("time", time)]
-    if !status.isFinished { entries.append(("", "Nothing is confirmed on held-out text before the end.")) }
+    if !status.isFinished {
+      entries.append(("", "Nothing is confirmed on held-out \(measure.subject) before the end."))
+    }
     return entries
   }
 
@@ -90,18 +98,13 @@ package struct StatusJSON: Encodable {
   private let strategy: String
   private let program: String
   /// Of the original model on the search text; absent before it was measured.
-  private let original: Point?
+  private let original: ScorePoint?
   private let trials: Int
   private let rungs: Int
   private let kept: Kept
   private let seconds: Double
   /// When the last record was written, in seconds since 1970.
   private let lastRecord: Double?
-
-  private struct Point: Encodable {
-    let nll: Double
-    let perplexity: Double
-  }
 
   private struct Kept: Encodable {
     let steps: Int
@@ -116,7 +119,7 @@ package struct StatusJSON: Encodable {
     model = status.header.settings.model
     strategy = status.header.settings.strategyName
     program = status.header.program
-    original = status.original.map { Point(nll: $0.meanNLL, perplexity: $0.perplexity) }
+    original = status.original.map(ScorePoint.init)
     (trials, rungs, seconds, lastRecord) = (status.trialCount, status.rungs.count, status.seconds, status.lastRecord)
     kept = Kept(steps: status.kept.steps, matrices: status.kept.matrixCount, delta: status.kept.delta)
   }

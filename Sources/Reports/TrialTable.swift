@@ -9,7 +9,7 @@ enum TrialTable {
 
   /// The models of a search of filters.
   static func models(_ outcome: SearchOutcome) -> Markup {
-    let head = ["model", "matrices", "filter", "k", "change, nats per token", "passes", "at"]
+    let head = ["model", "matrices", "filter", "k", "change, \(Measure(outcome.settings).unit)", "passes", "at"]
     let rows = outcome.rungs.prefix(longest).map { rung in
       [
         "\(rung.number)", "\(rung.group)\(rung.round > 1 ? ", round \(rung.round)" : ""), \(rung.sites)",
@@ -25,7 +25,7 @@ enum TrialTable {
   static func trials(_ outcome: SearchOutcome) -> Markup {
     let windows = outcome.search.baseline.windows.count
     let measured = outcome.trials.filter { $0.pairedDelta != nil }
-    let head = ["trial", "matrix", "rank", "change, nats per token", "windows", "outcome", "at"]
+    let head = ["trial", "matrix", "rank", "change, \(Measure(outcome.settings).unit)", "windows", "outcome", "at"]
     let rows = measured.prefix(longest).map { trial in
       [
         "\(trial.number)", trial.site.shortName, "\(trial.rank) of \(trial.fullRank)",
@@ -43,10 +43,7 @@ enum TrialTable {
       "details", [:], element("summary", [:], .text(title)),
       element(
         "div", ["class": "scroll"],
-        element(
-          "table", [:], element("thead", [:], element("tr", [:], head.map { element("th", [:], .text($0)) })),
-          element(
-            "tbody", [:], rows.map { row in element("tr", [:], row.map { element("td", [:], .text($0)) }) }))),
+        dataTable(head, rows)),
       left > 0
         ? element("p", ["class": "left-out"], .text("\(Numbers.grouped(left)) more are in report.json."))
         : .fragment([]))

@@ -8,6 +8,7 @@ package import Search
 package struct UnfinishedPage {
   private let status: RunStatus
   private let text: StatusText
+  private let measure: Measure
   private let isWatched: Bool
 
   /// - Parameters:
@@ -16,6 +17,7 @@ package struct UnfinishedPage {
   package init(_ status: RunStatus, now: Double, isWatched: Bool) {
     self.status = status
     text = StatusText(status, now: now)
+    measure = Measure(status.header.settings)
     self.isWatched = isWatched
   }
 
@@ -24,22 +26,9 @@ package struct UnfinishedPage {
   package var document: String {
     let name = fileName(status.header.settings.model)
     let reload: [Markup] = isWatched ? [element("meta", ["http-equiv": "refresh", "content": "5"])] : []
-    return element(
-      "html", ["lang": "en"],
-      element(
-        "head", [:],
-        [
-          element("meta", ["charset": "utf-8"]),
-          element("meta", ["name": "viewport", "content": "width=device-width, initial-scale=1"]),
-          element("meta", ["name": "color-scheme", "content": "light dark"]),
-          element("meta", ["name": "generator", "content": Markup.Value(status.header.program)]),
-        ] + reload + [
-          element("title", [:], .text("\(name), unfinished")),
-          element("style", [:], .styleSheet(PageStyle.charts), .styleSheet(PageStyle.page)),
-        ]),
-      element(
-        "body", [:],
-        element("main", [:], [header(name), rungs, plan, settings].compactMap(\.self)))
+    return htmlPage(
+      title: "\(name), unfinished", program: status.header.program, head: reload,
+      [header(name), rungs, plan, settings].compactMap(\.self)
     ).document
   }
 
@@ -49,28 +38,25 @@ package struct UnfinishedPage {
       element("p", ["class": "verdict"], .text("This search is not finished.")),
       element(
         "p", ["class": "lede"],
-        .text("\(text.headline). What it has found so far is not confirmed on held-out text, and may not hold.")),
+        .text(
+          "\(text.headline). What it has found so far is not confirmed on held-out \(measure.subject), and may not hold."
+        )),
       element(
         "div", ["class": "facts"],
         [
           status.original.map {
-            fact(Numbers.fixed($0.perplexity, 2), "perplexity of the search text, original model")
+            fact(Measure.value($0), "\(measure.name) of the search \(measure.subject), original model")
           },
           fact("\(Numbers.grouped(status.kept.matrixCount))", "matrices kept so far, \(text.effort)"),
-          status.kept.delta.map { fact(Numbers.signed($0, 4), "nats per token of the search text, kept so far") },
+          status.kept.delta.map {
+            fact(Numbers.signed($0, 4), "\(measure.unit) of the search \(measure.subject), kept so far")
+          },
           fact(Numbers.duration(status.seconds), "of work so far"),
         ].compactMap(\.self)))
   }
 
   private func fact(_ value: String, _ what: String) -> Markup {
     element("div", ["class": "fact"], element("b", [:], .text(value)), element("span", [:], .text(what)))
-  }
-
-  private func table(_ head: [String], _ rows: [[String]]) -> Markup {
-    element(
-      "table", [:], element("thead", [:], element("tr", [:], head.map { element("th", [:], .text($0)) })),
-      element(
-        "tbody", [:], rows.map { row in element("tr", [:], row.map { element("td", [:], .text($0)) }) }))
   }
 
   private var rungs: Markup? {
@@ -83,8 +69,8 @@ package struct UnfinishedPage {
     }
     return section(
       "Dampings measured so far",
-      note: "Filters made from one half of the search text, measured on the other.",
-      [table(["matrices", "k", "change, nats per token", "passes its test"], rows)])
+      note: "Filters made from one half of the search \(measure.subject), measured on the other.",
+      [dataTable(["matrices", "k", "change, \(measure.unit)", "passes its test"], rows)])
   }
 
   private var plan: Markup? {
@@ -98,7 +84,7 @@ package struct UnfinishedPage {
     }
     return section(
       "Kept so far", note: "The last one first. Later trials may keep another rank in its place.",
-      [table(["matrix", "rank", "change, nats per token"], rows)])
+      [dataTable(["matrix", "rank", "change, \(measure.unit)"], rows)])
   }
 
   private var settings: Markup {

@@ -8,6 +8,8 @@ struct Waterfall {
   private let keeps: [SearchRecord.Trial]
   private let scale: Scale
 
+  private var measure: Measure { Measure(outcome.settings) }
+
   private static let (top, height, total) = (34.0, 220.0, 294.0)
   /// Where the steps end, and where the two totals stand.
   private static let (steps, search, heldOut) = (0.70, 0.785, 0.94)
@@ -50,7 +52,7 @@ struct Waterfall {
         x: stepWidth * (Double(index) + 0.08), y: y(upper), width: stepWidth * 0.84,
         height: max(1, y(min(before, sum)) - y(upper)), direction(keep.delta).fill,
         title: "\(keep.site), rank \(keep.rank) of \(keep.fullRank): \(Numbers.signed(keep.delta, 5)), "
-          + "sum \(Numbers.signed(sum, 5)) nats per token")
+          + "sum \(Numbers.signed(sum, 5)) \(measure.unit)")
     }
   }
 
@@ -91,7 +93,8 @@ struct Waterfall {
           x: place - 0.035, y: upper, width: 0.07, height: max(1, lower - upper), direction(delta.mean).fill,
           opacity: name == "search" ? 0.45 : 1,
           title:
-            "\(name) text: \(Numbers.signed(delta.mean, 5)) ± \(Numbers.fixed(delta.standardError, 5)) nats per token"),
+            "\(name) \(measure.subject): \(Numbers.signed(delta.mean, 5)) ± \(Numbers.fixed(delta.standardError, 5)) \(measure.unit)"
+        ),
         Plot.text(
           Numbers.signed(delta.mean, 4), x: place,
           y: delta.mean <= 0 ? upper - (name == "search" ? 20 : 6) : lower + (name == "search" ? 29 : 15),

@@ -25,8 +25,8 @@ package struct Search: Sendable {
 
   /// What a search tells while it runs.
   package enum Event: Sendable {
-    /// What the search will take, as far as headers say.
-    case begun(SearchEstimate)
+    /// The run folder is there, and nothing was run yet.
+    case begun
     case baseline(share: Double)
     /// The statistics of directions are made.
     case statistics(share: Double)
@@ -136,8 +136,7 @@ package struct Search: Sendable {
         search, log: TrialLog(journal, past: past),
         spectra: try SpectrumCache(in: folder, kind: reducer.kind, continues: past.header != nil), screening: screening,
         memory: memory, folder: folder, seconds: seconds, report: report)
-      // Where the memory is not enough, the first step says so.
-      if let estimate = try? SearchEstimate(self, memory: memory) { try report(.begun(estimate)) }
+      try report(.begun)
       try settings.strategy.run(&context)
       let (original, searched) = context.end()
       let confirmation = Confirmation(search, heldOut: heldOut, memory: memory, scratchFolder: folder, report: report)

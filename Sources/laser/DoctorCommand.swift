@@ -3,6 +3,7 @@ internal import Checkpoints
 internal import FoundationEssentials
 internal import Glibc
 internal import Reports
+internal import Search
 internal import Tensors
 internal import Wording
 
@@ -23,16 +24,16 @@ struct DoctorCommand: ParsableCommand {
 
   func run() throws {
     _ = common.begin()
-    let found = Machine()
+    let found = Diagnosis()
     if json { print(try jsonText(found), terminator: "") } else { show(found.text) }
   }
 }
 
 /// The machine, as far as it decides what `laser` does and how fast.
-private struct Machine: Encodable {
+private struct Diagnosis: Encodable {
   let version = Version.number
   let system = Self.systemName
-  let processor = Self.processorName
+  let processor = Machine.processor
   /// Processors that this process may use.
   let threads = Parallelism.threads
   /// Of the loops and products of our own.
@@ -51,7 +52,7 @@ private struct Machine: Encodable {
 
   /// In bytes.
   struct Memory: Encodable {
-    let physical = SystemMemory.physical
+    let physical = Machine.physicalMemory
     let available = SystemMemory.available
     /// Of a control group; absent if there is none.
     let limit = SystemMemory.limit
@@ -87,13 +88,6 @@ private struct Machine: Encodable {
       .map { $0.dropFirst("PRETTY_NAME=".count).filter { $0 != "\"" } }
     return "\(string(names.sysname)) \(string(names.release)) \(string(names.machine))"
       + (distribution.map { ", \(printable($0))" } ?? "")
-  }
-
-  private static var processorName: String {
-    let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-    let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
-    let name = line?.split(separator: ":", maxSplits: 1).last.map { $0.trimmingPrefix(while: \.isWhitespace) }
-    return printable(String(name ?? "unknown"))
   }
 
   var text: String {

@@ -44,8 +44,8 @@ struct Laser: ParsableCommand {
 enum Main {
   /// Ends the program as the parser would, in lines that fit the terminal.
   private static func exit(with error: any Error, hasPrintedResult: Bool = false) -> Never {
-    if !hasPrintedResult { JSONError.show(error) }
     let (text, code) = (Laser.fullMessage(for: error), Laser.exitCode(for: error))
+    if !hasPrintedResult { JSONError.show(Laser.message(for: error), status: code.rawValue) }
     guard code != .success, !text.isEmpty, let columns = TerminalText.columns(STDERR_FILENO) else {
       Laser.exit(withError: error)
     }
@@ -65,11 +65,13 @@ enum Main {
     var command: any ParsableCommand
     do {
       // The parser would show its own help for a command that it does not know.
-      if arguments.first == "help", let message = Misspelling()?.message(arguments) { throw ValidationError(message) }
+      if arguments.first == "help", let message = Misspelling(help: Laser._dumpHelp())?.message(arguments) {
+        throw ValidationError(message)
+      }
       command = try Laser.parseAsRoot()
     } catch {
       let isRefused = Laser.exitCode(for: error) == .validationFailure && arguments.first != "help"
-      let message = isRefused ? Misspelling()?.message(arguments) : nil
+      let message = isRefused ? Misspelling(help: Laser._dumpHelp())?.message(arguments) : nil
       exit(with: message.map { ValidationError($0) as any Error } ?? error)
     }
     do { try command.run() } catch { exit(with: error) }

@@ -1,4 +1,3 @@
-internal import ArgumentParser
 internal import Checkpoints
 internal import Wording
 
@@ -9,9 +8,9 @@ internal import Wording
 struct Misspelling {
   private let commands: [String: [String]]
 
-  /// From what the parser itself says of the program's commands.
-  init?() {
-    guard let json = try? JSON(parsing: Array(Laser._dumpHelp().utf8)) else { return nil }
+  /// - Parameter help: What the parser itself says of the program's commands, as JSON.
+  init?(help: String) {
+    guard let json = try? JSON(parsing: Array(help.utf8)) else { return nil }
     var commands: [String: [String]] = [:]
     for command in json["command"]?["subcommands"]?.array ?? [] {
       guard let name = command["commandName"]?.string else { continue }

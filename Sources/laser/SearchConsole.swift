@@ -13,7 +13,11 @@ extension Search {
         throw error
       }
       switch event {
-      case .begun(let estimate): console.note(EstimateText(estimate, free: nil).line)
+      case .begun:
+        // Where the memory is not enough, the first step says so.
+        if let estimate = try? SearchEstimate(self, memory: memory) {
+          console.note(EstimateText(estimate, free: nil).line)
+        }
       case .baseline(let share): console.progress("Baseline", share)
       case .statistics(let share): console.progress("Weighing directions", share)
       case .trial(let trial, let progress):

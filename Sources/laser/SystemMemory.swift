@@ -1,13 +1,10 @@
 internal import FoundationEssentials
-internal import Glibc
+internal import Search
 
 /// How much memory there is: the machine's, and what a control group (of a container, say) leaves of it.
 enum SystemMemory {
-  /// The bytes of the machine's memory.
-  static var physical: Int { sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) }
-
   /// What commands take if nothing is said: half of what this process may have.
-  static var share: Int { min(physical, limit ?? physical) / 2 }
+  static var share: Int { min(Machine.physicalMemory, limit ?? Machine.physicalMemory) / 2 }
 
   /// Bytes that could be taken now without swapping; nil where the system does not say.
   static var available: Int? {
@@ -40,7 +37,7 @@ enum SystemMemory {
       var parts = fields[2].split(separator: "/").map(String.init)
       while true {
         let value = read(([root] + parts + [file]).joined(separator: "/")).filter { !$0.isWhitespace }
-        if let bytes = Int(value), bytes < physical { limits.append(bytes) }
+        if let bytes = Int(value), bytes < Machine.physicalMemory { limits.append(bytes) }
         if parts.popLast() == nil { break }
       }
     }
