@@ -49,7 +49,7 @@ package struct EstimateText {
       estimate.streams
         ? "weights do not fit and are read from disk for every pass, which is not in the time; "
           + "--memory \(comfortable) keeps them"
-        : estimate.scratch > 0
+        : estimate.spillsStates
           ? "some states go to disk; --memory \(comfortable) keeps them"
           : "--memory \(comfortable) is as fast"
     ]

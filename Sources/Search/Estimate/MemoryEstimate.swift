@@ -9,7 +9,9 @@ struct MemoryEstimate {
   let peak: Int
   let streams: Bool
   /// Bytes of states that find no place in memory.
-  let scratch: Int
+  let spilledStates: Int
+  /// Bytes of the decompositions that are kept on disk.
+  let decompositions: Int
   /// The least that is enough; nil if it could not be found.
   let least: Int?
   /// From here on, weights and states stay in memory.
@@ -48,11 +50,11 @@ struct MemoryEstimate {
     peak = resident + min(chosen.plan.states, needed)
     streams = chosen.plan.streams
     gradientLimit = max(1, chosen.gradientLimit)
-    let decompositions = search.sites.reduce(0) {
+    decompositions = search.sites.reduce(0) {
       let rank = search.reducer.fullRank(of: $1)
       return $0 + rank * rank * MemoryLayout<Double>.stride
     }
-    scratch = max(0, inputs - chosen.inputs) + max(0, stage - chosen.layer) + decompositions
+    spilledStates = max(0, inputs - chosen.inputs) + max(0, stage - chosen.layer)
     do {
       _ = try plan(1)
       least = nil

@@ -17,6 +17,8 @@ package struct SearchEstimate: Sendable {
   package let memory: Int
   /// Whether weights are read from disk again and again.
   package let streams: Bool
+  /// Whether states of trials go to disk.
+  package let spillsStates: Bool
   /// The least memory that the search can do with, and from which on nothing is read twice; nil where that is more than
   /// can be said.
   package let leastMemory: Int?
@@ -54,7 +56,8 @@ package struct SearchEstimate: Sendable {
     (searchTokens, heldOutTokens) = (work.searchTokens, work.heldOutTokens)
     (matrices, tests) = (search.sites.count, work.tests)
     let plan = try MemoryEstimate(search, memory: memory)
-    (self.memory, streams, scratch) = (plan.peak, plan.streams, plan.scratch)
+    (self.memory, streams, spillsStates) = (plan.peak, plan.streams, plan.spilledStates > 0)
+    scratch = plan.spilledStates + plan.decompositions
     (leastMemory, comfortableMemory) = (plan.least, plan.comfortable)
     runFolder = work.runFolder
     checkpoint = search.model.checkpoint.byteCount
