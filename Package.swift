@@ -33,12 +33,14 @@ let package = Package(
       name: "Tokenization",
       dependencies: ["Checkpoints", "Wording", .product(name: "HeapModule", package: "swift-collections")]
     ),
+    .target(name: "ChatTemplates", dependencies: ["Tokenization", "Checkpoints"]),
     .target(name: "Models", dependencies: ["Checkpoints", "Tensors", "Wording"]),
     .target(name: "Inference", dependencies: ["Models", "Checkpoints", "Tensors"]),
 
     // MARK: LASER: scoring, reducing, searching
     .target(
-      name: "Evaluation", dependencies: ["Inference", "Models", "Tokenization", "Checkpoints", "Tensors", "Wording"]),
+      name: "Evaluation",
+      dependencies: ["Inference", "Models", "ChatTemplates", "Tokenization", "Checkpoints", "Tensors", "Wording"]),
     .target(
       name: "Merging",
       dependencies: [
@@ -71,8 +73,8 @@ let package = Package(
     .executableTarget(
       name: "laser",
       dependencies: [
-        "Reports", "Search", "RankReduction", "Merging", "Evaluation", "Inference", "Models", "Tokenization",
-        "Checkpoints", "Tensors", "Wording", "CFiles",
+        "Reports", "Search", "RankReduction", "Merging", "Evaluation", "Inference", "Models", "ChatTemplates",
+        "Tokenization", "Checkpoints", "Tensors", "Wording", "CFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
@@ -94,10 +96,12 @@ let package = Package(
     ),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "Checkpoints"], exclude: ["Fixtures"]),
     .testTarget(
+      name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "Tokenization", "Checkpoints"], exclude: ["Fixtures"]),
+    .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "CheckpointFixtures", "Inference", "Models", "Evaluation", "RankReduction", "Tokenization", "Checkpoints",
-        "Tensors", "Wording",
+        "CheckpointFixtures", "Inference", "Models", "Evaluation", "RankReduction", "ChatTemplates", "Tokenization",
+        "Checkpoints", "Tensors", "Wording",
       ]
     ),
     .testTarget(

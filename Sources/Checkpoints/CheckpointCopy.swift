@@ -55,7 +55,7 @@ package struct CheckpointCopy {
 
   /// - Parameters:
   ///   - replacements: Whole tensors or rows of them. Shape and type must be those of the original.
-  ///   - texts: By file name: files of a folder that the copy has instead of, or beside, those of the original.
+  ///   - texts: By path in the folder: files of a folder that the copy has instead of, or beside, those of the original.
   ///   - progress: Called with the bytes written and the bytes to write.
   package func write(
     replacing replacements: [TensorReference: StoredMatrix], texts: [String: String] = [:],
@@ -81,7 +81,10 @@ package struct CheckpointCopy {
         try copyFolder(
           checkpoint.path, to: folder, skipping: replacedFiles.union(texts.keys).union(omittedWeightFiles))
         for (name, text) in texts.sorted(by: { $0.key < $1.key }) {
-          try AtomicFile.write(text, to: folder + "/" + name)
+          let path = folder + "/" + name
+          if !isFolder(parentFolder(of: path)) { try AtomicFile.makeFolder(parentFolder(of: path)) }
+          try AtomicFile.write(text, to: path)
+          if name.contains("/") { try AtomicFile.syncFolder(parentFolder(of: path)) }
         }
         if let rewritten {
           try rewritten.write(to: folder, progress: progress)
@@ -125,14 +128,17 @@ package struct CheckpointCopy {
     }
   }
 
+  /// Folders of a repository that a copy with other weights has no claim to: its history, and its results on benchmarks.
+  private static let ofTheOriginal: Set<String> = [".git", ".eval_results"]
+
   /// Links to files are followed: a folder of the Hugging Face cache is made of them. Links to folders, which may lead
-  /// back, version control (.git) and weights within folders stay behind.
+  /// back, version control, results on benchmarks and weights within folders stay behind.
   private func copyFolder(
     _ source: String, to target: String, skipping: Set<String>, isWithin: Bool = false
   ) throws {
     let manager = FileManager.default
     for name in try manager.contentsOfDirectory(atPath: source).sorted()
-    where !skipping.contains(name) && name != ".git" {
+    where !skipping.contains(name) && !Self.ofTheOriginal.contains(name) {
       let from = source + "/" + name
       let to = target + "/" + name
       var isFolder = false

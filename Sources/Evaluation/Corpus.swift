@@ -1,3 +1,4 @@
+internal import ChatTemplates
 package import Checkpoints
 package import Tokenization
 internal import Wording
@@ -10,19 +11,33 @@ package struct Corpus: Sendable {
   package let fingerprint: Fingerprint
   /// Of the file; 0 for tokens that come from none.
   package let byteCount: Int
+  /// Parts between runs of white space, as lm-evaluation-harness counts words; 0 for tokens that come from no text.
+  package let wordCount: Int
+  /// The dialogues of a file of such; nil for a text.
+  package let documents: [Document]?
+
+  /// A text of its own, of which some tokens are scored.
+  package struct Document: Sendable, Equatable {
+    package let tokens: [Int32]
+    /// Ascending; none has the first token.
+    package let scored: [Range<Int>]
+  }
 
   /// The last part of the path: what tables show.
   package var name: String { fileName(path) }
 
-  package init(path: String, tokens: [Int32], fingerprint: Fingerprint = Fingerprint(), byteCount: Int = 0) {
-    self.path = path
-    self.tokens = tokens
-    self.fingerprint = fingerprint
-    self.byteCount = byteCount
+  package init(
+    path: String, tokens: [Int32], fingerprint: Fingerprint = Fingerprint(), byteCount: Int = 0, wordCount: Int = 0,
+    documents: [Document]? = nil
+  ) {
+    (self.path, self.tokens, self.fingerprint) = (path, tokens, fingerprint)
+    (self.byteCount, self.wordCount, self.documents) = (byteCount, wordCount, documents)
   }
 
-  /// Reads a UTF-8 text and tokenizes it whole.
-  package init(file path: String, tokenizer: Tokenizer) throws {
+  /// Reads a UTF-8 text and tokenizes it whole; or dialogues: a file named .jsonl whose first line is one.
+  ///
+  /// - Parameter model: Whose chat template writes dialogues.
+  package init(file path: String, tokenizer: Tokenizer, model: String? = nil) throws {
     let file = try MappedFile(path: path)
     var fingerprint = Fingerprint()
     let text = file.withBytes { bytes in
@@ -32,6 +47,55 @@ package struct Corpus: Sendable {
     guard let text else {
       throw InputError("\(path): not UTF-8 text; convert it, for example with iconv -t UTF-8")
     }
-    self.init(path: path, tokens: try tokenizer.encode(text), fingerprint: fingerprint, byteCount: file.byteCount)
+    guard path.hasSuffix(".jsonl"), let first = Self.lines(text).first(where: { _ in true }),
+      first.json?["messages"] != nil
+    else {
+      self.init(
+        path: path, tokens: try tokenizer.encode(text), fingerprint: fingerprint, byteCount: file.byteCount,
+        wordCount: Self.wordCount(text))
+      return
+    }
+    guard let model else { throw InputError("\(path): dialogues, which need a model's chat template") }
+    let encoder = DialogueEncoder(template: try ChatTemplate(path: model), tokenizer: tokenizer)
+    var documents: [Document] = []
+    for line in Self.lines(text) {
+      do {
+        guard let json = line.json else { throw InputError("not JSON; give \(Dialogue.syntax)") }
+        documents.append(try encoder.document(Dialogue(json)))
+      } catch {
+        throw InputError("\(path), line \(line.number): \(error)")
+      }
+    }
+    self.init(
+      path: path, tokens: documents.flatMap(\.tokens), fingerprint: fingerprint, byteCount: file.byteCount,
+      documents: documents)
+  }
+
+  private struct Line {
+    let number: Int
+    let text: Substring.UTF8View
+
+    var json: JSON? { try? JSON(parsing: Array(text)) }
+  }
+
+  /// Those that are not empty.
+  private static func lines(_ text: String) -> some Sequence<Line> {
+    text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).lazy.enumerated()
+      .map { Line(number: $0.offset + 1, text: $0.element) }
+      .filter { line in !line.text.allSatisfy { [0x20, 0x09, 0x0D].contains($0) } }
+  }
+
+  private static func wordCount(_ text: String) -> Int {
+    var count = 1
+    var isSpace = false
+    for scalar in text.unicodeScalars {
+      let wasSpace = isSpace
+      isSpace =
+        scalar.value < 0x80
+        ? [0x20, 0x09, 0x0A, 0x0D, 0x0B, 0x0C].contains(scalar.value) || (0x1C...0x1F).contains(scalar.value)
+        : scalar.isPythonSpace
+      if isSpace, !wasSpace { count += 1 }
+    }
+    return count
   }
 }

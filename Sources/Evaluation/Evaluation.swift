@@ -22,7 +22,9 @@ package struct Evaluation: Sendable {
     var ranges: [Range<Int>] = []
     for corpus in corpora {
       let start = windows.count
-      windows += try convention.windows(of: corpus, context: context, beginning: tokenizer.beginningToken)
+      windows += try convention.windows(
+        of: corpus, context: context, beginning: tokenizer.beginningToken,
+        prefix: tokenizer.prefixToken)
       ranges.append(start..<windows.count)
     }
     self.corpora = corpora

@@ -9,13 +9,18 @@ package struct WindowScore: Sendable, Equatable, Codable {
   package let isRight: Bool?
   /// The same by likelihoods divided by the choices' lengths.
   package let isRightByLength: Bool?
+  /// The likeliest choice of a question; nil for text and continuations.
+  package let choice: Int?
 
-  package init(nll: Double, tokens: Int, isRight: Bool? = nil, isRightByLength: Bool? = nil) {
+  package init(
+    nll: Double, tokens: Int, isRight: Bool? = nil, isRightByLength: Bool? = nil, choice: Int? = nil
+  ) {
     (self.nll, self.tokens, self.isRight, self.isRightByLength) = (nll, tokens, isRight, isRightByLength)
+    self.choice = choice
   }
 
   private enum CodingKeys: String, CodingKey {
-    case nll, tokens
+    case nll, tokens, choice
     case isRight = "right"
     case isRightByLength = "right_by_length"
   }

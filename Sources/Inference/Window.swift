@@ -32,6 +32,21 @@ extension WindowBatch {
       number = nil
     }
 
+    /// One text, of which only some stretches are scored.
+    ///
+    /// - Parameter scored: Ascending; not the first token.
+    package init(tokens: [Int32], scored: [Range<Int>]) {
+      precondition(
+        scored.allSatisfy { $0.lowerBound >= 1 && $0.upperBound <= tokens.count }, "nothing to score it from")
+      self.tokens = tokens
+      shared = tokens.count
+      branches = []
+      targets = scored.flatMap { tokens[$0] }
+      predictors = scored.flatMap { $0.map { Int32($0 - 1) } }
+      parts = [targets.indices]
+      number = nil
+    }
+
     /// A text of which some tokens, or all, are scored.
     package struct Text: Sendable, Equatable {
       package let tokens: [Int32]

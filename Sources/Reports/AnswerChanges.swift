@@ -1,5 +1,7 @@
+internal import Checkpoints
 internal import Evaluation
 package import Search
+internal import Wording
 
 /// How many questions are answered rightly before and after, and how many were healed and broken.
 package struct AnswerChanges {
@@ -21,6 +23,8 @@ package struct AnswerChanges {
     }
   }
 
+  /// Held-out questions that were healed or broken, the first of each file.
+  private let examples: [QuestionChange]
   /// By file, held-out ones first; all of a part where it has several.
   let rows: [Row]
 
@@ -38,6 +42,7 @@ package struct AnswerChanges {
     }
     guard !rows.isEmpty else { return nil }
     self.rows = rows
+    examples = outcome.changes
   }
 
   package static let note =
@@ -65,7 +70,41 @@ package struct AnswerChanges {
     return section(
       "Answers", note: Self.note,
       [
-        dataTable(table.header, table.rows)
+        dataTable(table.header, table.rows), folded,
       ])
   }
+
+  /// What changed, question by question.
+  private var folded: Markup {
+    guard !examples.isEmpty else { return [] }
+    let table = exampleTable
+    return element(
+      "details", [:], element("summary", [:], "Questions healed and broken, the first of each file"),
+      element("div", [:], dataTable(table.header, table.rows)))
+  }
+
+  /// Nil where no held-out question changed.
+  var foldedMarkdown: String? {
+    guard !examples.isEmpty else { return nil }
+    return
+      "<details><summary>Questions healed and broken, the first of each file</summary>\n\n\(exampleTable.markdown)\n</details>"
+  }
+
+  private var exampleTable: Table {
+    var table = Table(["", "questions", "question", "right", "before", "after"])
+    for change in examples {
+      table.append([
+        change.isHealed ? "healed" : "broken", "\(fileName(change.questions)), line \(change.line)",
+        questionExcerpt(change.text), questionExcerpt(change.gold), change.before.map(questionExcerpt) ?? "–",
+        change.after.map(questionExcerpt) ?? "–",
+      ])
+    }
+    return table
+  }
+}
+
+/// The end of a text, which is what a question asks.
+package func questionExcerpt(_ text: String) -> String {
+  let line = printable(text.split(whereSeparator: \.isWhitespace).joined(separator: " "))
+  return line.count > 90 ? "… " + line.suffix(88) : line
 }

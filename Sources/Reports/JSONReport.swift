@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Evaluation
 internal import FoundationEssentials
 internal import Models
@@ -11,11 +12,13 @@ package struct JSONReport: Codable {
   /// The verdict in words.
   private let summary: String
   private let strategy: String
-  private let search: Comparison
-  private let heldOut: Comparison
+  let search: Comparison
+  let heldOut: Comparison
+  /// The text that may not get worse; missing where nothing is guarded.
+  private let guarded: Comparison?
   /// The share of the gain on the search text that is there on held-out text too; null where there was none.
   private let survivingShare: Double?
-  private let plan: [Entry]
+  let plan: [Entry]
   /// How many reductions were measured, each by itself; of a filter search, models that were measured to choose k.
   private let measured: Int
   /// Of a search of ranks: all of them.
@@ -25,14 +28,14 @@ package struct JSONReport: Codable {
   /// What needs no search of its own, on the held-out text.
   private let alternatives: [Alternative]
   /// Whether random directions took the place of singular ones.
-  private let control: Bool
+  let control: Bool
   private let seconds: Double
   private let spentBudget: Bool
   private let model: String
   private let base: String?
-  private let convention: String
-  private let context: Int
-  private let stride: Int?
+  let convention: String
+  let context: Int
+  let stride: Int?
   /// As journals have them.
   private let settings: SearchSettings
   private let fingerprints: Fingerprints
@@ -54,7 +57,7 @@ package struct JSONReport: Codable {
     }
   }
 
-  private struct Comparison: Codable {
+  struct Comparison: Codable {
     /// Of one text: its path, and what reports call it.
     let text: String?
     let name: String?
@@ -98,7 +101,7 @@ package struct JSONReport: Codable {
     }
   }
 
-  private struct Entry: Codable {
+  struct Entry: Codable {
     let tensor: String
     let layer: Int
     let expert: Int?
@@ -178,7 +181,7 @@ package struct JSONReport: Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case verdict, summary, strategy, search
+    case verdict, summary, strategy, search, guarded
     case heldOut = "held_out"
     case survivingShare = "surviving_share"
     case plan, measured, trials, rungs, alternatives, control, seconds
@@ -193,6 +196,7 @@ package struct JSONReport: Codable {
     strategy = settings.strategyName
     search = Comparison(outcome.search, names: names.search)
     heldOut = Comparison(outcome.heldOut, names: names.heldOut)
+    guarded = outcome.guarded.map { Comparison($0, names: $0.corpora.map { fileName($0.path) }) }
     survivingShare = outcome.survivingShare
     let matrices = outcome.matrices.count == outcome.kept.count ? outcome.matrices : []
     let sites = Dictionary(outcome.sites.map { ($0.site, $0) }) { first, _ in first }
@@ -218,79 +222,5 @@ package struct JSONReport: Codable {
       model: inputs.model.fingerprint, base: inputs.base?.fingerprint, tokenizer: inputs.tokenizer,
       text: inputs.text.map(\.fingerprint), heldOut: inputs.heldOut.map(\.fingerprint))
     (program, started, machine) = (outcome.header.program, outcome.header.started, outcome.header.machine)
-  }
-}
-
-// MARK: - What a model card reads
-
-extension JSONReport {
-  /// Whether it is a report of this plan and no other: of the same reductions, making the same matrices where both say
-  /// which. That of a control is of none.
-  func describes(_ plan: Plan) -> Bool {
-    !control && self.plan.count == plan.reductions.count
-      && zip(self.plan, plan.reductions).allSatisfy { mine, other in
-        // A truncation is a rank, however it was found.
-        let filter = mine.filter.flatMap { $0 == FilterKind.truncate.rawValue ? nil : $0 }
-        let isSameMatrix = mine.matrix.flatMap { mine in other.matrix.map { $0 == mine } } ?? true
-        return mine.layer == other.layer && mine.expert == other.expert && mine.role == other.role.rawValue
-          && mine.kind == other.kind.rawValue && mine.rank == other.rank && filter == other.filter?.rawValue
-          && isSameMatrix
-      }
-  }
-
-  /// How many trials there were; of a filter search, models measured to choose k.
-  static func measured(_ outcome: SearchOutcome) -> Int {
-    FilterText(outcome) == nil ? outcome.trialCount : outcome.rungs.count
-  }
-
-  var conventionText: String {
-    "convention \(convention), context \(context)" + (stride.map { ", stride \($0)" } ?? "")
-  }
-
-  /// The perplexities of the result on held-out texts as Hugging Face reads them: the items of `model-index`. None where
-  /// one is beyond the range of doubles, which is nothing to show.
-  func modelIndex(name: String) -> [String] {
-    let corpora = heldOut.corpora ?? []
-    guard !corpora.isEmpty, corpora.allSatisfy({ $0.result.perplexity.isFinite }) else { return [] }
-    let results = corpora.flatMap { corpus -> [String] in
-      let name = corpus.name ?? ""
-      if let acc = corpus.result.acc {
-        let scores = [("acc", acc)] + (corpus.result.accNorm.map { [("acc_norm", $0)] } ?? [])
-        return [
-          "  - task:", "      type: multiple-choice", "    dataset:", "      name: \(yamlScalar(name))",
-          "      type: text",
-          "    metrics:",
-        ]
-          + scores.flatMap { metric, value in
-            ["    - type: \(metric)", "      name: \(metric)", "      value: \(value)"]
-          }
-      }
-      return [
-        "  - task:", "      type: text-generation", "    dataset:", "      name: \(yamlScalar(name))",
-        "      type: text",
-        "    metrics:", "    - type: perplexity", "      name: \(yamlScalar("Perplexity, \(conventionText)"))",
-        "      value: \(corpus.result.perplexity)",
-      ]
-    }
-    return ["- name: \(yamlScalar(name))", "  results:"] + results
-  }
-
-  /// As `SummaryText.perplexities` has it.
-  var perplexities: Table {
-    let points = [search, heldOut].flatMap { [$0] + ($0.corpora ?? []) }.map(\.baseline)
-    let isOfQuestions = points.allSatisfy { $0.acc != nil }
-    var table = Table(["text", "before", "after", "change, nats/\(isOfQuestions ? "question" : "token")"])
-    func row(_ name: String, _ comparison: Comparison) {
-      table.append([
-        name, comparison.baseline.text, comparison.result.text,
-        "\(Numbers.signed(comparison.delta, 4)) ± \(Numbers.fixed(comparison.standardError ?? .infinity, 4))",
-      ])
-    }
-    for (title, comparison) in [("search", search), ("held-out", heldOut)] {
-      let corpora = comparison.corpora ?? []
-      for corpus in corpora { row(corpus.name ?? "", corpus) }
-      row("all \(title) \(isOfQuestions ? "questions" : "text")", comparison)
-    }
-    return table
   }
 }

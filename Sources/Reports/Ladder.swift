@@ -61,7 +61,7 @@ struct Ladder {
         let isChosen = rung.number == ladder.chosen?.number || (rung.sites < ladder.sites && rung.passes)
         table.append([
           ladder.name, "\(rung.sites)", Numbers.plain(rung.damping), Alternatives.text(delta),
-          isChosen ? "chosen" : rung.passes ? "yes" : "no",
+          isChosen ? "chosen" : rung.passes ? "yes" : rung.guarded == nil ? "no" : "no: guard text",
         ])
       }
     }

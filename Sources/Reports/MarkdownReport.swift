@@ -26,7 +26,9 @@ package enum MarkdownReport {
         + "that of the mean negative log-likelihood, paired by window, ± one standard error.",
       SummaryText.perplexities(outcome).markdown,
     ]
-    if let answers = AnswerChanges(outcome) { parts += ["## Answers", AnswerChanges.note, answers.table.markdown] }
+    if let answers = AnswerChanges(outcome) {
+      parts += ["## Answers", AnswerChanges.note, answers.table.markdown] + [answers.foldedMarkdown].compactMap(\.self)
+    }
     parts.append(settings.isControl ? "## What was \(filters == nil ? "dropped" : "filtered")" : "## Plan")
     if let filters {
       parts += filterPlan(outcome, filters)

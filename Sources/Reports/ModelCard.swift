@@ -78,6 +78,25 @@ package struct ModelCard {
     return parts.last.map(String.init) ?? "model"
   }
 
+  // MARK: Results on benchmarks
+
+  /// Files of `.eval_results`, by their path in the model's folder: the accuracy on held-out questions.
+  ///
+  /// - Throws: `InputError` for a file of questions that the report has no answers to.
+  package func evalResults(_ benchmarks: [Benchmark]) throws -> [String: String] {
+    var files: [String: String] = [:]
+    for benchmark in benchmarks {
+      guard let accuracy = report?.accuracy(onQuestions: benchmark.questions) else {
+        throw InputError(
+          "--benchmark \(benchmark.questions): the plan's report has no answers to questions of a file of this name")
+      }
+      files[benchmark.path] = benchmark.entry(
+        accuracy: accuracy, note: "acc, in %, as lm-evaluation-harness computes it, of questions held out from a search"
+      )
+    }
+    return files
+  }
+
   // MARK: Text
 
   /// The README of the copy, given that of the original.
@@ -115,9 +134,13 @@ package struct ModelCard {
     return (body[..<start.lowerBound], body[stop.upperBound...])
   }
 
-  /// Whether a file is a README that `laser` wrote and nobody added to: nothing but front matter, a title and our
-  /// section.
+  /// Whether a file is a README that `laser` wrote and nobody added to, nothing but front matter, a title and our
+  /// section; or results on a benchmark that it wrote.
   package static func isOwn(_ path: String) -> Bool {
+    let parts = path.split(separator: "/")
+    if parts.count > 1, parts[parts.count - 2] == ".eval_results" {
+      return FileManager.default.contents(atPath: path).map { $0.starts(with: Benchmark.mark.utf8) } ?? false
+    }
     guard path.split(separator: "/").last == "README.md", let bytes = FileManager.default.contents(atPath: path),
       let (before, after) = around(FrontMatter.split(String(decoding: bytes, as: UTF8.self)).body)
     else { return false }

@@ -44,10 +44,10 @@ struct ReportHeader {
       switch outcome.verdict {
       case .control where outcome.kept.isEmpty, .nothingKept: verdict.finding
       case .control: "\(done) \(verdict.finding)"
-      case .holds, .doesNotHold: "\(done) \(change)"
+      case .holds, .doesNotHold, .breaksGuard: "\(done) \(change)"
       case .withinTolerance, .beyondTolerance: "\(done) \(smaller) \(change)"
       }
-    return [verdict.loss, finding, verdict.survivors, verdict.worth, verdict.base].compactMap(\.self)
+    return [verdict.loss, finding, verdict.guarded, verdict.survivors, verdict.worth, verdict.base].compactMap(\.self)
       .joined(separator: " ")
   }
 

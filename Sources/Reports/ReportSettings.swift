@@ -16,7 +16,9 @@ struct ReportSettings {
     add("model", .text(inputs.model.path + RunText.size(inputs.model.bytes)), print(inputs.model.fingerprint))
     if let base = inputs.base { add("base", .text(base.path + RunText.size(base.bytes)), print(base.fingerprint)) }
     add("tokenizer", print(inputs.tokenizer))
-    for (name, texts) in [("search text", inputs.text), ("held-out text", inputs.heldOut)] {
+    for (name, texts) in [
+      ("search text", inputs.text), ("held-out text", inputs.heldOut), ("guard text", inputs.guarded ?? []),
+    ] {
       for (index, text) in texts.enumerated() {
         add(
           index == 0 ? name : "",

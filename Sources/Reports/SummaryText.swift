@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Evaluation
 package import Search
 
@@ -35,6 +36,9 @@ package enum SummaryText {
         row(name, corpus.baseline, corpus.result)
       }
       row("all \(title) \(measure.subject)", comparison.baseline, comparison.result)
+    }
+    if let guarded = outcome.guarded {
+      for corpus in guarded.corpora { row("\(fileName(corpus.path)), guard", corpus.baseline, corpus.result) }
     }
     return table
   }

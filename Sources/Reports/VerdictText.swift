@@ -19,7 +19,7 @@ package struct VerdictText {
   // MARK: Whole verdicts
 
   /// In sentences, what comes before all else first.
-  package var sentences: [String] { [loss, finding, survivors, worth, base].compactMap(\.self) }
+  package var sentences: [String] { [loss, finding, guarded, survivors, worth, base].compactMap(\.self) }
 
   /// A word or two for a table.
   package var short: String {
@@ -29,6 +29,7 @@ package struct VerdictText {
     case .nothingKept: "nothing holds"
     case .holds: "holds"
     case .doesNotHold: "does not hold"
+    case .breaksGuard: "guard text got worse"
     case .withinTolerance: "within tolerance"
     case .beyondTolerance: "beyond tolerance"
     }
@@ -42,6 +43,7 @@ package struct VerdictText {
     case .nothingKept where isUntried: "Nothing was reduced, and the model is left as it is."
     case .nothingKept: "No \(isFiltered ? "filter" : "reduction") helped, and the model is left as it is."
     case .holds: "The model got better, and the gain holds on \(measure.subject) that the search never saw."
+    case .breaksGuard: "The guard text got worse by more than is allowed."
     case .withinTolerance:
       "The model got smaller, and its loss stays within the tolerance on held-out \(measure.subject)."
     case .beyondTolerance: "The model got smaller, but on held-out \(measure.subject) its loss exceeds the tolerance."
@@ -69,11 +71,20 @@ package struct VerdictText {
     case .doesNotHold:
       return
         "The gain does not hold on held-out \(measure.subject): \(change). What improved the search \(measure.subject) did not improve the model."
+    case .breaksGuard: return "On held-out \(measure.subject) the model changes by \(change)."
     case .withinTolerance:
       return "The loss stays within the tolerance on held-out \(measure.subject): \(change), \(allowed) allowed."
     case .beyondTolerance:
       return "The loss exceeds the tolerance on held-out \(measure.subject): \(change), \(allowed) allowed."
     }
+  }
+
+  /// "The guard text changes by +0.0031 nats per token (…); up to 0.0100 are allowed."
+  var guarded: String? {
+    guard let guarded = outcome.guarded, let evidence = outcome.guardEvidence, !outcome.kept.isEmpty else { return nil }
+    return "The guard text changes by \(Numbers.signed(guarded.delta.mean, 4)) nats per token "
+      + "(\(Self.intervalText(guarded.interval)), paired by window): \(evidence.passes ? "within" : "beyond") the "
+      + "\(Numbers.fixed(outcome.settings.allowedOnGuard, 4)) allowed."
   }
 
   private var nothing: String {

@@ -20,6 +20,8 @@ package struct Search: Sendable {
   private let program: String
   let text: Evaluation
   let heldOut: Evaluation
+  /// What may not get worse; nil where nothing is guarded.
+  let guarded: Evaluation?
   /// From the last layer down.
   let sites: [Site]
 
@@ -54,7 +56,7 @@ package struct Search: Sendable {
       for rule in settings.rankRules { try rule.check(fullRank: reducer.fullRank(of: site)) }
     }
     let material = try SearchMaterial(settings, model, Tokenizer(path: modelFolder))
-    (text, heldOut) = (material.search, material.heldOut)
+    (text, heldOut, guarded) = (material.search, material.heldOut, material.guarded)
     func texts(_ evaluation: Evaluation) -> [SearchInputs.Text] {
       zip(evaluation.corpora, evaluation.ranges).map {
         SearchInputs.Text(
@@ -68,7 +70,7 @@ package struct Search: Sendable {
       model: file(settings.model, model.checkpoint),
       tokenizer: try Tokenizer.fingerprint(path: modelFolder).description,
       base: base.map { file($0.checkpoint.path, $0.checkpoint) },
-      text: texts(text), heldOut: texts(heldOut))
+      text: texts(text), heldOut: texts(heldOut), guarded: guarded.map(texts))
   }
 
   /// The base, if it has a row for every token that the model knows, so that it reads the same texts.

@@ -17,6 +17,10 @@ package struct SearchOutcome: Sendable {
   package let alternatives: [Alternative]
   /// The base itself on the held-out text, as what the original would become; nil without one.
   package let base: Comparison?
+  /// Held-out questions that were healed or broken, the first of each file.
+  package let changes: [QuestionChange]
+  /// The text that may not get worse; nil where nothing is guarded.
+  package let guarded: Comparison?
   /// The factors of directions, of the filters that were kept: see `FilterFile`.
   private let factors: [String: [Float]]
   /// Fingerprints of the reduced matrices, in the order of `kept`; empty where the search did not say.
@@ -97,6 +101,8 @@ package struct SearchOutcome: Sendable {
     case holds
     /// The held-out score does not fall by more than its noise, so the gain on the search text was chance or overfitting.
     case doesNotHold = "does_not_hold"
+    /// The text that may not get worse did, by more than is allowed.
+    case breaksGuard = "breaks_guard"
     /// The objective was size, and the held-out nll rises by no more than the tolerance.
     case withinTolerance = "within_tolerance"
     /// The objective was size, and the held-out nll rises by more than the tolerance.
@@ -106,11 +112,20 @@ package struct SearchOutcome: Sendable {
   package var verdict: Verdict {
     if settings.isControl { return .control }
     if kept.isEmpty { return .nothingKept }
+    if let guardEvidence, !guardEvidence.passes { return .breaksGuard }
     if let tolerance = settings.objective.tolerance {
       return heldOut.delta.mean <= tolerance ? .withinTolerance : .beyondTolerance
     }
     let chance = Significance.pValue(heldOut.delta, windows: heldOut.baseline.windows.count)
     return chance < 1 - Self.verdictConfidence ? .holds : .doesNotHold
+  }
+
+  /// What the result does to the text that may not get worse.
+  package var guardEvidence: GuardEvidence? {
+    guarded.map {
+      GuardEvidence(
+        $0.delta, windows: $0.baseline.windows.count, limit: settings.allowedOnGuard, confidence: settings.confidence)
+    }
   }
 
   private static let verdictConfidence = 0.95
@@ -219,6 +234,10 @@ package struct SearchOutcome: Sendable {
     }
     base = try result.heldOutBase.map {
       try Comparison(texts: inputs.heldOut, baseline: result.heldOutBaseline, result: $0)
+    }
+    changes = result.changes ?? []
+    guarded = try result.guardBaseline.flatMap { baseline in
+      try result.guarded.map { try Comparison(texts: inputs.guarded ?? [], baseline: baseline, result: $0) }
     }
     routing = zip(inputs.heldOut.map(\.path), result.routing ?? []).map { CorpusRouting(text: $0, statistics: $1) }
     guard routing.allSatisfy({ $0.statistics.isConsistent }) else {

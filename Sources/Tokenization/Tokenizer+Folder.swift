@@ -5,11 +5,14 @@ extension Tokenizer {
   /// vocab.json and merges.txt. Of a GGUF file, or a folder that holds one and none of these: its vocabulary.
   package init(path: String) throws {
     guard let parts = try ggufModel(path) else {
-      self = try TokenizerFolder(path).tokenizer()
+      let folder = try TokenizerFolder(path)
+      self = try folder.tokenizer()
+      prefixToken = self.prefixToken(try folder.declared)
       return
     }
     do throws(TokenizerError) {
       self = try Tokenizer(GGUFVocabulary(parts))
+      prefixToken = Self.prefixToken(parts)
     } catch {
       throw CheckpointError(.unsupported, file: path, "\(error)")
     }

@@ -16,6 +16,10 @@ package struct Tokenizer: Sendable {
   let model: BytePairModel
   let postProcessor: PostProcessor
   private let decoder: TokenDecoder
+  /// The token that stands before a text that nothing else stands before, where one must: the beginning of a text as
+  /// the files name it, or else its end, as lm-evaluation-harness takes them; nil where no file names either. It may be
+  /// one that `encode` does not put there.
+  package internal(set) var prefixToken: Int32?
 
   package init(parsing json: JSON) throws(TokenizerError) { try self.init(parsing: json, beside: .init()) }
 
@@ -71,6 +75,9 @@ package struct Tokenizer: Sendable {
     let bytes = Array(token.utf8)
     return addedTokens.id(of: bytes) ?? model.vocabulary.id(of: bytes)
   }
+
+  /// Whether it is an added token that stands for no text.
+  package func isSpecial(_ id: Int32) -> Bool { addedTokens.token(of: id)?.special ?? false }
 
   package func encode(_ text: String, addSpecialTokens: Bool = true) throws(TokenizerError) -> [Int32] {
     let bytes = Array(text.utf8)

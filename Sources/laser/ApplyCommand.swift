@@ -58,6 +58,13 @@ struct ApplyCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The base checkpoint, if not where the plan says.", valueName: "model"))
   var base: ModelName?
 
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Datasets of the Hub with a leaderboard that searched questions are from: writes their scores to .eval_results.",
+      discussion: "Each is \(Benchmark.syntax).", valueName: "entry"))
+  var benchmark: [Benchmark] = []
+
   @OptionGroup var hub: HubNameOption
 
   @Flag(help: "Replace an existing checkpoint in the folder.")
@@ -76,6 +83,9 @@ struct ApplyCommand: ParsableCommand {
       throw ValidationError("'\(name)' writes a folder of safetensors: leave out '--to' and '--reduced-type'.")
     }
     if factored && lora { throw ValidationError("'--factored' writes a checkpoint and '--lora' an adapter: give one.") }
+    if !benchmark.isEmpty, to != nil || lora {
+      throw ValidationError("'--benchmark' goes with a checkpoint's folder.")
+    }
     if forBase && !lora { throw ValidationError("'--for-base' goes with '--lora'.") }
     guard to == nil else {
       if reducedType != nil {
@@ -117,7 +127,8 @@ struct ApplyCommand: ParsableCommand {
     case .copy(let copy):
       if factored { result.factors = try FactoredOutput(reductions, of: reducer) }
       try writeLasered(
-        copy, reducer, reductions, card, factored: factored, as: reducedType?.elementType,
+        copy, reducer, reductions, card, results: card.evalResults(benchmark), factored: factored,
+        as: reducedType?.elementType,
         expecting: plan.reductions.map(\.matrix),
         scratchFolder: nearestFolder(above: out), console)
     case .adapter(let adapter):
@@ -191,7 +202,8 @@ struct ApplyCommand: ParsableCommand {
 /// on disk in the scratch folder.
 func writeLasered(
   _ copy: CheckpointCopy, _ reducer: Reducer, _ reductions: [Reduction], _ card: ModelCard,
-  factored: Bool = false, as type: ElementType? = nil, expecting fingerprints: [String?] = [], scratchFolder: String,
+  results: [String: String] = [:], factored: Bool = false, as type: ElementType? = nil,
+  expecting fingerprints: [String?] = [], scratchFolder: String,
   _ console: Console
 ) throws {
   let matrices = try reducer.reduced(reductions, type: type, factored: factored, scratchFolder: scratchFolder) {
@@ -210,7 +222,8 @@ func writeLasered(
   var replacements: [TensorReference: StoredMatrix] = [:]
   try reducer.base?.checkpoint.refuseChange()
   for (site, matrix) in matrices { replacements[reducer.model.reference(of: site)] = matrix }
-  let texts = card.readme(ofFolder: reducer.model.checkpoint.path).map { ["README.md": $0] } ?? [:]
+  var texts = results
+  if let readme = card.readme(ofFolder: reducer.model.checkpoint.path) { texts["README.md"] = readme }
   try copy.write(replacing: replacements, texts: texts) { console.progress("Writing", Double($0) / Double(max($1, 1))) }
   for name in copy.untouchedWeightFiles {
     console.note("note: \(name) was copied as it is; the weights in it are not lasered")
@@ -218,4 +231,8 @@ func writeLasered(
   for name in copy.weightFilesLeftOut {
     console.note("note: \(name) was left out: it holds weights that are not lasered")
   }
+}
+
+extension Benchmark: ExpressibleByArgument {
+  init?(argument: String) { self.init(argument) }
 }

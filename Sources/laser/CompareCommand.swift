@@ -76,8 +76,8 @@ struct CompareCommand: ParsableCommand {
     let tokenizers = try folders.map { try Tokenizer(path: $0) }
     guard !text.isEmpty else { return try compareAnswers(models, tokenizers, console) }
     let corpora = try text.map { path in
-      let readings = try tokenizers.map { try Corpus(file: path, tokenizer: $0) }
-      guard readings[0].tokens == readings[1].tokens else {
+      let readings = try zip(tokenizers, folders).map { try Corpus(file: path, tokenizer: $0, model: $1) }
+      guard readings[0].tokens == readings[1].tokens, readings[0].documents == readings[1].documents else {
         throw InputError(
           "\(path): the two models' tokenizers read it differently; only models of one tokenizer compare")
       }

@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import ChatTemplates
+internal import Checkpoints
 internal import Inference
 internal import Models
 internal import Reports
@@ -10,7 +12,8 @@ struct GenerateCommand: ParsableCommand {
     abstract: "Continue a text, to read what a model says.",
     discussion: """
       Takes the likeliest token each time, or draws one with --temperature; equal seeds draw equal texts. With --against \
-      another model continues the same text.
+      another model continues the same text. With --chat the text is a message, put as the model's chat template puts it, \
+      and what is written is the answer.
 
       Example: laser generate model-lasered --prompt "Once upon a time" --against model
       """)
@@ -20,6 +23,12 @@ struct GenerateCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("The text to continue.", valueName: "text"))
   var prompt: String
+
+  @Flag(help: "Take the text as a message of a chat, and write the answer.")
+  var chat = false
+
+  @Option(help: ArgumentHelp("With --chat: what the system's message says.", valueName: "text"))
+  var system: String?
 
   @Option(help: ArgumentHelp("Another checkpoint that continues the same text.", valueName: "model"))
   var against: ModelName?
@@ -47,6 +56,7 @@ struct GenerateCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    if system != nil, !chat { throw ValidationError("'--system' goes with '--chat'.") }
     guard (1...1 << 20).contains(tokens) else { throw ValidationError("'--tokens' must be from 1 to 1048576.") }
     guard temperature >= 0, temperature.isFinite else { throw ValidationError("'--temperature' must be at least 0.") }
     guard topP > 0, topP <= 1 else { throw ValidationError("'--top-p' must be above 0 and at most 1.") }
@@ -56,7 +66,8 @@ struct GenerateCommand: ParsableCommand {
     let console = common.begin()
     let models = [model] + (against.map { [$0] } ?? [])
     // Both are opened before either speaks.
-    let writers = try models.map { try Writer($0, expertsPerToken: expertsPerToken) }
+    let messages = chat ? system.map { [("system", $0)] } ?? [] + [("user", prompt)] : nil
+    let writers = try models.map { try Writer($0, expertsPerToken: expertsPerToken, messages: messages) }
     console.note(writers.map(\.model))
     var texts: [Result.Text] = []
     for writer in writers {
@@ -65,13 +76,20 @@ struct GenerateCommand: ParsableCommand {
       }
       let clock = ContinuousClock()
       let start = clock.now
-      let (text, count) = try writer.write(
+      let written = try writer.write(
         prompt: prompt, tokens: tokens, Sampler(temperature: temperature, topP: topP, seed: seed)
       ) { if !json { try put($0) } }
       if !json { try put("\n") }
       let seconds = (clock.now - start) / .seconds(1)
-      texts.append(Result.Text(model: writer.name, text: text, tokens: count, seconds: seconds))
-      if !json && common.verbose { console.note("\(count) tokens in \(Numbers.duration(seconds))") }
+      texts.append(
+        Result.Text(
+          model: writer.name, text: written.text, tokens: written.tokens, stopped: written.end.rawValue,
+          seconds: seconds))
+      if !json {
+        console.note(
+          "\(written.end == .model ? "the model ended it" : "stopped at --tokens \(tokens)"): "
+            + "\(Numbers.grouped(written.tokens)) tokens in \(Numbers.duration(seconds))")
+      }
     }
     if json {
       print(
@@ -96,6 +114,8 @@ struct GenerateCommand: ParsableCommand {
       let model: String
       let text: String
       let tokens: Int
+      /// By whom: "model", or "limit".
+      let stopped: String
       let seconds: Double
     }
   }
@@ -108,29 +128,49 @@ private struct Writer {
   let model: Model
   private let tokenizer: Tokenizer
   private let endTokens: Set<Int32>
+  /// A chat so far, as text.
+  private let chat: String?
 
-  init(_ name: ModelName, expertsPerToken: Int?) throws {
+  /// - Parameter messages: Roles and contents; nil to continue a text.
+  init(_ name: ModelName, expertsPerToken: Int?, messages: [(role: String, content: String)]?) throws {
     self.name = name.text
     let path = try name.path
     let loaded = try Model(path: path)
     model = try expertsPerToken.map { try loaded.withExpertsPerToken($0) } ?? loaded
     tokenizer = try Tokenizer(path: path)
     endTokens = try model.endTokens
+    chat = try messages.map { messages in
+      try ChatTemplate(path: path).text(
+        of: messages.map {
+          .object([
+            JSON.Member(key: "role", value: .string($0.role)), JSON.Member(key: "content", value: .string($0.content)),
+          ])
+        }, promptsAnswer: true)
+    }
   }
 
-  /// The continuation and its tokens.
+  struct Written {
+    let text: String
+    let tokens: Int
+    let end: End
+
+    enum End: String { case model, limit }
+  }
+
+  /// The continuation, or the answer.
   ///
-  /// - Parameter put: Called with each piece of the text, the prompt first.
+  /// - Parameter put: Called with each piece of the text, a prompt first.
   func write(
     prompt: String, tokens limit: Int, _ sampler: Sampler, put: (String) throws -> Void
-  ) throws -> (text: String, tokens: Int) {
+  ) throws -> Written {
     var sampler = sampler
-    var ids = try tokenizer.encode(prompt)
+    // A template writes the special tokens itself.
+    var ids = try chat.map { try tokenizer.encode($0, addSpecialTokens: false) } ?? tokenizer.encode(prompt)
     guard !ids.isEmpty else { throw PromptError(description: "the prompt has no tokens; give some text") }
-    try put(tokenizer.decode(ids, skipSpecialTokens: true))
+    if chat == nil { try put(tokenizer.decode(ids, skipSpecialTokens: true)) }
     var continuation = Continuation(model, capacity: ids.count + limit)
     var decoder = StreamingDecoder(tokenizer, after: ids)
-    var (text, count) = ("", 0)
+    var (text, count, end) = ("", 0, Written.End.limit)
     func show(_ piece: String) throws {
       guard !piece.isEmpty else { return }
       try put(piece)
@@ -138,13 +178,16 @@ private struct Writer {
     }
     while count < limit {
       let token = sampler.next(try continuation.append(ids))
-      if endTokens.contains(token) { break }
+      if endTokens.contains(token) {
+        end = .model
+        break
+      }
       ids = [token]
       count += 1
       try show(decoder.append(token))
     }
     try show(decoder.finish())
-    return (text, count)
+    return Written(text: text, tokens: count, end: end)
   }
 
   private struct PromptError: Error, CustomStringConvertible { let description: String }

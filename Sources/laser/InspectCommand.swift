@@ -65,7 +65,7 @@ struct InspectCommand: ParsableCommand {
   private func routing(of loaded: Model, _ console: Console) throws -> RoutingTables? {
     guard !text.isEmpty else { return nil }
     let tokenizer = try Tokenizer(path: model.path)
-    let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
+    let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer, model: model.path) }
     let evaluation = try Evaluation(
       corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizer)
     let routing = try evaluation.scoreAndRouting(loaded, memory: SystemMemory.share) {

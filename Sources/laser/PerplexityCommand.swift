@@ -60,7 +60,7 @@ struct PerplexityCommand: ParsableCommand {
     let counts = expertsPerToken?.counts
     let models = try counts.map { try $0.map(loaded.withExpertsPerToken) } ?? [loaded]
     let tokenizer = try Tokenizer(path: folder)
-    let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer) }
+    let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer, model: folder) }
     let evaluation = try Evaluation(
       corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizer)
     let peak = profile ? Profile.peak(precision) : 0
@@ -144,11 +144,13 @@ struct PerplexityCommand: ParsableCommand {
       let perplexity: Double
       /// The standard error of the nll; absent where one window gives no idea of it.
       let standardError: Double?
+      /// By word, by byte and in bits, where all of a text is scored: see `Rolling`.
+      let rolling: Rolling?
 
       enum CodingKeys: String, CodingKey {
         case text, tokens
         case scoredTokens = "scored_tokens"
-        case nll, perplexity
+        case nll, perplexity, rolling
         case standardError = "standard_error"
       }
     }
@@ -172,7 +174,8 @@ struct PerplexityCommand: ParsableCommand {
         let part = evaluation.part(score, corpus: index)
         return Row(
           text: corpus.path, tokens: corpus.tokens.count, scoredTokens: part.tokens, nll: part.meanNLL,
-          perplexity: part.perplexity, standardError: part.standardError.isFinite ? part.standardError : nil)
+          perplexity: part.perplexity, standardError: part.standardError.isFinite ? part.standardError : nil,
+          rolling: evaluation.convention == .rolling ? Rolling(part, of: corpus) : nil)
       }
       self.seconds = seconds
       self.profile = profile
@@ -180,14 +183,18 @@ struct PerplexityCommand: ParsableCommand {
     }
 
     var table: String {
-      var table = Table(["text", "tokens", "scored", "nll", "perplexity"])
+      let isRolling = corpora.contains { $0.rolling != nil }
+      var table = Table(
+        ["text", "tokens", "scored", "nll", "perplexity"] + (isRolling ? ["by word", "by byte", "bits/byte"] : []))
       for row in corpora {
-        table.append([
-          fileName(row.text), Numbers.grouped(row.tokens),
-          Numbers.grouped(row.scoredTokens),
-          Numbers.fixed(row.nll, 4) + (row.standardError.map { " ± \(Numbers.fixed($0, 4))" } ?? ""),
-          Numbers.fixed(row.perplexity, 4),
-        ])
+        let further = row.rolling.map { [$0.wordPerplexity, $0.bytePerplexity, $0.bitsPerByte] } ?? []
+        table.append(
+          [
+            fileName(row.text), Numbers.grouped(row.tokens),
+            Numbers.grouped(row.scoredTokens),
+            Numbers.fixed(row.nll, 4) + (row.standardError.map { " ± \(Numbers.fixed($0, 4))" } ?? ""),
+            Numbers.fixed(row.perplexity, 4),
+          ] + further.map { Numbers.fixed($0, 4) } + (isRolling && further.isEmpty ? ["–", "–", "–"] : []))
       }
       return "\(table.plain)\n  \(conditions); \(Numbers.duration(seconds)), "
         + "\(Numbers.grouped(Int(tokensPerSecond))) tokens a second.\n\(profile?.table ?? "")"

@@ -12,7 +12,7 @@ struct QuestionComparison: Encodable {
   /// Over all files, where there are several.
   let pooled: Row?
   /// The questions that only one model answers rightly, in the order of the files.
-  let changed: [Change]
+  let changed: [QuestionChange]
 
   struct Row: Encodable {
     /// Nil for all files.
@@ -60,23 +60,6 @@ struct QuestionComparison: Encodable {
     }
   }
 
-  struct Change: Encodable {
-    let questions: String
-    let line: Int
-    let text: String
-    /// Whether the second model's answer is the right one, or the first's was.
-    let isHealed: Bool
-    let gold: String
-    /// Nil for continuations.
-    let before: String?
-    let after: String?
-
-    enum CodingKeys: String, CodingKey {
-      case questions, line, text, gold, before, after
-      case isHealed = "healed"
-    }
-  }
-
   init(
     models: [String], _ evaluation: Evaluation, _ first: [Answer], _ second: [Answer], by rule: Answer.Rule
   ) {
@@ -87,20 +70,7 @@ struct QuestionComparison: Encodable {
     }
     files = zip(evaluation.corpora, evaluation.ranges).map { Row($0.path, comparison($1)) }
     pooled = files.count > 1 ? Row(nil, comparison(first.indices)) : nil
-    changed = zip(evaluation.corpora, evaluation.ranges).flatMap { corpus, range in
-      let part = comparison(range)
-      let healed = Set(part.healed)
-      return (part.healed + part.broken).sorted().map { index in
-        let (one, other) = (part.first[index], part.second[index])
-        let question = one.question
-        func choice(_ answer: Answer) -> String? {
-          question.kind == .choices ? answer.choice(rule).map { question.choices[$0] } : nil
-        }
-        return Change(
-          questions: corpus.path, line: question.line, text: question.text, isHealed: healed.contains(index),
-          gold: question.choices[question.gold], before: choice(one), after: choice(other))
-      }
-    }
+    changed = zip(evaluation.corpora, evaluation.ranges).flatMap { comparison($1).changes(of: $0.path) }
   }
 
   /// Changed questions that a table shows.
@@ -137,20 +107,14 @@ struct QuestionComparison: Encodable {
     for change in changed.prefix(Self.mostShown) {
       lines.append(
         "  \(change.isHealed ? "healed" : "broken")  \(fileName(change.questions)), line \(change.line): "
-          + Self.excerpt(change.text))
-      lines.append("          right: \(Self.excerpt(change.gold))")
+          + questionExcerpt(change.text))
+      lines.append("          right: \(questionExcerpt(change.gold))")
       if let other = change.isHealed ? change.before : change.after {
-        lines.append("          \(change.isHealed ? "before" : "after"): \(Self.excerpt(other))")
+        lines.append("          \(change.isHealed ? "before" : "after"): \(questionExcerpt(other))")
       }
     }
     if changed.count > Self.mostShown { lines.append("  and \(changed.count - Self.mostShown) more: see --json") }
     return lines.joined(separator: "\n") + "\n"
-  }
-
-  /// The end of a text, which is what a question asks.
-  private static func excerpt(_ text: String) -> String {
-    let line = printable(text.split(whereSeparator: \.isWhitespace).joined(separator: " "))
-    return line.count > 90 ? "… " + line.suffix(88) : line
   }
 
   private static func probability(_ value: Double) -> String {

@@ -31,7 +31,7 @@ struct TokenizeCommand: ParsableCommand {
     let clock = ContinuousClock()
     let texts = try text.map { path in
       let start = clock.now
-      let corpus = try Corpus(file: path, tokenizer: tokenizer)
+      let corpus = try Corpus(file: path, tokenizer: tokenizer, model: model.path)
       let seconds = (clock.now - start) / .seconds(1)
       return Result(text: path, tokens: corpus.tokens.count, seconds: seconds, ids: ids ? corpus.tokens : nil)
     }

@@ -70,14 +70,48 @@ struct QuestionSearchTests {
       #expect(try #require(after) < #require(before))
       let card = try String(contentsOf: folder["lasered/README.md"], encoding: .utf8)
       #expect(card.contains("type: multiple-choice") && card.contains("type: acc_norm"))
+      try await expectBenchmarks(report)
     }
+    let changes = try #require(
+      await laserSucceeds(
+        ["compare", Posy.model, folder.path("lasered"), "--json", "--questions"] + files("heldout")
+      ).json["changed"]?.array)
     let page = try String(contentsOf: folder["run/report.html"], encoding: .utf8)
     #expect(page.contains("<h2>Answers</h2>") && page.contains("accuracy"))
     let markdown = try String(contentsOf: folder["run/report.md"], encoding: .utf8)
     #expect(markdown.contains("## Answers") && markdown.contains("--held-out-questions"))
+    // The questions that changed, as comparing the checkpoints finds them.
+    #expect(page.contains("Questions healed and broken") == !changes.isEmpty)
+    for change in changes {
+      let line = "tales.heldout.jsonl, line \(try #require(change["line"]?.integer))"
+      if change["questions"]?.string?.hasSuffix("tales.heldout.jsonl") == true { #expect(page.contains(line)) }
+    }
     // The same command reads what is there.
     let again = try await laserSucceeds(search("run", how))
     #expect(again.output == run.output)
+  }
+
+  /// Scores of a dataset with a leaderboard are written where the Hub looks for them, and the original's are not copied.
+  private func expectBenchmarks(_ report: JSON) async throws {
+    try FileManager.default.copyItem(at: URL(filePath: Posy.model), to: folder["original"])
+    try FileManager.default.createDirectory(at: folder["original/.eval_results"], withIntermediateDirectories: true)
+    try Data("- value: 99\n".utf8).write(to: folder["original/.eval_results/old.yaml"])
+    let apply = [
+      "apply", folder.path("original"), "--plan", folder.path("run/plan.yaml"), "--out", folder.path("scored"),
+    ]
+    let benchmark = ["--benchmark", "tales.heldout.jsonl=some/tales:default"]
+    try await laserSucceeds(apply + benchmark)
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path("scored/.eval_results"))
+    #expect(names == ["tales.yaml"])
+    let text = try String(contentsOf: folder["scored/.eval_results/tales.yaml"], encoding: .utf8)
+    let accuracy = try #require(report["held_out"]?["corpora"]?.array?.first?["result"]?["acc"]?.number)
+    #expect(text.contains("id: some/tales") && text.contains("task_id: default"))
+    #expect(text.contains("value: " + String(format: "%.2f", 100 * accuracy)))
+    // Its own folder may be written again.
+    try await laserSucceeds(apply + benchmark + ["--force"])
+    try await expectFailure(
+      apply + ["--force", "--benchmark", "other.jsonl=some/tales:default"], naming: ["other.jsonl"])
+    #expect(try await laser(apply + ["--benchmark", "nonsense"]).status == 64)
   }
 
   /// LASER's own protocol: a fifth of the questions selects, the others report; the same ones each time.

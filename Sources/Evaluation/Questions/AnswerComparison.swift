@@ -5,7 +5,7 @@ package struct AnswerComparison: Sendable {
   package let first: [Answer]
   package let second: [Answer]
   /// By which answers are taken; continuations have one rule.
-  private let rule: Answer.Rule
+  let rule: Answer.Rule
 
   package init(_ first: [Answer], _ second: [Answer], by rule: Answer.Rule) {
     precondition(first.map(\.question) == second.map(\.question) && !first.isEmpty, "answers to other questions")

@@ -21,7 +21,8 @@ package struct AnswerMetric: Metric {
     guard let answer = answer(window, tokens) else { return Perplexity().sample(window, tokens) }
     return WindowScore(
       nll: answer.nll * Double(weight), tokens: weight, isRight: answer.isRight(),
-      isRightByLength: answer.isRight(.accNorm))
+      isRightByLength: answer.isRight(.accNorm),
+      choice: answer.question.kind == .choices ? answer.choice(.acc) : nil)
   }
 
   /// With p the softmax over the choices' sums of log-likelihoods, the derivative of −log p(gold) by a token's −log p
@@ -35,6 +36,9 @@ package struct AnswerMetric: Metric {
       return Array(repeating: Double(weight) * derivative, count: part.count)
     }
   }
+
+  /// Nil for text.
+  func question(of window: WindowBatch.Window) -> Question? { window.number.map { questions[$0] } }
 
   /// What a window's likelihoods say of its question; nil for text.
   package func answer(_ window: WindowBatch.Window, _ tokens: ArraySlice<TokenLikelihood>) -> Answer? {

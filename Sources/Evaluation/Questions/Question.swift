@@ -1,3 +1,5 @@
+internal import ChatTemplates
+
 /// A question with its choices, or a text with the words that go on with it.
 package struct Question: Sendable, Equatable {
   package enum Kind: Sendable, Equatable {
@@ -44,7 +46,7 @@ package struct Question: Sendable, Equatable {
   package init(context: String, continuation: String, line: Int) {
     (kind, hasQuery) = (.continuation, false)
     (choices, gold, self.line, text) = ([continuation], 0, line, context)
-    let hasSpace = continuation.unicodeScalars.first.map(\.isSpace) ?? false
+    let hasSpace = continuation.unicodeScalars.first.map(\.isPythonSpace) ?? false
     pairs = [Pair(context: context, continuation: hasSpace ? continuation : " " + continuation)]
   }
 
@@ -53,9 +55,4 @@ package struct Question: Sendable, Equatable {
 
   /// UTF-8 bytes of each choice.
   package var bytes: [Int] { choices.map(\.utf8.count) }
-}
-
-extension Unicode.Scalar {
-  /// What Python's `str.isspace` calls so.
-  var isSpace: Bool { properties.isWhitespace || (0x1C...0x1F).contains(value) }
 }

@@ -1,3 +1,4 @@
+internal import ChatTemplates
 internal import Checkpoints
 package import Inference
 package import Models
@@ -20,7 +21,7 @@ package struct QuestionEncoder: Sendable {
   private let length: Int
 
   package init(_ model: Model, _ tokenizer: Tokenizer) throws {
-    self.init(tokenizer, prefix: try tokenizer.prefixToken(path: model.checkpoint.path), length: model.positions)
+    self.init(tokenizer, prefix: tokenizer.prefixToken, length: model.positions)
   }
 
   /// - Parameters:
@@ -38,7 +39,7 @@ package struct QuestionEncoder: Sendable {
   package func window(_ question: Question, number: Int?, of path: String) throws -> WindowBatch.Window {
     var contexts: [String: [Int32]] = [:]
     let texts = try question.pairs.map { pair in
-      let context = String(pair.context.unicodeScalars[...].trimmingSuffix(while: \.isSpace))
+      let context = String(pair.context.unicodeScalars[...].trimmingSuffix(while: \.isPythonSpace))
       let moved = String(pair.context.unicodeScalars.dropFirst(context.unicodeScalars.count))
       guard !context.isEmpty else { return try alone(moved + pair.continuation, question, path) }
       let before = try contexts[context] ?? encode(context)

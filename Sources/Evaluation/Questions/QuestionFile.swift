@@ -1,3 +1,4 @@
+internal import ChatTemplates
 package import Checkpoints
 package import Wording
 
@@ -76,10 +77,13 @@ package struct QuestionFile: Sendable {
     }
     if json["context"] != nil {
       let continuation = try text("continuation")
-      guard continuation.unicodeScalars.contains(where: { !$0.isSpace }) else {
+      guard continuation.unicodeScalars.contains(where: { !$0.isPythonSpace }) else {
         throw InputError("\"continuation\" is empty")
       }
       return Question(context: try text("context"), continuation: continuation, line: line)
+    }
+    if json["messages"] != nil {
+      throw InputError("a dialogue, which is scored by token as text is: give its file, named .jsonl, with --text")
     }
     throw InputError("not a question; give \(syntax)")
   }

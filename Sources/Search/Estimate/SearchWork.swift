@@ -8,6 +8,7 @@ struct SearchWork {
   let searchTokens: Int
   let heldOutTokens: Int
   private let judgingTokens: Int
+  private let guardTokens: Int
   private let search: Search
   private let work: SiteWork
   private var groupCount: Int
@@ -21,6 +22,7 @@ struct SearchWork {
     work = SiteWork(search)
     func tokens(_ text: Evaluation) -> Int { text.windows.reduce(0) { $0 + $1.tokens.count } }
     (searchTokens, heldOutTokens) = (tokens(search.text), tokens(search.heldOut))
+    guardTokens = search.guarded.map(tokens) ?? 0
     judgingTokens = Folds(search.text).windows(Folds.judging).reduce(0) { $0 + search.text.windows[$1].tokens.count }
     groupCount = SiteGroup.groups(of: search.sites).count
   }
@@ -97,7 +99,7 @@ struct SearchWork {
       phases.append(
         .init(
           name: "choosing the damping",
-          seconds: Double(tests) * forward(judgingTokens) + Double(filterRungs) * reducing))
+          seconds: Double(tests) * forward(judgingTokens) + Double(filterRungs) * (reducing + forward(guardTokens))))
     } else if settings.strategy.screensTrials {
       phases.append(.init(name: "baseline", seconds: forward(searchTokens)))
       phases.append(
@@ -111,7 +113,8 @@ struct SearchWork {
     phases.append(
       .init(
         name: "confirming",
-        seconds: reducing + forward(searchTokens) + Double(2 + alternatives) * forward(heldOutTokens)))
+        seconds: reducing + forward(searchTokens) + Double(2 + alternatives) * forward(heldOutTokens)
+          + 2 * forward(guardTokens)))
     return limited(phases)
   }
 

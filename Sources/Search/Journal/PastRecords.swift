@@ -105,7 +105,7 @@ extension SearchInputs {
     return [
       ("model", model.fingerprint, model.path), ("tokenizer", tokenizer, model.path),
       ("base", base?.fingerprint ?? "none", base?.path ?? "none"), texts("search text", text),
-      texts("held-out text", heldOut),
+      texts("held-out text", heldOut), texts("guard text", guarded ?? []),
     ]
   }
 }

@@ -21,8 +21,10 @@ extension SearchRecord {
     package var standardError: Double
     /// Of the test, corrected for how many there may be.
     package var level: Double
-    /// Whether the nll falls by more than its noise.
+    /// Whether the nll falls by more than its noise, and the guard text, if there is one, allows it.
     package var passes: Bool
+    /// What it does to the guard text; nil without one, and where the nll does not fall.
+    package var guarded: GuardEvidence?
     /// Whether this is a measurement of an alternative, for comparison alone.
     package var isAlternative: Bool
     package var seconds: Double

@@ -40,6 +40,11 @@ package enum SearchRecord: Sendable {
     package var heldOut: [WindowScore]
     /// The base itself, where there is one that reads the text as the model does.
     package var heldOutBase: [WindowScore]?
+    /// The original and the lasered model on the text that may not get worse, if there is one.
+    package var guardBaseline: [WindowScore]?
+    package var guarded: [WindowScore]?
+    /// Held-out questions that were healed or broken, the first of each file; nil for a search without questions.
+    package var changes: [QuestionChange]?
     /// Where the original model's router sends the tokens of each held-out text; nil for a dense model.
     package var routing: [RoutingStatistics]?
     /// What needs no search of its own, measured on the held-out text.
@@ -68,6 +73,8 @@ package struct SearchInputs: Sendable, Equatable, Codable {
   package var base: File?
   package var text: [Text]
   package var heldOut: [Text]
+  /// Nil where nothing is guarded.
+  package var guarded: [Text]?
 
   package struct File: Sendable, Equatable, Codable {
     package var path: String
@@ -85,7 +92,7 @@ package struct SearchInputs: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case model, tokenizer, base, text
+    case model, tokenizer, base, text, guarded
     case heldOut = "held_out"
   }
 }
@@ -141,7 +148,8 @@ extension SearchRecord: Codable {
     switch self {
     case .header(let header):
       let (texts, files) = (
-        header.inputs.text + header.inputs.heldOut, [header.inputs.model] + [header.inputs.base].compactMap(\.self)
+        header.inputs.text + header.inputs.heldOut + (header.inputs.guarded ?? []),
+        [header.inputs.model] + [header.inputs.base].compactMap(\.self)
       )
       return texts.allSatisfy { counts.contains($0.windows) }
         && (texts.map(\.bytes) + files.map(\.bytes)).allSatisfy { (0...1 << 60).contains($0 ?? 0) }
@@ -149,7 +157,8 @@ extension SearchRecord: Codable {
     case .trial(let trial):
       return areRanks(trial.rank, trial.fullRank) && counts.contains(trial.number) && counts.contains(trial.windowsUsed)
         && areTimes(trial.seconds)
-        && areMeasures(trial.nll, trial.delta, trial.level, trial.damping ?? 0, trial.removed ?? 0)
+        && areMeasures(
+          trial.nll, trial.delta, trial.level, trial.guarded?.delta ?? 0, trial.damping ?? 0, trial.removed ?? 0)
         && (trial.together ?? []).allSatisfy {
           areRanks($0.rank, $0.fullRank)
             && areMeasures($0.predicted, $0.standardError, $0.damping ?? 0, $0.removed ?? 0)
@@ -157,10 +166,13 @@ extension SearchRecord: Codable {
     case .rung(let rung):
       return counts.contains(rung.number) && counts.contains(rung.round) && counts.contains(rung.sites)
         && areTimes(rung.seconds)
-        && areScores(rung.windows) && areMeasures(rung.nll, rung.delta, rung.damping, rung.level)
+        && areScores(rung.windows)
+        && areMeasures(rung.nll, rung.delta, rung.damping, rung.level, rung.guarded?.delta ?? 0)
     case .result(let result):
       let scores = [result.searchBaseline, result.search, result.heldOutBaseline, result.heldOut]
-      let others = [result.heldOutBase ?? []] + (result.alternatives ?? []).map(\.heldOut)
+      let others =
+        [result.heldOutBase, result.guardBaseline, result.guarded].map { $0 ?? [] }
+        + (result.alternatives ?? []).map(\.heldOut)
       return areTimes(result.seconds) && (scores + others).allSatisfy(areScores)
     }
   }

@@ -28,6 +28,8 @@ extension SearchRecord {
     /// What products were computed in, where it is not float32. Such a trial was stopped after its first windows.
     package var precision: String?
     package var kept: Bool
+    /// What all that is kept with it does to the guard text; nil without one, and where nothing would be kept.
+    package var guarded: GuardEvidence?
     /// All members of a trial of several reductions made together. The trial's own site is then the first one's; nll,
     /// delta and error are those of the whole.
     package var together: [Member]?

@@ -30,7 +30,7 @@ extension SearchSettings {
 
   /// All that a search reads.
   package var files: [String] {
-    ([model] + (base.map { [$0] } ?? [])).map { (try? modelPath($0)) ?? $0 } + text + heldOut + questions
+    ([model] + (base.map { [$0] } ?? [])).map { (try? modelPath($0)) ?? $0 } + text + heldOut + guardText + questions
       + heldOutQuestions
   }
 
@@ -51,8 +51,22 @@ extension SearchSettings {
       guard objective != .perplexity else { throw InputError("a tolerance goes with the objective size") }
       guard tolerance >= 0 else { throw InputError("the tolerance must be a number of nats per token of at least 0") }
     }
+    if let guardLimit {
+      guard !guardText.isEmpty else { throw InputError("a guard limit goes with guard texts") }
+      guard guardLimit >= 0 else {
+        throw InputError("the guard limit must be a number of nats per token of at least 0")
+      }
+    }
+    guard guardText.isEmpty || strategy.measures else {
+      throw InputError("the strategy \(strategyName) measures nothing on its way, so it heeds no guard text")
+    }
     try strategy.validate(self)
   }
+
+  package static let defaultGuardLimit = 0.01
+
+  /// Nats per token that the guard text may get worse by.
+  package var allowedOnGuard: Double { guardLimit ?? Self.defaultGuardLimit }
 
   /// What the questions are of the whole.
   package var shareOfQuestions: Double { questionShare ?? 0.5 }

@@ -15,6 +15,10 @@ package struct SearchSettings: Sendable, Equatable {
   package var text: [String] = []
   /// Empty to hold out the second half of every text.
   package var heldOut: [String] = []
+  /// Texts that may not get worse by more than `guardLimit`.
+  package var guardText: [String] = []
+  /// Nats per token; nil for `defaultGuardLimit`.
+  package var guardLimit: Double?
   /// Files of questions that the search is for, instead of text or beside it.
   package var questions: [String] = []
   /// Empty to hold out four fifths of the questions.
@@ -80,6 +84,17 @@ extension Setting {
       "held-out", .files, label: "held-out text",
       help: "Texts that confirm the result; without them, the second half of every text is held out.",
       valueName: "file", completion: .files, read: { $1.heldOut = $0 }, write: { $0.heldOut }),
+    Setting(
+      "guard", .files, label: "guard text",
+      help:
+        "Texts that may not get worse, whatever is gained on the others: what would cost too much there is rejected.",
+      discussion: "Too much is where the upper bound of the paired change, at --confidence, exceeds --guard-limit.",
+      valueName: "file", completion: .files, read: { $1.guardText = $0 }, write: { $0.guardText }),
+    .value(
+      "guard-limit", \.guardLimit, label: "guard limit",
+      help: "Nats per token that --guard texts may get worse by; \(SearchSettings.defaultGuardLimit) by default.",
+      valueName: "nats", parse: number
+    ) { $0.map { "\($0)" } },
     Setting(
       "questions", .files, label: "search questions",
       help: "Questions that trials are scored on, JSON lines, by the right choice's likelihood among the choices.",

@@ -8,6 +8,7 @@ package enum Denoise: SearchStrategy {
   package static let help =
     "denoise shrinks every singular value by what noise added to it, and drops what is noise alone, without trials."
   package static let screensTrials = false
+  package static let measures = false
 
   package static func validate(_ settings: SearchSettings) throws(InputError) {
     if settings.ranks != nil { throw InputError("the strategy denoise has no ranks; leave them out") }

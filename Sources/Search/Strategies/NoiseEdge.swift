@@ -9,6 +9,7 @@ package enum NoiseEdge: SearchStrategy {
     "noise-edge cuts every site at the edge of its noise (with --ranks svht at the optimal threshold), without trials."
   package static let defaultRanks: [RankRule] = [.noiseEdge]
   package static let screensTrials = false
+  package static let measures = false
 
   package static func validate(_ settings: SearchSettings) throws(InputError) {
     if settings.rankRules != [.noiseEdge], settings.rankRules != [.optimalThreshold] {

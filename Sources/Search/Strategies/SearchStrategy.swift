@@ -15,6 +15,8 @@ package protocol SearchStrategy: Sendable {
   static var defaultRoles: [Role] { get }
   /// Whether the first windows of trials are screened: pays for many trials.
   static var screensTrials: Bool { get }
+  /// Whether it measures models on its way, and so can heed a text that may not get worse.
+  static var measures: Bool { get }
   /// - Throws: `InputError` for settings that the strategy cannot follow.
   static func validate(_ settings: SearchSettings) throws(InputError)
 
@@ -30,6 +32,7 @@ extension SearchStrategy {
   package static var defaultRanks: [RankRule] { [0.9, 0.75, 0.5, 0.25, 0.1].map(RankRule.fraction) }
   package static var defaultRoles: [Role] { [.w1, .w2, .w3] }
   package static var screensTrials: Bool { true }
+  package static var measures: Bool { true }
 
   package static func validate(_ settings: SearchSettings) throws(InputError) {
     if settings.objective != .perplexity { throw InputError("the objective size goes with the strategy sweep") }

@@ -19,6 +19,9 @@ struct Confirmation {
     (self.memory, self.scratchFolder, self.report) = (memory, scratchFolder, report)
   }
 
+  /// Questions that a report shows of each file.
+  private static let mostChanges = 10
+
   /// - Parameters:
   ///   - original: The original model's score of the search text, and `searched` the lasered model's, where the trials
   ///     have left them: to the bit what would be measured here.
@@ -27,7 +30,11 @@ struct Confirmation {
   ) throws -> SearchRecord.Result {
     let model = search.model
     let base = search.comparableBase
-    let needed = [true, original == nil, !reductions.isEmpty, !reductions.isEmpty && searched == nil, base != nil]
+    let isChanged = !reductions.isEmpty
+    let isGuarded = search.guarded != nil
+    let needed = [
+      true, original == nil, isChanged, isChanged && searched == nil, base != nil, isGuarded, isGuarded && isChanged,
+    ]
     let steps = Double(needed.count(where: \.self) + alternatives.count)
     var finished = 0.0
     func step<Value>(_ body: ((Double) throws -> Void) throws -> Value) throws -> Value {
@@ -49,11 +56,17 @@ struct Confirmation {
         ? try heldOut.scoreAndRouting(model, memory: memory, progress: progress)
         : (try heldOut.score(model, memory: memory, progress: progress), [])
     }
+    let changed = try lasered.map { try score($0, heldOut) } ?? confirmed
+    let guardBaseline = try search.guarded.map { try score(model, $0, isTrial: false) }
+    let guarded = try search.guarded.flatMap { text in try lasered.map { try score($0, text) } } ?? guardBaseline
     let models = FilteredModels(search.reducer, memory: memory, folder: scratchFolder)
     return SearchRecord.Result(
       searchBaseline: found.windows, search: improved.windows, heldOutBaseline: confirmed.windows,
-      heldOut: try lasered.map { try score($0, heldOut).windows } ?? confirmed.windows,
+      heldOut: changed.windows,
       heldOutBase: try base.map { try score($0, heldOut).windows },
+      guardBaseline: guardBaseline?.windows, guarded: guarded?.windows,
+      changes: search.settings.questions.isEmpty
+        ? nil : heldOut.changes(from: confirmed, to: changed, atMost: Self.mostChanges),
       routing: isMixture ? routing : nil,
       alternatives: alternatives.isEmpty
         ? nil

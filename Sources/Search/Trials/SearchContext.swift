@@ -28,6 +28,8 @@ package struct SearchContext: ~Copyable {
   var alternatives: [Alternative] = []
   /// How many rungs were measured so far.
   var rungCount = 0
+  /// What may not get worse; nil where nothing is guarded.
+  let guardText: GuardText?
   let search: Search
   var log: TrialLog
   var spectra: SpectrumCache
@@ -59,6 +61,10 @@ package struct SearchContext: ~Copyable {
     self.folder = folder
     self.seconds = seconds
     pace = TrialPace(search.model)
+    guardText = search.guarded.map {
+      GuardText(
+        $0, search, FilteredModels(search.reducer, memory: memory, folder: folder), memory: memory)
+    }
     lastEnd = seconds()
     self.report = report
   }
@@ -146,8 +152,14 @@ package struct SearchContext: ~Copyable {
       guard allowsTrial() else { return outOfBudget() }
       let scorers = try madeScorers()
       let measurement = try scorers.measure(site, rank: rank, before: later, rule: rule, matrix: matrix)
-      trial = try write(measurement, of: reduction, phase: phase, level: rule.level)
-      if measurement.isKept { try scorers.keep(measurement) }
+      var guarded: GuardEvidence?
+      if measurement.isKept, let guardText {
+        guarded = try guardText.evidence(log.kept.filter { $0.site != site } + [reduction]) { [report] _ in
+          try report(.baseline(share: 1))
+        }
+      }
+      trial = try write(measurement, of: reduction, phase: phase, level: rule.level, guarded)
+      if trial.kept { try scorers.keep(measurement) }
     }
     if let delta = trial.pairedDelta { rule.record(delta, windows: trial.windowsUsed, kept: trial.kept) }
     log.count(trial)
@@ -256,12 +268,14 @@ package struct SearchContext: ~Copyable {
   }
 
   private func write(
-    _ measurement: Scorers.Measurement, of reduction: Reduction, phase: SearchRecord.Trial.Phase, level: Double
+    _ measurement: Scorers.Measurement, of reduction: Reduction, phase: SearchRecord.Trial.Phase, level: Double,
+    _ guarded: GuardEvidence?
   ) throws -> SearchRecord.Trial {
     var trial = record(reduction, phase: phase)
     trial.record(measurement.outcome.evidence, nll: measurement.outcome.after.meanNLL, level: level)
     trial.precision = measurement.stoppedIn?.rawValue
-    trial.kept = measurement.isKept
+    trial.guarded = guarded
+    trial.kept = measurement.isKept && guarded?.passes ?? true
     try log.write(trial)
     return trial
   }

@@ -118,14 +118,16 @@ struct DampingSearch {
     let reductions = study.reductions(choice)
     let before = score
     let (kind, round, isAlternative, level) = (kind, round, isAlternative, level)
+    let guardText = isAlternative ? nil : context.guardText
     let rung = try context.rung { number, check in
       let after = try study.judge(reductions, checkpoint: check)
       let delta = PairedDelta(from: before, to: after)
-      let p = Significance.pValue(delta, windows: after.windows.count)
+      let improves = delta.mean < 0 && Significance.pValue(delta, windows: after.windows.count) < level
+      let guarded = improves ? try guardText?.evidence(reductions, checkpoint: check) : nil
       return SearchRecord.Rung(
         number: number, round: round, group: group.name, filter: kind, damping: damping, sites: group.sites.count,
         windows: after.windows, nll: after.meanNLL, delta: delta.mean, standardError: delta.standardError, level: level,
-        passes: delta.mean < 0 && p < level, isAlternative: isAlternative, seconds: 0)
+        passes: improves && guarded?.passes ?? true, guarded: guarded, isAlternative: isAlternative, seconds: 0)
     }
     guard rung.round == round, rung.group == group.name, rung.filter == kind, rung.damping == damping,
       rung.sites == group.sites.count, rung.windows.map(\.tokens) == before.windows.map(\.tokens)
