@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes packages of laser that need neither Swift nor OpenBLAS where they are installed: a .deb and a .tar.gz in dist/, with
-# the program, its manual page and completions for bash, zsh and fish. Then tries both in a bare Debian, which needs root
-# and debootstrap. docs/packaging.md says more.
+# Makes packages of laser that need neither Swift nor OpenBLAS where they are installed: a .deb and a .tar.gz in dist/,
+# with the program, its manual page and completions for bash, zsh and fish. Then tries both in a bare Debian, for which
+# it needs root and debootstrap. docs/packaging.md says more.
 #
 #   runs/package.sh            about ten minutes on two cores
 #   TRY=no runs/package.sh     makes them only
@@ -87,8 +87,8 @@ chmod -R u=rwX,go=rX "$staged"
 
 mkdir -p dist
 name=laser-$version-linux-$machine
-tar --create --directory "$staged" --transform "s,^\.,$name," --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 \
-  --numeric-owner . | gzip -9n >"dist/$name.tar.gz"
+tar --create --directory "$staged" --transform "s,^\.,$name," --sort=name --mtime="@$SOURCE_DATE_EPOCH" \
+  --owner=0 --group=0 --numeric-owner . | gzip -9n >"dist/$name.tar.gz"
 
 root=$build/deb
 rm -rf "$root" && mkdir -p "$root/DEBIAN" && cp -r "$staged" "$root/usr"
@@ -122,7 +122,8 @@ fi
 
 # The system and the mirror that this machine installs its own packages from.
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' | sed -n "s/ $suite\$//p" | head -n 1)
+mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' |
+  sed -n "s/ $suite\$//p" | head -n 1)
 bare=$(mktemp -d)
 trap 'rm -rf "$bare"' EXIT
 debootstrap --variant=minbase "$suite" "$bare" "$mirror" >/dev/null

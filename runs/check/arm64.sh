@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Compiles the C targets and the program that tests them (kernels.c) for this machine and for arm64, runs the one here and
-# the other under qemu, and compares what is to be the same to the bit. Prints a row for runs/check.sh.
+# Compiles the C targets and the program that tests them (kernels.c) for this machine and for arm64, runs the one here
+# and the other under qemu, and compares what is to be the same to the bit. Prints a row for runs/check.sh. Status 2:
+# something that it needs is not here.
 #
 # Needs clang, as Swift's toolchain has it, and of Debian: gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user.
 set -euo pipefail
@@ -12,7 +13,8 @@ for program in "$clang" aarch64-linux-gnu-gcc qemu-aarch64; do
   command -v "$program" >/dev/null || missing+=("$program")
 done
 if [ ${#missing[@]} -gt 0 ]; then
-  echo "Not checked on arm64: ${missing[*]} not found; apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user" >&2
+  echo "Not checked on arm64: ${missing[*]} not found;" \
+    "apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user" >&2
   exit 2
 fi
 

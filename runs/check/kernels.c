@@ -1,5 +1,5 @@
-// Holds the C targets to plain loops, on a machine that Swift need not run on. Prints one line for each kernel whose bits
-// are the same on every processor: a hash of what it made of the same numbers. runs/check/arm64.sh compares these.
+// Holds the C targets to plain loops, on a machine that Swift need not run on. Prints one line for each kernel whose
+// bits are the same on every processor: a hash of what it made of the same numbers. runs/check/arm64.sh compares these.
 // Compiled without fused multiplications (-ffp-contract=off); the kernels are compiled as the package does.
 #include "CFiles.h"
 #include "CKernels.h"
@@ -383,7 +383,7 @@ static void check_product(size_t rows, size_t depth, size_t columns) {
     }
     // A row is the same to the bit alone and among others.
     laser_product_f32(a + i * depth, depth, 1, packed, panel_stride, depth, alone, columns, columns, false, scratch);
-    CHECK(memcmp(alone, c + i * columns, columns * sizeof *c) == 0, "row %zu of %zu x %zu x %zu", i, rows, depth, columns);
+    CHECK(memcmp(alone, c + i * columns, columns * sizeof *c) == 0, "row %zu of %zu x %zu", i, rows, depth);
   }
   float *twice = copy(c, rows * columns);
   laser_product_f32(a, depth, rows, packed, panel_stride, depth, twice, columns, columns, true, scratch);
@@ -436,7 +436,7 @@ static void check_files(void) {
 int main(void) {
   laser_keep_freed_memory();
 #if !defined(__x86_64__)
-  CHECK(!laser_processor_has_avx2() && !laser_processor_has_avx512() && !laser_processor_has_avx512_bf16(), "processor");
+  CHECK(!laser_processor_has_avx2() && !laser_processor_has_avx512(), "processor");
 #endif
   check_stored_types();
   check_blocks();
