@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs what laser builds with: Debian or Ubuntu packages for OpenBLAS and LAPACKE. Does nothing where they are.
+# Installs what laser builds with: Debian or Ubuntu packages for OpenBLAS and LAPACKE, and those that are named. Does
+# nothing where they are.
 set -euo pipefail
 
-packages=(libopenblas-dev liblapacke-dev)
+packages=(libopenblas-dev liblapacke-dev "$@")
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")

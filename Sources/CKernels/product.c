@@ -24,8 +24,15 @@
 typedef void (*Tile)(const void *a, size_t stride, const void *panel, size_t depth, float *c, size_t c_stride,
                      bool adding);
 
+// NEON has 32 registers, SSE 16.
+#if defined(__aarch64__)
+#define PLAIN_ROWS 8
+#else
+#define PLAIN_ROWS 4
+#endif
+
 #define NAME tile_plain
-#define ROWS 4
+#define ROWS PLAIN_ROWS
 #define WIDTH 4
 #define TARGET
 #include "product_tile.h"
@@ -98,7 +105,7 @@ static Tile float_tile(size_t *rows) {
   if (laser_processor_has_avx512()) return *rows = MOST_TILE_ROWS, tile_avx512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return *rows = 6, tile_avx2;
 #endif
-  return *rows = 4, tile_plain;
+  return *rows = PLAIN_ROWS, tile_plain;
 }
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }

@@ -22,9 +22,13 @@ package enum ProcessorKernels {
 
   /// The instructions that loops and products of our own are run with.
   package static var instructions: String {
-    if laser_processor_has_avx512_bf16() { return "AVX-512, with bf16" }
-    if laser_processor_has_avx512() { return "AVX-512" }
-    return laser_processor_has_avx2() ? "AVX2" : "plain"
+    #if arch(arm64)
+      return "NEON"
+    #else
+      if laser_processor_has_avx512_bf16() { return "AVX-512, with bf16" }
+      if laser_processor_has_avx512() { return "AVX-512" }
+      return laser_processor_has_avx2() ? "AVX2" : "plain"
+    #endif
   }
 
   /// The core type that the environment should name before OpenBLAS loads; nil when its own choice is right.

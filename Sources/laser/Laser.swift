@@ -62,6 +62,7 @@ enum Main {
     // A file that may not grow any further (ulimit -f) is an error like others, not the end without a word.
     signal(SIGXFSZ, SIG_IGN)
     let arguments = Array(CommandLine.arguments.dropFirst())
+    if let script = CompletionScript(arguments: arguments) { return print(script.text) }
     var command: any ParsableCommand
     do {
       // The parser would show its own help for a command that it does not know.

@@ -99,7 +99,7 @@ typealias WindowOptions = SettingOptions<WindowSettings>
 extension Setting {
   /// The argument that ArgumentParser declares for a setting.
   fileprivate var argument: Any {
-    let start = shape == .files || shape == .flag ? [] : write(SearchSettings())
+    let start = shape == .files || shape == .flag ? [] : write(SearchSettings()).filter { !$0.isEmpty }
     let text = start.isEmpty || isPositional ? help : "\(help) (default: \(start.joined(separator: ",")))"
     let help = ArgumentHelp(
       "\(text)", discussion: discussion, valueName: valueName.isEmpty ? name : valueName)
@@ -120,7 +120,18 @@ extension Setting {
     switch completion {
     case .nothing: .default
     case .files, .models: .file()
-    case .words(let words): .list(words)
+    case .words(let words):
+      shape == .set ? .custom { _, _, beginning in Self.completions(of: beginning, words: words) } : .list(words)
     }
+  }
+
+  /// What a list that was begun can go on with: "w1,w" with w1,w2 and w1,w3.
+  private static func completions(of beginning: String, words: [String]) -> [String] {
+    // zsh and fish ask with the option before it: "--roles=w1,w".
+    let list = beginning.hasPrefix("--") ? beginning.drop { $0 != "=" }.dropFirst() : beginning[...]
+    let taken = list.split(separator: ",", omittingEmptySubsequences: false).dropLast().map(String.init)
+    let lists = words.filter { !taken.contains($0) }.map { (taken + [$0]).joined(separator: ",") }
+    // To zsh, a description follows a colon.
+    return CompletionShell.requesting == .zsh ? lists.map { $0.replacing(":", with: "\\:") } : lists
   }
 }

@@ -57,15 +57,6 @@ struct ArgumentTests {
     #expect(run.status == 64 && run.output.isEmpty && run.error.contains(words), "\(run.error)")
   }
 
-  /// Scripts that complete, for each shell: options with the values that they take.
-  @Test(arguments: ["bash", "zsh", "fish"])
-  func completion(_ shell: String) async throws {
-    let script = try await laserSucceeds(["--generate-completion-script", shell]).output
-    for words in ["noise-edge", "reweight", "llama.cpp", "shared_w1", "q8_0", "strategy", "estimate", "status"] {
-      #expect(script.contains(words), "\(words)")
-    }
-  }
-
   @Test func version() async throws {
     let run = try await laserSucceeds(["--version"])
     #expect(run.output.wholeMatch(of: /[0-9]+\.[0-9]+\.[0-9]+\n/) != nil)
