@@ -9,7 +9,7 @@ enum TemplateValue {
   case integer(Int)
   case number(Double)
   case string(String)
-  /// A list or a tuple.
+  /// A list or a tuple, which print alike here.
   case list([TemplateValue])
   case dictionary(TemplateDictionary)
   /// The one thing that a template can change: see Jinja's `namespace`.

@@ -51,9 +51,12 @@ extension Model {
       attentionWeightBytes, everyExpert.map { weightBytes($0, channels: channels) }.max() ?? 0,
       // A packed block of the vocabulary.
       Self.float * VocabularyHead.vocabularyBlock * hidden)
-    // Each worker's: a group's normed states and result, projections and gathered heads.
+    // Each worker's: a group's normed states and result, projections and gathered heads; the keys and values that a
+    // branch of a window sees, side by side.
     let queries = configuration.queryWidth
-    let attention = (ForwardPass.groupTokens + window) * (2 * hidden + projectionWidth + queries)
+    let attention =
+      (ForwardPass.groupTokens + window) * (2 * hidden + projectionWidth + queries)
+      + window * 2 * configuration.keyValueWidth
     // A block's gate and up channels.
     let expert = FeedForward.block * 2 * channels
     // A block's logits of a block of the vocabulary.

@@ -27,6 +27,8 @@ package struct Search: Sendable {
 
   /// What a search tells while it runs.
   package enum Event: Sendable {
+    /// The run folder has a search that this one extends; what is other now, in words.
+    case extends([String])
     /// The run folder is there, and nothing was run yet.
     case begun
     case baseline(share: Double)
@@ -118,13 +120,23 @@ package struct Search: Sendable {
     used.screening = screening?.precision ?? .float32
     var header = SearchRecord.Header(program: program, settings: used, inputs: inputs)
     try RunFolder.make(folder, inputs: settings.files)
-    let journal = try Journal(in: folder)
-    let past = PastRecords(journal.records)
-    if let before = past.header {
-      try before.refuseDifferences(from: header, in: folder)
-    } else {
+    var journal = try Journal(in: folder)
+    var past = PastRecords(journal.records)
+    let isContinued = past.header != nil
+    let changes = try past.header?.changes(to: header, in: folder) ?? []
+    if past.header == nil || !changes.isEmpty {
       (header.started, header.machine) = (Machine.now, Machine.description)
+      if !changes.isEmpty {
+        try report(.extends(changes))
+        journal = try journal.setAside(in: folder)
+        past = PastRecords([.header(header)] + (past.original.map { [.original(.init(windows: $0.windows))] } ?? []))
+      }
       try journal.append(.header(header))
+      if let original = past.original { try journal.append(.original(.init(windows: original.windows))) }
+    }
+    let earlier = PastRecords(try Journal.readEarlier(in: folder))
+    if !past.isFinished, (try? earlier.header?.changes(to: header, in: folder)) != nil {
+      past.use(earlier, now: header)
     }
     let clock = ContinuousClock()
     let start = clock.now
@@ -136,7 +148,7 @@ package struct Search: Sendable {
       search.reducer = reducer.keepingDecompositions(in: folder)
       var context = SearchContext(
         search, log: TrialLog(journal, past: past),
-        spectra: try SpectrumCache(in: folder, kind: reducer.kind, continues: past.header != nil), screening: screening,
+        spectra: try SpectrumCache(in: folder, kind: reducer.kind, continues: isContinued), screening: screening,
         memory: memory, folder: folder, seconds: seconds, report: report)
       try report(.begun)
       try settings.strategy.run(&context)

@@ -13,6 +13,8 @@ extension Search {
         throw error
       }
       switch event {
+      case .extends(let changes):
+        console.note("extends the search in \(folder): \(changes.joined(separator: "; "))")
       case .begun:
         // Where the memory is not enough, the first step says so.
         if let estimate = try? SearchEstimate(self, memory: memory) {

@@ -1,9 +1,8 @@
+import ChatTemplates
 import Checkpoints
 import Foundation
 import Testing
 import Tokenization
-
-@testable import ChatTemplates
 
 /// Templates of chats, held to Jinja's own texts (Fixtures/make.py).
 struct ChatTemplateTests {
@@ -70,7 +69,7 @@ struct ChatTemplateTests {
     arguments: [
       ("{% include 'x' %}", 1, "'include'"), ("a\n{{ x is even(1) }}", 2, "other arguments"),
       ("{% for a in b recursive %}{% endfor %}", 1, "recursive"), ("{% if x %}", 1, "'endif' is missing"),
-      ("{% endfor %}", 1, "'endfor' does not belong"), ("{{ 1 +", 1, "does not end"), ("{{ (1 }}", 1, ""),
+      ("{% endfor %}", 1, "'endfor' does not belong"), ("{{ 1 +", 1, "does not end"), ("{{ (1 }}", 1, "closes nothing"),
       ("{{ 'abc }}", 1, "between quotes"), ("{{ 99999999999999999999 }}", 1, "too large"),
       ("{{ ) }}", 1, "closes nothing"),
       ("{# comment", 1, "comment"), ("{% set x %}", 1, "'endset'"), ("{{ a b }}", 1, "'b' does not belong"),

@@ -113,7 +113,7 @@ import Wording
       try nameless.windowWithoutContext(question, number: 0, of: "file")
     }
     #expect(error?.description.contains("file, line 3") == true)
-    #expect(try tokenizer.prefixToken(path: Self.posy + "/model") == 1)
+    #expect(tokenizer.prefixToken == 1)
   }
 
   // MARK: Scores

@@ -8,6 +8,7 @@ import Testing
   /// Every setting at another value than its default.
   private static let others: [String: [String]] = [
     "model": ["m"], "base": ["b"], "text": ["a.txt", "b, c.txt"], "held_out": ["d.txt"],
+    "guard": ["h.txt"], "guard_limit": ["0.5"],
     "questions": ["e.jsonl", "f.jsonl"], "held_out_questions": ["g.jsonl"], "query_suffix": ["\nAnswer:, "],
     "question_share": ["0.25"], "layers": ["0-5,7"], "experts": ["0,2"], "roles": ["w1,q_proj"],
     "ranks": ["0.5,64,energy:0.9"], "strategy": ["greedy"], "filter": ["reweight"], "damping": ["32.0"],

@@ -126,6 +126,15 @@ package enum AtomicFile {
     try syncAndClose(descriptor, path: path)
   }
 
+  /// Gives a file another name in its folder, on disk when this returns.
+  ///
+  /// - Throws: `CheckpointError` if there is one of that name.
+  package static func move(_ path: String, to other: String) throws(CheckpointError) {
+    guard status(of: other) == nil else { throw CheckpointError(.exists, file: other, "exists already") }
+    try CheckpointError.naming(path) { try renameFile(path, to: other) }
+    try syncFolder(parentFolder(of: other))
+  }
+
   /// Makes a folder and those that it lies in, as far as they are not there.
   package static func makeFolder(_ path: String) throws(CheckpointError) {
     do throws(Errno) {

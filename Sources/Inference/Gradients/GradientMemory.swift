@@ -11,8 +11,8 @@ extension Model {
     // x and its gradient; an expert's inputs, their gradient and its outputs'; its channels and two gradients at them.
     let expert = 5 * hidden + 3 * (everyExpert.map(\.gate.rows).max() ?? 0)
     // The normed states and their gradient, the context and its gradient; projections plain and rotated, their
-    // gradient.
-    let attention = 2 * hidden + 2 * queries + 3 * projected
+    // gradient; keys and values that a branch of a window sees, and their gradient.
+    let attention = 2 * hidden + 2 * queries + 3 * projected + 4 * configuration.keyValueWidth
     return MemoryLayout<Float>.stride * (3 * hidden + max(expert, attention))
   }
 

@@ -20,6 +20,22 @@ package struct Journal: ~Copyable {
     self.records = records
   }
 
+  /// Starts another journal, and keeps this one beside it as journal-1.jsonl, or with the next number.
+  consuming func setAside(in folder: String) throws -> Journal {
+    let number = Self.earlierPaths(in: folder).count + 1
+    try AtomicFile.move(Self.path(in: folder), to: folder + "/journal-\(number).jsonl")
+    return try Journal(in: folder)
+  }
+
+  /// The records of the last journal that was set aside; none if there is no such.
+  static func readEarlier(in folder: String) throws -> [SearchRecord] {
+    try earlierPaths(in: folder).last.map { try readLines($0).values } ?? []
+  }
+
+  private static func earlierPaths(in folder: String) -> [String] {
+    (1...).lazy.map { "\(folder)/journal-\($0).jsonl" }.prefix { LineFile.extent($0) != nil }.map(\.self)
+  }
+
   package func append(_ record: SearchRecord) throws { try file.append(record, synced: true) }
 
   /// The records of a run folder's journal; none if there is no journal.

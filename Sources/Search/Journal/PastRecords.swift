@@ -13,6 +13,8 @@ struct PastRecords {
   private(set) var original: Score?
   private var trials: ArraySlice<SearchRecord.Trial>
   private var rungs: ArraySlice<SearchRecord.Rung>
+  /// Of the search that is extended, whose records stand in another journal.
+  private var reusable: ReusableRecords?
 
   init(_ records: [SearchRecord]) {
     var trials: [SearchRecord.Trial] = []
@@ -34,6 +36,27 @@ struct PastRecords {
     }
     self.trials = trials[...]
     self.rungs = rungs[...]
+  }
+
+  /// Also uses what another search measured, whose settings or held-out texts were others: see `ReusableRecords`.
+  ///
+  /// - Parameter now: Of the search that goes on.
+  mutating func use(_ earlier: PastRecords, now: SearchRecord.Header) {
+    func selection(_ settings: SearchSettings?) -> [[String]] {
+      ["layers", "experts", "roles"].map { name in settings.map { Setting.named(name)?.write($0) ?? [] } ?? [] }
+    }
+    let isSameSelection = selection(earlier.header?.settings) == selection(now.settings)
+    reusable = ReusableRecords(trials: Array(earlier.trials), rungs: isSameSelection ? Array(earlier.rungs) : [])
+  }
+
+  /// The measurement of a trial that an extended search made on the same model.
+  func reusable(
+    _ reduction: Reduction, phase: SearchRecord.Trial.Phase, after kept: [Reduction]
+  ) -> SearchRecord.Trial? { reusable?.trial(reduction, phase: phase, after: kept) }
+
+  /// The next rung that an extended search measured, if it is the one that is asked for.
+  mutating func reusableRung(_ isSame: (SearchRecord.Rung) -> Bool) -> SearchRecord.Rung? {
+    reusable?.nextRung(isSame)
   }
 
   /// The record of the trial that the search is about to make, if it was made before.
@@ -73,13 +96,20 @@ extension SearchRecord.Header {
     }
   }
 
-  /// - Throws: `InputError` that names the first file or setting in which a journal differs from what is asked for now.
-  func refuseDifferences(from now: SearchRecord.Header, in folder: String) throws(InputError) {
+  /// What a search that goes on has otherwise than a journal, in words; empty where nothing differs.
+  ///
+  /// - Throws: `InputError` that names the first file or setting in which they may not differ.
+  func changes(to now: SearchRecord.Header, in folder: String) throws(InputError) -> [String] {
     try refuseOtherVersion(in: folder)
-    let pairs = zip(inputs.identities, now.inputs.identities)
-    for (before, now) in pairs where before.fingerprint != now.fingerprint {
-      throw InputError(
-        "\(folder) holds a search of another \(before.what) (\(before.name), now \(now.name)); use another --out")
+    var changes: [String] = []
+    let hasSameText = inputs.text == now.inputs.text
+    for (before, now) in zip(inputs.identities, now.inputs.identities) where before.fingerprint != now.fingerprint {
+      // Held-out text that was half of the search text is another half now.
+      guard before.what == SearchInputs.heldOutName, hasSameText else {
+        throw InputError(
+          "\(folder) holds a search of another \(before.what) (\(before.name), now \(now.name)); use another --out")
+      }
+      changes.append("\(before.what) \(now.name), not \(before.name)")
     }
     for setting in Setting.all where !setting.isPath {
       let (before, now) = (setting.write(settings), setting.write(now.settings))
@@ -88,15 +118,22 @@ extension SearchRecord.Header {
         guard values.isEmpty else { return values.joined(separator: ",") }
         return setting.shape == .flag ? "false" : "not given"
       }
+      if setting.canChange {
+        changes.append("\(setting.label) \(text(now)), not \(text(before))")
+        continue
+      }
       throw InputError(
         "\(folder) holds a search with \(setting.label) \(text(before)), not \(text(now)); use another --out or the same "
           + "settings"
           + (setting.name == "screening" ? " (its precision also takes the memory and processor for it)" : ""))
     }
+    return changes
   }
 }
 
 extension SearchInputs {
+  fileprivate static let heldOutName = "held-out text"
+
   /// What each input is, the fingerprints that it has, and its name for people.
   fileprivate var identities: [(what: String, fingerprint: String, name: String)] {
     func texts(_ what: String, _ texts: [Text]) -> (String, String, String) {
@@ -105,7 +142,7 @@ extension SearchInputs {
     return [
       ("model", model.fingerprint, model.path), ("tokenizer", tokenizer, model.path),
       ("base", base?.fingerprint ?? "none", base?.path ?? "none"), texts("search text", text),
-      texts("held-out text", heldOut), texts("guard text", guarded ?? []),
+      texts(Self.heldOutName, heldOut), texts("guard text", guarded ?? []),
     ]
   }
 }

@@ -100,7 +100,7 @@ package struct SearchInputs: Sendable, Equatable, Codable {
 extension SearchRecord.Header: Codable {
   private enum CodingKeys: String, CodingKey { case version, program, settings, inputs, started, machine }
 
-  /// Of another version only that and the program are read: see `refuseDifferences`.
+  /// Of another version only that and the program are read: see `changes`.
   package init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     version = try container.decode(Int.self, forKey: .version)

@@ -8,6 +8,9 @@ package struct TrialEvidence: Sendable {
   package let total: PairedDelta
   package let windows: Int
 
+  /// Of a trial on the original model, or of one whose change against that does not matter.
+  init(_ delta: PairedDelta, windows: Int) { (self.delta, total, self.windows) = (delta, delta, windows) }
+
   /// The scores of three models on the same windows.
   package init(original: Score, before: Score, after: Score) {
     delta = PairedDelta(from: before, to: after)

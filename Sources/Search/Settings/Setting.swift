@@ -61,6 +61,14 @@ package struct Setting: Sendable {
   /// As in recipes and journals: "held_out".
   package var key: String { name.replacing("-", with: "_") }
 
+  /// Whether a search can go on with another value, with what it has measured so far. Others change what is measured.
+  package var canChange: Bool {
+    [
+      "budget", "ranks", "layers", "experts", "roles", "held-out", "held-out-questions", "filter", "damping", "rounds",
+      "confidence", "fdr",
+    ].contains(name)
+  }
+
   /// Whether its values are paths, which recipes give relative to themselves.
   package var isPath: Bool {
     switch completion {

@@ -14,7 +14,8 @@ extension SearchContext {
   mutating func filterStudy(_ folds: Folds) throws -> FilterStudy {
     let pass = StatisticsPass(
       reducer: reducer, sites: sites, model: search.model, text: search.text, folds: folds.ofWindow,
-      fileName: "directions.jsonl", origin: search.statisticsOrigin, memory: memory, folder: folder, report: report)
+      fileName: "directions.jsonl", replacesOthers: false, origin: search.statisticsOrigin, memory: memory,
+      folder: folder, report: report)
     let known = Set(spectra.all.keys)
     let statistics = try pass.statistics(
       needs: { !known.contains($0) }, scored: { try log.write(original: $0) },
@@ -45,7 +46,8 @@ extension SearchContext {
       }
       let pass = StatisticsPass(
         reducer: reducer, sites: sites, model: model, text: search.text.part(Set(windows)),
-        folds: windows.map { _ in 0 }, fileName: "directions-\(round)\(suffix).jsonl", origin: origin, memory: memory,
+        folds: windows.map { _ in 0 }, fileName: "directions-\(round)\(suffix).jsonl", replacesOthers: true,
+        origin: origin, memory: memory,
         folder: folder, report: report)
       return RoundStatistics(start: .init(found), bySite: try pass.statistics().mapValues { $0[0] })
     }
@@ -74,9 +76,13 @@ extension SearchContext {
 
   /// Measures a rung, or reads it.
   ///
-  /// - Parameter measure: Given its number, the time it took, and what is to be called often with the share done.
+  /// - Parameters:
+  ///   - isSame: Whether a rung of a search that this one extends has the same filters, so that its scores are used again.
+  ///   - measure: Given its number, such a rung if there is one, and what is to be called often with the share done.
   mutating func rung(
-    _ measure: (_ number: Int, _ check: (Double) throws -> Void) throws -> SearchRecord.Rung
+    isSame: (SearchRecord.Rung) -> Bool,
+    _ measure: (_ number: Int, _ known: SearchRecord.Rung?, _ check: (Double) throws -> Void) throws ->
+      SearchRecord.Rung
   ) throws -> SearchRecord.Rung {
     rungCount += 1
     let (number, report, expected) = (rungCount, report, max(expectedCount, rungCount))
@@ -85,7 +91,7 @@ extension SearchContext {
     if let recorded {
       rung = recorded
     } else {
-      var new = try measure(number) {
+      var new = try measure(number, log.reusableRung(isSame)) {
         try report(.rung(nil, share: (Double(number - 1) + $0) / Double(expected), isNew: true))
       }
       new.seconds = seconds()

@@ -145,11 +145,12 @@ package struct SearchContext: ~Copyable {
     let reduction = Reduction(site: site, kind: reducer.kind, rank: rank)
     let trial: SearchRecord.Trial
     let recorded = try log.recorded([reduction], phase: phase)
-    if let recorded {
-      trial = recorded
+    guard recorded != nil || allowsTrial() else { return outOfBudget() }
+    let known = try recorded ?? decidedAnew(reduction, phase: phase, rule)
+    if let known {
+      trial = known
       if trial.kept { try madeScorers().adopt(Replacement(site, by: try matrix(rank))) }
     } else {
-      guard allowsTrial() else { return outOfBudget() }
       let scorers = try madeScorers()
       let measurement = try scorers.measure(site, rank: rank, before: later, rule: rule, matrix: matrix)
       var guarded: GuardEvidence?
@@ -163,14 +164,38 @@ package struct SearchContext: ~Copyable {
     }
     if let delta = trial.pairedDelta { rule.record(delta, windows: trial.windowsUsed, kept: trial.kept) }
     log.count(trial)
-    pace.count(layer: site.layer, seconds: recorded == nil ? seconds() - lastEnd : nil)
+    pace.count(layer: site.layer, seconds: known == nil ? seconds() - lastEnd : nil)
     lastEnd = seconds()
     try report(
       .trial(
         trial,
         TrialProgress(
-          expected: max(expectedCount, log.count), share: pace.share, secondsLeft: secondsLeft, isNew: recorded == nil))
+          expected: max(expectedCount, log.count), share: pace.share, secondsLeft: secondsLeft, isNew: known == nil))
     )
+    return trial
+  }
+
+  /// A trial that an extended search measured on the same model, decided by the rule as it now is and written down; nil
+  /// where what was measured does not decide it.
+  private mutating func decidedAnew(
+    _ reduction: Reduction, phase: SearchRecord.Trial.Phase, _ rule: some TrialRule
+  ) throws -> SearchRecord.Trial? {
+    guard var trial = log.reusable(reduction, phase: phase), settings.objective == .perplexity,
+      let delta = trial.pairedDelta
+    else { return nil }
+    let evidence = TrialEvidence(delta, windows: trial.windowsUsed)
+    if trial.windowsUsed == windowCount {
+      trial.kept = rule.keeps(evidence)
+      if trial.kept, guardText != nil {
+        guard let guarded = trial.guarded else { return nil }
+        trial.kept = guarded.passes
+      }
+    } else {
+      guard rule.stops(evidence) else { return nil }
+      trial.kept = false
+    }
+    (trial.number, trial.level, trial.seconds) = (log.count + 1, rule.level, seconds())
+    try log.write(trial)
     return trial
   }
 

@@ -37,6 +37,14 @@ struct TrialLog: ~Copyable {
     try past.nextTrial(of: reductions, phase: phase, number: count + 1)
   }
 
+  /// The measurement of a trial that an extended search made on the model as it now is.
+  func reusable(_ reduction: Reduction, phase: SearchRecord.Trial.Phase) -> SearchRecord.Trial? {
+    past.reusable(reduction, phase: phase, after: kept)
+  }
+
+  /// The next rung of an extended search, if it is the one that is asked for.
+  mutating func reusableRung(_ isSame: (SearchRecord.Rung) -> Bool) -> SearchRecord.Rung? { past.reusableRung(isSame) }
+
   /// The next rung, if the journal has it.
   mutating func recordedRung() -> SearchRecord.Rung? { past.nextRung() }
 

@@ -69,7 +69,7 @@ TEMPLATES = r"""
 ===
 {{ "two" ' parts' }}
 ===
-{{ (1, 2) }} {{ (1) }} {{ () | length }}
+{{ (1, 2) | list }} {{ (1) }} {{ () | length }}
 ===
 {{ messages | tojson }}
 ===
@@ -95,7 +95,7 @@ TEMPLATES = r"""
 ===
 {{ '12' | int }} {{ 'x' | int }} {{ 'x' | int(7) }} {{ 3.9 | int }} {{ '1.5' | float }} {{ 2.5 | round }} {{ -3 | abs }} {{ 5 | string + 'a' }}
 ===
-{{ {'b': 2, 'a': 1} | items | list }} {{ {'b': 2, 'a': 1} | dictsort }} {{ {'a': 1} | length }}
+{% for k, v in {'b': 2, 'a': 1} | items %}{{ k }}{{ v }}{% endfor %} {% for k, v in {'b': 2, 'a': 1} | dictsort %}{{ k }}{{ v }}{% endfor %} {{ {'a': 1} | length }}
 ===
 {{ ' a b '.strip() }}|{{ 'xxaxx'.lstrip('x') }}|{{ 'xxaxx'.rstrip('x') }}|{{ 'a,b,c'.split(',') }}|{{ 'a,b,c'.split(',', 1) }}|{{ ' a  b '.split() }}|{{ 'a,b,c'.rsplit(',', 1) }}|{{ 'a b c'.split(' ')[-1] }}
 ===

@@ -119,11 +119,19 @@ struct DampingSearch {
     let before = score
     let (kind, round, isAlternative, level) = (kind, round, isAlternative, level)
     let guardText = isAlternative ? nil : context.guardText
-    let rung = try context.rung { number, check in
-      let after = try study.judge(reductions, checkpoint: check)
+    let isSame = { (rung: SearchRecord.Rung) in
+      rung.round == round && rung.group == group.name && rung.filter == kind && rung.damping == damping
+        && rung.sites == group.sites.count && rung.isAlternative == isAlternative
+        && rung.windows.map(\.tokens) == before.windows.map(\.tokens)
+        // The same change from what came before: it is the same that came before.
+        && rung.delta == PairedDelta(from: before, to: Score(rung.windows)).mean
+    }
+    let rung = try context.rung(isSame: isSame) { number, known, check in
+      let after = try known.map { Score($0.windows) } ?? study.judge(reductions, checkpoint: check)
       let delta = PairedDelta(from: before, to: after)
       let improves = delta.mean < 0 && Significance.pValue(delta, windows: after.windows.count) < level
-      let guarded = improves ? try guardText?.evidence(reductions, checkpoint: check) : nil
+      let guarded =
+        improves ? try known?.guarded ?? guardText?.evidence(reductions, checkpoint: check) : nil
       return SearchRecord.Rung(
         number: number, round: round, group: group.name, filter: kind, damping: damping, sites: group.sites.count,
         windows: after.windows, nll: after.meanNLL, delta: delta.mean, standardError: delta.standardError, level: level,

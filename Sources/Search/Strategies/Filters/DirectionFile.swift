@@ -65,14 +65,17 @@ struct DirectionFile: ~Copyable {
 
   /// Opens the file of a run folder, or makes it.
   ///
-  /// - Parameter known: Receives what was there.
-  init(_ name: String, in folder: String, known: inout [Entry]) throws {
+  /// - Parameters:
+  ///   - known: Receives what was there.
+  ///   - isUsable: Where it is false of an entry, the file is begun anew.
+  init(_ name: String, in folder: String, known: inout [Entry], isUsable: (Entry) -> Bool) throws {
     let path = folder + "/" + name
     var entries: [Entry] = []
     file = try LineFile(path: path, beginnings: [#"{"expert":"#, #"{"folds":["#]) {
       let (values, byteCount) = try LineFile.read(path, as: Entry.self) { line in
         InputError("\(path), line \(line): not the statistics of a matrix; remove the file, it will be made again")
       }
+      guard values.allSatisfy(isUsable) else { return 0 }
       entries = values
       return byteCount
     }

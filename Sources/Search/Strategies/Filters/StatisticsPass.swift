@@ -19,6 +19,9 @@ struct StatisticsPass {
   let folds: [Int]
   /// In the run folder.
   let fileName: String
+  /// Whether statistics of another origin in the file give way: those of a later round are of other filters where the
+  /// first round found others.
+  let replacesOthers: Bool
   /// Of all that the statistics depend on.
   let origin: Fingerprint
   let memory: Int
@@ -34,9 +37,13 @@ struct StatisticsPass {
     decomposed: (Site, Spectrum) throws -> Void = { _, _ in }
   ) throws -> [Site: [DirectionStatistics]] {
     var entries: [DirectionFile.Entry] = []
-    let file = try DirectionFile(fileName, in: folder, known: &entries)
+    let file = try DirectionFile(fileName, in: folder, known: &entries) {
+      [replacesOthers, origin = origin.description] in
+      !replacesOthers || $0.origin == origin
+    }
     var known: [Site: [DirectionStatistics]] = [:]
-    for entry in entries { known[entry.site] = try checked(entry) }
+    // A search that is extended may have had more sites.
+    for entry in entries where sites.contains(entry.site) { known[entry.site] = try checked(entry) }
     let missing = sites.filter { known[$0] == nil || needs($0) }
     guard let lowest = missing.map(\.layer).min() else { return known }
     let layers = Dictionary(grouping: missing, by: \.layer)
@@ -84,7 +91,7 @@ struct StatisticsPass {
   /// - Throws: `InputError` for statistics that are not of this search.
   private func checked(_ entry: DirectionFile.Entry) throws(InputError) -> [DirectionStatistics] {
     let windows = (0..<foldCount).map { fold in folds.count { $0 == fold } }
-    guard entry.origin == origin.description, entry.kind == reducer.kind, sites.contains(entry.site),
+    guard entry.origin == origin.description, entry.kind == reducer.kind,
       let statistics = entry.statistics, statistics.map(\.windows) == windows,
       statistics.allSatisfy({ $0.directions == reducer.fullRank(of: entry.site) })
     else {
