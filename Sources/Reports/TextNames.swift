@@ -1,21 +1,31 @@
 package import Search
 
 /// What texts are called in reports: by their files, with as much of the folders as it takes to tell all of them apart,
-/// and by their halves where one file is both searched on and held out.
+/// and by their part where one file is both searched on and held out: halves of texts, a fifth of questions and the rest.
 package struct TextNames {
   package let search: [String]
   package let heldOut: [String]
 
   package init(_ outcome: SearchOutcome) {
-    let (texts, heldOut) = (outcome.inputs.text.map(\.path), outcome.inputs.heldOut.map(\.path))
-    guard outcome.settings.heldOut.isEmpty else {
-      let names = distinctNames(texts + heldOut)
-      search = Array(names.prefix(texts.count))
-      self.heldOut = Array(names.dropFirst(texts.count))
-      return
+    let settings = outcome.settings
+    var paths: [String] = []
+    for text in outcome.inputs.text + outcome.inputs.heldOut where !paths.contains(text.path) {
+      paths.append(text.path)
     }
-    search = distinctNames(texts).map { $0 + ", first half" }
-    self.heldOut = distinctNames(heldOut).map { $0 + ", second half" }
+    let names = Dictionary(zip(paths, distinctNames(paths))) { first, _ in first }
+    /// Texts come before questions.
+    func named(_ texts: [SearchInputs.Text], texts count: Int, _ half: String, _ share: String) -> [String] {
+      texts.enumerated().map { index, text in
+        let part =
+          index < count ? (settings.heldOut.isEmpty ? half : "") : settings.heldOutQuestions.isEmpty ? share : ""
+        return (names[text.path] ?? text.path) + part
+      }
+    }
+    let textCount = settings.text.count
+    search = named(outcome.inputs.text, texts: textCount, ", first half", ", a fifth")
+    heldOut = named(
+      outcome.inputs.heldOut, texts: settings.heldOut.isEmpty ? textCount : settings.heldOut.count, ", second half",
+      ", four fifths")
   }
 }
 

@@ -118,26 +118,11 @@ package struct Search: Sendable {
     // What is recorded is the precision that is used: it takes a processor and memory for it.
     var used = settings
     used.screening = screening?.precision ?? .float32
-    var header = SearchRecord.Header(program: program, settings: used, inputs: inputs)
     try RunFolder.make(folder, inputs: settings.files)
-    var journal = try Journal(in: folder)
-    var past = PastRecords(journal.records)
-    let isContinued = past.header != nil
-    let changes = try past.header?.changes(to: header, in: folder) ?? []
-    if past.header == nil || !changes.isEmpty {
-      (header.started, header.machine) = (Machine.now, Machine.description)
-      if !changes.isEmpty {
-        try report(.extends(changes))
-        journal = try journal.setAside(in: folder)
-        past = PastRecords([.header(header)] + (past.original.map { [.original(.init(windows: $0.windows))] } ?? []))
-      }
-      try journal.append(.header(header))
-      if let original = past.original { try journal.append(.original(.init(windows: original.windows))) }
-    }
-    let earlier = PastRecords(try Journal.readEarlier(in: folder))
-    if !past.isFinished, (try? earlier.header?.changes(to: header, in: folder)) != nil {
-      past.use(earlier, now: header)
-    }
+    let opened = try RunJournal.open(
+      in: folder, for: SearchRecord.Header(program: program, settings: used, inputs: inputs)
+    ) { try report(.extends($0)) }
+    let past = opened.past
     let clock = ContinuousClock()
     let start = clock.now
     let secondsBefore = past.seconds
@@ -147,8 +132,8 @@ package struct Search: Sendable {
       var search = self
       search.reducer = reducer.keepingDecompositions(in: folder)
       var context = SearchContext(
-        search, log: TrialLog(journal, past: past),
-        spectra: try SpectrumCache(in: folder, kind: reducer.kind, continues: isContinued), screening: screening,
+        search, log: TrialLog(opened.journal, past: past),
+        spectra: try SpectrumCache(in: folder, kind: reducer.kind, continues: opened.isContinued), screening: screening,
         memory: memory, folder: folder, seconds: seconds, report: report)
       try report(.begun)
       try settings.strategy.run(&context)

@@ -127,6 +127,8 @@ struct QuestionSearchTests {
     #expect(header["inputs"]?["text"]?.array?.map { $0["windows"]?.integer } == [5, 5])
     #expect(header["inputs"]?["held_out"]?.array?.map { $0["windows"]?.integer } == [19, 19])
     #expect(try RunFiles(folder["one"]) == RunFiles(folder["two"]))
+    let names = try report("one")["held_out"]?["corpora"]?.array?.map { $0["name"]?.string }
+    #expect(names == ["tales.search.jsonl, four fifths", "plays.search.jsonl, four fifths"])
   }
 
   /// Beside text a question counts as so many tokens that all are a share of the whole.
