@@ -47,9 +47,8 @@ package struct Corpus: Sendable {
     guard let text else {
       throw InputError("\(path): not UTF-8 text; convert it, for example with iconv -t UTF-8")
     }
-    guard path.hasSuffix(".jsonl"), let first = Self.lines(text).first(where: { _ in true }),
-      first.json?["messages"] != nil
-    else {
+    let lines = path.hasSuffix(".jsonl") ? Self.lines(text) : []
+    guard lines.first?.json?["messages"] != nil else {
       self.init(
         path: path, tokens: try tokenizer.encode(text), fingerprint: fingerprint, byteCount: file.byteCount,
         wordCount: Self.wordCount(text))
@@ -58,7 +57,7 @@ package struct Corpus: Sendable {
     guard let model else { throw InputError("\(path): dialogues, which need a model's chat template") }
     let encoder = DialogueEncoder(template: try ChatTemplate(path: model), tokenizer: tokenizer)
     var documents: [Document] = []
-    for line in Self.lines(text) {
+    for line in lines {
       do {
         guard let json = line.json else { throw InputError("not JSON; give \(Dialogue.syntax)") }
         documents.append(try encoder.document(Dialogue(json)))
@@ -79,8 +78,8 @@ package struct Corpus: Sendable {
   }
 
   /// Those that are not empty.
-  private static func lines(_ text: String) -> some Sequence<Line> {
-    text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).lazy.enumerated()
+  private static func lines(_ text: String) -> [Line] {
+    text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
       .map { Line(number: $0.offset + 1, text: $0.element) }
       .filter { line in !line.text.allSatisfy { [0x20, 0x09, 0x0D].contains($0) } }
   }
@@ -90,10 +89,8 @@ package struct Corpus: Sendable {
     var isSpace = false
     for scalar in text.unicodeScalars {
       let wasSpace = isSpace
-      isSpace =
-        scalar.value < 0x80
-        ? [0x20, 0x09, 0x0A, 0x0D, 0x0B, 0x0C].contains(scalar.value) || (0x1C...0x1F).contains(scalar.value)
-        : scalar.isPythonSpace
+      // Most are letters, which need no table.
+      isSpace = !("a"..."z").contains(scalar) && scalar.isPythonSpace
       if isSpace, !wasSpace { count += 1 }
     }
     return count

@@ -1,4 +1,4 @@
-package import Inference
+internal import Inference
 package import Models
 internal import Tensors
 package import Wording
