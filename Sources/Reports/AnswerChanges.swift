@@ -12,6 +12,18 @@ package struct AnswerChanges {
 
     var healed: Int { changes { !$0 && $1 } }
     var broken: Int { changes { $0 && !$1 } }
+    /// Of acc, paired by question, with its interval of 95 %.
+    var change: String {
+      let changes = zip(baseline.windows, result.windows).compactMap { before, after -> WindowScore? in
+        guard let before = before.isRight, let after = after.isRight else { return nil }
+        return WindowScore(nll: (after ? 1 : 0) - (before ? 1 : 0), tokens: 1)
+      }
+      let score = Score(changes)
+      let delta = PairedDelta(mean: score.meanNLL, standardError: score.standardError)
+      let interval = Significance.interval(delta, windows: changes.count)
+      return Numbers.signed(delta.mean, 3)
+        + (interval.map { " (\(Numbers.signed($0.lowerBound, 3)) to \(Numbers.signed($0.upperBound, 3)))" } ?? "")
+    }
     /// McNemar's exact test, two-sided.
     var pValue: Double { AnswerComparison.mcNemar(healed: healed, broken: broken) }
 
@@ -46,18 +58,16 @@ package struct AnswerChanges {
   }
 
   package static let note =
-    "Answers before and after: acc, and acc_norm, by likelihoods divided by the choices' characters, with one standard error; "
-    + "the questions healed and broken by acc, and the probability that chance alone would change as many so unequally "
+    "Answers before and after: acc, its change with an interval of 95 %, paired by question, and acc_norm, by likelihoods "
+    + "divided by the choices' characters; the questions healed and broken by acc, and the probability that chance alone would change as many so unequally "
     + "(McNemar's exact test, two-sided)."
 
   package var table: Table {
-    var table = Table(["questions", "acc", "after", "acc_norm", "after", "healed", "broken", "p"])
+    var table = Table(["questions", "acc", "after", "change", "acc_norm", "after", "healed", "broken", "p"])
     for row in rows {
       func text(_ accuracy: Accuracy?) -> String { accuracy.map { Numbers.fixed($0.share, 3) } ?? "–" }
-      let after =
-        row.result.accuracy.map { "\(Numbers.fixed($0.share, 3)) ± \(Numbers.fixed($0.standardError, 3))" } ?? "–"
       table.append([
-        row.name, text(row.baseline.accuracy), after,
+        row.name, text(row.baseline.accuracy), text(row.result.accuracy), row.change,
         text(row.baseline.accuracyByLength), text(row.result.accuracyByLength), "\(row.healed)", "\(row.broken)",
         row.pValue < 0.0001 ? "<0.0001" : Numbers.fixed(row.pValue, 4),
       ])

@@ -1,6 +1,6 @@
 internal import ChatTemplates
 package import Checkpoints
-package import Wording
+internal import Wording
 
 /// A file of questions, one JSON object a line.
 package struct QuestionFile: Sendable {
