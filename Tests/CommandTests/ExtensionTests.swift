@@ -39,7 +39,7 @@ struct ExtensionTests {
     try await laserSucceeds(workshop.search(out: "run", ranks: "8,4"))
     let before = try journal("run/journal.jsonl").filter { $0["record"]?.string == "trial" }
     let run = try await laserSucceeds(workshop.search(out: "run", ranks: "8,4,2"))
-    #expect(run.error.contains("extends the search in") && run.error.contains("ranks 8,4,2, not 8,4"))
+    #expect(run.error.contains("extends the search in") && run.error.contains("ranks 8,4,2 instead of 8,4"))
     try await laserSucceeds(workshop.search(out: "fresh", ranks: "8,4,2"))
     #expect(try result("run") == result("fresh"))
     // Nothing is lost.

@@ -89,11 +89,7 @@ struct InterruptionTests {
       (workshop.search(out: "run", model: folder.path("other")), "another model"),
       (workshop.search(out: "run", text: [workshop.searchTexts[0]]), "another search text"),
       (workshop.search(out: "run", text: workshop.searchTexts.reversed()), "another search text"),
-      (workshop.search(out: "run", ranks: "8,4"), "ranks 8,4,0.1, not 8,4"),
       (workshop.search(out: "run", more: ["--base", folder.path("other")]), "another base"),
-      (workshop.search(out: "run", more: ["--layers", "1"]), "layers all, not 1"),
-      (workshop.search(out: "run", more: ["--experts", "0"]), "experts all, not 0"),
-      (workshop.search(out: "run", more: ["--roles", "w1"]), "roles not given, not w1"),
       (workshop.search(out: "run", more: ["--exhaustive"]), "exhaustive false, not true"),
       (workshop.search(out: "run", more: ["--convention", "strided"]), "convention windows, not strided"),
     ]

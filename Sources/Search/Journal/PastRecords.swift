@@ -109,7 +109,7 @@ extension SearchRecord.Header {
         throw InputError(
           "\(folder) holds a search of another \(before.what) (\(before.name), now \(now.name)); use another --out")
       }
-      changes.append("\(before.what) \(now.name), not \(before.name)")
+      changes.append("\(before.what) \(now.name) instead of \(before.name)")
     }
     for setting in Setting.all where !setting.isPath {
       let (before, now) = (setting.write(settings), setting.write(now.settings))
@@ -119,7 +119,12 @@ extension SearchRecord.Header {
         return setting.shape == .flag ? "false" : "not given"
       }
       if setting.canChange {
-        changes.append("\(setting.label) \(text(now)), not \(text(before))")
+        changes.append(
+          before.isEmpty
+            ? "\(setting.label) \(text(now)), not given before"
+            : now.isEmpty
+              ? "\(setting.label) not given, \(text(before)) before"
+              : "\(setting.label) \(text(now)) instead of \(text(before))")
         continue
       }
       throw InputError(

@@ -43,7 +43,7 @@ struct StatisticsPass {
     }
     var known: [Site: [DirectionStatistics]] = [:]
     // A search that is extended may have had more sites.
-    for entry in entries where sites.contains(entry.site) { known[entry.site] = try checked(entry) }
+    for entry in entries { known[entry.site] = try checked(entry) }
     let missing = sites.filter { known[$0] == nil || needs($0) }
     guard let lowest = missing.map(\.layer).min() else { return known }
     let layers = Dictionary(grouping: missing, by: \.layer)
@@ -91,7 +91,7 @@ struct StatisticsPass {
   /// - Throws: `InputError` for statistics that are not of this search.
   private func checked(_ entry: DirectionFile.Entry) throws(InputError) -> [DirectionStatistics] {
     let windows = (0..<foldCount).map { fold in folds.count { $0 == fold } }
-    guard entry.origin == origin.description, entry.kind == reducer.kind,
+    guard entry.origin == origin.description, entry.kind == reducer.kind, model.sites.contains(entry.site),
       let statistics = entry.statistics, statistics.map(\.windows) == windows,
       statistics.allSatisfy({ $0.directions == reducer.fullRank(of: entry.site) })
     else {
