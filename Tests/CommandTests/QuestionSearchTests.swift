@@ -80,7 +80,7 @@ struct QuestionSearchTests {
     #expect(page.contains("<h2>Answers</h2>") && page.contains("accuracy"))
     let markdown = try String(contentsOf: folder["run/report.md"], encoding: .utf8)
     #expect(markdown.contains("## Answers") && markdown.contains("--held-out-questions"))
-    #expect(markdown.contains("| questions | acc | after | change | acc_norm |"))
+    #expect(markdown.contains("| questions | acc | after | change |"))
     // The questions that changed, as comparing the checkpoints finds them.
     #expect(page.contains("Questions healed and broken") == !changes.isEmpty)
     for change in changes {
