@@ -79,7 +79,7 @@ package struct VerdictText {
     }
   }
 
-  /// "The guard text changes by +0.0031 nats per token (…); up to 0.0100 are allowed."
+  /// "The guard text changes by +0.0031 nats per token (…): within the 0.0100 allowed."
   var guarded: String? {
     guard let guarded = outcome.guarded, let evidence = outcome.guardEvidence, !outcome.kept.isEmpty else { return nil }
     return "The guard text changes by \(Numbers.signed(guarded.delta.mean, 4)) nats per token "
