@@ -1,18 +1,18 @@
-internal import Checkpoints
+package import Checkpoints
 
 extension GGUFVocabulary {
   /// The tokenizer.json that gives the ids of this vocabulary.
   ///
   /// Pieces with scores become merges as transformers makes them (convert_slow_tokenizer.py, `generate_merges`): every
   /// way to make a piece of two others, highest score first.
-  func tokenizerFile() throws(TokenizerError) -> JSON {
+  package func tokenizerFile() throws(TokenizerError) -> JSON {
     let tokenizer = try Tokenizer(self)
     let isByteLevel = tokenizer.preTokenizer.isByteLevel
     let file = Self.object([
       ("version", .string("1.0")), ("truncation", .null), ("padding", .null),
       ("added_tokens", .array(addedTokens(tokenizer))),
       ("normalizer", isByteLevel ? .null : pieceNormalizer),
-      ("pre_tokenizer", isByteLevel ? try Self.preTokenizer(pattern().cuts) : .null),
+      ("pre_tokenizer", isByteLevel ? try Self.preTokenizer(namedPreTokenizer().steps) : .null),
       ("post_processor", postProcessor(tokenizer.postProcessor)),
       ("decoder", isByteLevel ? Self.byteLevel(usesPattern: true) : pieceDecoder),
       ("model", try fileModel(tokenizer, isByteLevel: isByteLevel)),
@@ -102,23 +102,23 @@ extension GGUFVocabulary {
 
   // MARK: Steps
 
-  private static func preTokenizer(_ cuts: [PreTokenizer.Cut]) -> JSON {
+  private static func preTokenizer(_ steps: [GGUFPreTokenizer.Step]) -> JSON {
     // GPT-2's pattern is ByteLevel's own.
-    let usesPattern = cuts.last == .pattern(.gpt2)
-    let steps = (usesPattern ? cuts.dropLast() : cuts[...]).map { cut in
-      switch cut {
+    let usesPattern = steps.last == .gpt2
+    let sections = (usesPattern ? steps.dropLast() : steps[...]).map { step in
+      switch step {
       case .digits(let individually): typed("Digits", [("individual_digits", .boolean(individually))])
-      case .pattern(let pattern):
+      case .isolating(let expression):
         typed(
           "Split",
           [
-            ("pattern", object([("Regex", .string(pattern.spelling))])), ("behavior", .string("Isolated")),
+            ("pattern", object([("Regex", .string(expression))])), ("behavior", .string("Isolated")),
             ("invert", .boolean(false)),
           ])
       }
     }
     let last = byteLevel(usesPattern: usesPattern)
-    return steps.isEmpty ? last : typed("Sequence", [("pretokenizers", .array(steps + [last]))])
+    return sections.isEmpty ? last : typed("Sequence", [("pretokenizers", .array(sections + [last]))])
   }
 
   private static func byteLevel(usesPattern: Bool) -> JSON {

@@ -33,7 +33,9 @@ extension GGUFVocabulary {
     let merges = try file.required("model").required("merges").elements().compactMap(Self.merge)
     if tokenizer.preTokenizer.isByteLevel {
       try Self.allowNormalizers(file, ["NFC"])
-      guard let name = tokenizer.preTokenizer.ggufName(ignoresMerges: tokenizer.model.ignoresMerges) else {
+      guard let steps = tokenizer.preTokenizer.ggufSteps,
+        let name = GGUFPreTokenizer.name(of: steps, ignoresMerges: tokenizer.model.ignoresMerges)
+      else {
         throw .unsupported("a pre-tokenizer that llama.cpp has no name for", at: "pre_tokenizer")
       }
       self.init(model: "gpt2", preTokenizer: name, tokens: [], merges: merges.map { "\($0.left) \($0.right)" })
@@ -46,7 +48,7 @@ extension GGUFVocabulary {
       try Self.refuseCuts(tokenizer, file, merges)
       // SentencePiece puts a space before a text, if any, and marks spaces.
       let marked = WordStart.bytes
-      let probe = tokenizer.preTokenizer.split(tokenizer.normalizer.normalize(Array("a b".utf8)), startsText: true)
+      let probe = try tokenizer.preTokenizer.split(tokenizer.normalizer.normalize(Array("a b".utf8)), startsText: true)
         .bytes
       let plain = Array("a".utf8) + marked + Array("b".utf8)
       guard probe == plain || probe == marked + plain else {
@@ -70,13 +72,10 @@ extension GGUFVocabulary {
     if tokenizer.preTokenizer.prependsToEveryCut {
       throw .unsupported("a space before every stretch that Digits or Split cuts, in GGUF,", at: place)
     }
-    guard
-      let piece = merges.lazy.map({ $0.left + $0.right }).first(where: {
-        tokenizer.preTokenizer.cutsWithin(Array($0.utf8))
-      })
-    else { return }
-    throw .unsupported(
-      "a pre-tokenizer that cuts \"\(piece)\", which is a piece that llama.cpp would merge,", at: place)
+    for (left, right) in merges where try tokenizer.preTokenizer.cutsWithin(Array((left + right).utf8)) {
+      throw .unsupported(
+        "a pre-tokenizer that cuts \"\(left + right)\", which is a piece that llama.cpp would merge,", at: place)
+    }
   }
 
   private static func merge(_ entry: FileSection) -> (left: String, right: String)? {

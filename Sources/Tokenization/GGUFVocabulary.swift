@@ -99,7 +99,7 @@ extension GGUFVocabulary {
   }
 
   fileprivate func bytePairTokenizer() throws(TokenizerError) -> Tokenizer {
-    let pattern = try pattern()
+    let named = try namedPreTokenizer()
     let kinds = try kinds()
     guard let merges else { throw .malformed("is missing", at: "tokenizer.ggml.merges") }
     let vocabulary = Vocabulary(tokens: tokens)
@@ -113,36 +113,25 @@ extension GGUFVocabulary {
     }
     return Tokenizer(
       addedTokens: try AddedTokens(added),
-      preTokenizer: PreTokenizer(byteLevelWords: pattern.cuts),
-      model: BytePairModel(vocabulary: vocabulary, merges: table, ignoresMerges: pattern.ignoresMerges),
+      preTokenizer: PreTokenizer(byteLevelWords: named.steps.map { PreTokenizer.Cut($0) }),
+      model: BytePairModel(vocabulary: vocabulary, merges: table, ignoresMerges: named.ignoresMerges),
       postProcessor: PostProcessor(
-        before: addsBeginning ?? pattern.addsBeginning ? [try id(beginningToken, "bos_token_id")] : [],
+        before: addsBeginning ?? named.addsBeginning ? [try id(beginningToken, "bos_token_id")] : [],
         after: addsEnd ?? false ? [try id(endToken, "eos_token_id")] : []),
       decoder: .byteLevel
     )
   }
 
+  /// The names of pre-tokenizers that are read.
+  package static let preTokenizerNames = GGUFPreTokenizer.all.flatMap(\.names)
+
   /// What llama.cpp makes of the name of a pre-tokenizer, or of none.
-  func pattern() throws(TokenizerError) -> (cuts: [PreTokenizer.Cut], ignoresMerges: Bool, addsBeginning: Bool) {
-    func modern(_ longestNumber: Int) -> PreTokenizer.Cut {
-      .pattern(.modern(ModernPattern(longestNumber: longestNumber, foldsLongS: false)))
+  func namedPreTokenizer() throws(TokenizerError) -> GGUFPreTokenizer {
+    let name = preTokenizer ?? "default"
+    guard let named = GGUFPreTokenizer.named(name) else {
+      throw .unsupported("the pre-tokenizer '\(name)'", at: "tokenizer.ggml.pre")
     }
-    switch preTokenizer ?? "default" {
-    case "default": return (PreTokenizer.Cut.ggufDefault, false, false)
-    case "gpt-2", "phi-2", "olmo", "mpt", "jais", "trillion", "granite-docling", "exaone4", "gigachat", "mellum",
-      "a.x-4.0":
-      return ([.pattern(.gpt2)], false, false)
-    case "smollm", "refact", "starcoder", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2":
-      return ([.digits(individually: true), .pattern(.gpt2)], false, false)
-    case "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2":
-      return ([modern(3)], true, true)
-    case "dbrx", "smaug-bpe": return ([modern(3)], false, false)
-    case "qwen2", "stablelm2", "deepseek-r1-qwen", "kormo", "megrez", "hunyuan", "solar-open", "grok-2":
-      return ([modern(1)], false, false)
-    case "deepseek-coder": return (PreTokenizer.Cut.deepSeekCoder, false, false)
-    case "tekken": return ([.pattern(.tekken)], true, true)
-    case let name: throw .unsupported("the pre-tokenizer '\(name)'", at: "tokenizer.ggml.pre")
-    }
+    return named
   }
 
   private func kinds() throws(TokenizerError) -> [PieceVocabulary.Kind] {

@@ -178,7 +178,7 @@ extension Tokenizer {
       addedTokens: try AddedTokens(
         parsing: FileSection(json: .array(added.map { [$0] } ?? []), location: "vocab.json"), beside: files,
         vocabulary: vocabulary, normalizer: Normalizer()),
-      preTokenizer: PreTokenizer(byteLevelWords: [.pattern(.gpt2)]),
+      preTokenizer: PreTokenizer(byteLevelWords: [.gpt2]),
       model: BytePairModel(vocabulary: vocabulary, merges: table),
       postProcessor: PostProcessor(),
       decoder: .byteLevel

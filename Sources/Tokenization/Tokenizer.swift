@@ -105,7 +105,7 @@ package struct Tokenizer: Sendable {
         continue
       }
       let startsText = piece.startIndex == 0 && part.range.lowerBound == 0
-      let words = preTokenizer.split(Array(normalized[part.range]), startsText: startsText)
+      let words = try preTokenizer.split(Array(normalized[part.range]), startsText: startsText)
       var start = 0
       for end in words.ends {
         try encoder.encode(words.bytes, start..<end, to: &ids)

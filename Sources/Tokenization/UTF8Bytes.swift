@@ -1,6 +1,7 @@
 /// Reading scalars from bytes that are known to be UTF-8, because they come from a `String`.
 extension Array where Element == UInt8 {
   /// The scalar that starts at `index`, and where the next one starts.
+  @inline(__always)
   func scalar(at index: Int) -> (scalar: Unicode.Scalar, end: Int) {
     let first = UInt32(self[index])
     if first < 0x80 { return (Unicode.Scalar(self[index]), index + 1) }

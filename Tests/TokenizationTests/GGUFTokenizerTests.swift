@@ -133,4 +133,45 @@ struct GGUFTokenizerTests {
     let ids = try Tokenizer(made).encode("the end")
     #expect(ids.contains(Int32(made.tokens.firstIndex(of: "e") ?? -1)))
   }
+
+  // MARK: Names of pre-tokenizers
+
+  /// The tokenizers of well-known models under the names that llama.cpp has for them; nil for those it has none for.
+  @Test(arguments: [
+    ("tekken", "tekken"), ("o200k", "gpt-4o"), ("phi-4", "smaug-bpe"), ("bailing", "bailingmoe"),
+    ("glm4", "llama-bpe"), ("qwen3.5", "qwen35"), ("deepseek-v3", "deepseek-v3"), ("deepseek-llm", "deepseek-llm"),
+    ("command-r", "smollm"), ("tiny-aya", "tiny_aya"), ("superbpe", "superbpe"), ("bloom", "bloom"),
+    ("seed-coder", "seed-coder"), ("exaone", nil), ("kimi", nil), ("laguna", nil), ("gemma", "default"),
+  ])
+  func namesOfPreTokenizers(_ kind: String, _ name: String?) throws {
+    let file = try PatternFixture(kind).file
+    func make() throws -> GGUFVocabulary {
+      try vocabulary({ _ in file.compact }, of: "uncut")
+    }
+    guard let name else {
+      let error = #expect(throws: CheckpointError.self) { try make() }
+      #expect(error?.description.contains("no name for") == true)
+      return
+    }
+    let made = try make()
+    #expect(made.preTokenizer == name)
+    let (folder, read) = (try Tokenizer(parsing: file), try Tokenizer(made))
+    let written = try Tokenizer(parsing: try made.tokenizerFile())
+    for text in ["The CamelCase fox's 7 tails,\n\n  and  more!", "Größe ist 3.1 (etwa)", "漢字とかな 한국어"] {
+      let ids = try folder.encode(text, addSpecialTokens: false)
+      #expect(try read.encode(text, addSpecialTokens: false) == ids)
+      #expect(try written.encode(text, addSpecialTokens: false) == ids)
+    }
+  }
+
+  /// All that llama.cpp has names for compiles, under no name twice.
+  @Test func everyNameOfAPreTokenizer() throws {
+    let names = GGUFVocabulary.preTokenizerNames
+    #expect(names.count == Set(names).count && names.count > 60)
+    for name in names {
+      let vocabulary = GGUFVocabulary(
+        model: "gpt2", preTokenizer: name, tokens: ["a", "Ġ"], merges: [], addsBeginning: false)
+      #expect(try Tokenizer(vocabulary).encode("a a") == [0, 1, 0])
+    }
+  }
 }

@@ -61,29 +61,26 @@ struct RefusalTests {
   }
 
   @Test func splits() throws {
-    expectRefusal("pre_tokenizer.pattern.Regex", #"regular expression \p{L}+"#) {
+    func split(_ members: String) throws -> Tokenizer {
+      try tinyTokenizer(preTokenizer: #"{"type": "Split", \#(members)}"#)
+    }
+    expectRefusal("pre_tokenizer.pattern.Regex", "(?<=ab)c", "look behind at more than one") {
+      try split(#""pattern": {"Regex": "(?<=ab)c"}, "behavior": "Isolated", "invert": false"#)
+    }
+    expectRefusal("the behavior 'Isolate'") { try split(#""pattern": {"Regex": "a"}, "behavior": "Isolate""#) }
+    expectRefusal("pre_tokenizer.pattern", "'Other'") {
+      try split(#""pattern": {"Other": "a"}, "behavior": "Isolated""#)
+    }
+    expectRefusal("pre_tokenizer.pattern", "'Regex' is missing") {
+      try split(#""pattern": {}, "behavior": "Isolated""#)
+    }
+    // Where the text starts would not be known.
+    expectRefusal("'first'", "removes") {
       try tinyTokenizer(
-        preTokenizer: ##"{"type": "Split", "pattern": {"Regex": "\\p{L}+"}, "behavior": "Isolated", "invert": false}"##)
-    }
-    let gpt2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"#
-    for behavior in [#""behavior": "Isolated", "invert": false"#, #""behavior": "Removed", "invert": true"#] {
-      _ = try tinyTokenizer(preTokenizer: #"{"type": "Split", "pattern": {"Regex": "\#(gpt2)"}, \#(behavior)}"#)
-    }
-    expectRefusal("pre_tokenizer.pattern", "'String'") {
-      try tinyTokenizer(
-        preTokenizer:
-          #"{"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false}"#)
-    }
-    // What lies between the matches would be lost.
-    expectRefusal("Removed") {
-      try tinyTokenizer(
-        preTokenizer:
-          #"{"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Removed", "invert": true}"#)
-    }
-    for behavior in [#""behavior": "Removed", "invert": false"#, #""behavior": "MergedWithNext""#] {
-      expectRefusal("the behavior") {
-        try tinyTokenizer(preTokenizer: #"{"type": "Split", "pattern": {"Regex": "\#(gpt2)"}, \#(behavior)}"#)
-      }
+        preTokenizer: #"""
+          {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"String": "a"}, "behavior": "Removed"},
+           {"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"}]}
+          """#)
     }
   }
 

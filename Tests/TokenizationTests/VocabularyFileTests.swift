@@ -168,8 +168,7 @@ struct VocabularyFileTests {
     try expectRefusal("bos_token_id") { $0.beginningToken = 700 }
     try expectRefusal("more than 256") { $0.tokens[400] = String(repeating: "a", count: 300) }
     try expectRefusal("no piece itself") { $0.tokens[400] = "e丂" }
-    try expectRefusal("'deepseek-llm'", { $0.preTokenizer = "deepseek-llm" }, pieces: false)
-    try expectRefusal("'gpt-4o'", { $0.preTokenizer = "gpt-4o" }, pieces: false)
+    try expectRefusal("'kimi-k2'", { $0.preTokenizer = "kimi-k2" }, pieces: false)
     try expectRefusal("merges: is missing", { $0.merges = nil }, pieces: false)
     try expectRefusal("merges[0]", { $0.merges?[0] = "ab" }, pieces: false)
     try expectRefusal(

@@ -226,4 +226,5 @@ def main():
     piece_model(texts)
 
 
-main()
+if __name__ == "__main__":
+    main()
