@@ -15,16 +15,20 @@ struct GGUFPreTokenizer: Sendable {
   var ignoresMerges = false
   /// Where the file does not say whether a begin token stands before a text.
   var addsBeginning = false
+  /// Whether llama.cpp tells case apart in ASCII only, or marks not from letters, where the models do.
+  var ignoresMarksAndCase = false
   /// Steps of tokenizer.json files that go by this name, besides its own: they cut nearly every text alike.
   var others: [[Step]] = []
 
   init(
-    _ names: String..., steps: [Step], ignoresMerges: Bool = false, addsBeginning: Bool = false, others: [[Step]] = []
+    _ names: String..., steps: [Step], ignoresMerges: Bool = false, addsBeginning: Bool = false,
+    ignoresMarksAndCase: Bool = false, others: [[Step]] = []
   ) {
     self.names = names
     self.steps = steps
     self.ignoresMerges = ignoresMerges
     self.addsBeginning = addsBeginning
+    self.ignoresMarksAndCase = ignoresMarksAndCase
     self.others = others
   }
 
@@ -65,22 +69,26 @@ struct GGUFPreTokenizer: Sendable {
       others: [[.isolating(WordExpressions.qwen35(WordExpressions.contraction))]]),
     GGUFPreTokenizer(
       "tekken", steps: [.isolating(WordExpressions.ggufByCase(number: #"\p{N}"#))], ignoresMerges: true,
-      addsBeginning: true, others: [[.isolating(WordExpressions.byCase(number: #"\p{N}"#))]]),
+      addsBeginning: true, ignoresMarksAndCase: true,
+      others: [[.isolating(WordExpressions.byCase(number: #"\p{N}"#))]]),
     GGUFPreTokenizer(
       "gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2",
       steps: [.isolating(WordExpressions.ggufByCase(ending: WordExpressions.ggufContraction + "?"))],
+      ignoresMarksAndCase: true,
       others: [[.isolating(WordExpressions.byCase(ending: WordExpressions.contraction + "?"))]]),
     GGUFPreTokenizer(
       "granite-embed-multi-97m",
       steps: [
         .isolating(WordExpressions.ggufByCase(letter: #"\p{L}\p{M}"#, ending: WordExpressions.ggufContraction + "?"))
       ],
-      ignoresMerges: true, others: [[.isolating(WordExpressions.byCase(ending: WordExpressions.contraction + "?"))]]),
+      ignoresMerges: true, ignoresMarksAndCase: true,
+      others: [[.isolating(WordExpressions.byCase(ending: WordExpressions.contraction + "?"))]]),
     GGUFPreTokenizer(
       "tiny_aya", "cohere2moe",
       steps: [
         .isolating(#"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))"#), .isolating(WordExpressions.ggufWithoutCase),
       ],
+      ignoresMarksAndCase: true,
       others: [
         [
           .isolating(#"\d{1,3}(?=(?:\d{3})*\b)"#),

@@ -24,12 +24,16 @@ extension GGUFVocabulary {
       throw .unsupported(
         "a way to split words by which \(differing) of \(count) ids of plain text would be others in GGUF", at: "model")
     }
-    if differing > 0 {
+    let named = try model == "gpt2" ? namedPreTokenizer() : nil
+    let hasOtherWords = named.map { $0.ignoresMarksAndCase && $0.steps != tokenizer.preTokenizer.ggufSteps } ?? false
+    if differing > 0 || hasOtherWords {
       notes.append(
         "\(differing) of \(count) ids of a sample of plain text are others in GGUF: llama.cpp "
-          + (model == "llama"
-            ? "merges any neighbours that make a piece, not only the listed pairs"
-            : "cuts words by an expression of its own"))
+          + (hasOtherWords
+            ? "cuts words otherwise that have marks, or capitals beyond ASCII"
+            : named != nil
+              ? "cuts words by an expression of its own"
+              : "merges any neighbours that make a piece, not only the listed pairs"))
     }
     if try !agree([" a b", "  a b"]) {
       notes.append("text that begins with a space has other ids in GGUF: llama.cpp puts a space before it all the same")

@@ -31,7 +31,8 @@ package struct FuzzTarget: Sendable {
 
   /// Every parser of the project. A parser that is not here is not fuzzed.
   package static let all = [
-    json, safetensors, gguf, tokenizer, sentencePiece, vocabulary, folder, ggufModel, runFolder, planFile, recipe,
+    json, safetensors, gguf, tokenizer, sentencePiece, vocabulary, pattern, folder, ggufModel, runFolder, planFile,
+    recipe,
     merge,
   ]
 
@@ -49,6 +50,8 @@ func ending(_ body: () throws -> String) -> FuzzTarget.Ending {
   } catch let error as CheckpointError {
     return .refused(error.problem)
   } catch let error as TokenizerError {
+    return .refused(error.problem)
+  } catch let error as PatternError {
     return .refused(error.problem)
   } catch let error as JSON.SyntaxError {
     return .refused(error.problem)

@@ -29,7 +29,8 @@ extension FuzzTarget {
      "normalizer": {"type": "Replace", "pattern": {"String": "b"}, "content": "aa"},
      "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
      {"type": "Split", "pattern": {"Regex": "[\\p{P}$+<=>^~|]+"}, "behavior": "Isolated", "invert": false},
-     {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated", "invert": false},
+     {"type": "Split", "pattern": {"Regex": "[0-9]{3}|(?=b)"}, "behavior": "MergedWithNext", "invert": true},
+     {"type": "Split", "pattern": {"String": " "}, "behavior": "Removed", "invert": false},
      {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true}]},
      "post_processor": {"type": "RobertaProcessing", "sep": ["b", 1], "cls": ["a", 0]},
      "decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always"}, "model": {"type": "BPE",
@@ -48,6 +49,35 @@ extension FuzzTarget {
     structure: Structure(seeds: [bytePairs, byteLevel, splits].map(json)) { Array($0.compact.utf8) }
   ) { bytes, _ in
     ending { try use(Tokenizer(parsing: JSON(parsing: bytes))) }
+  }
+
+  /// A regular expression, a line break, and a text.
+  static let pattern = FuzzTarget(
+    name: "pattern",
+    seeds: [
+      #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"#,
+      #"[\p{Han}&&[^一-丽]]+|\d{1,3}(?=(?:\d{3})*\b)|(?<!a)b+?|^x*$|(?>a|ab)c|[^(\s|[.,!?…])]+|\x{41}\u0042"#,
+    ].map { Array("\($0)\nIt's 12345 b, ab\r\n xxx  漢丁 \u{1F600}é AB (c)".utf8) },
+    pieces: [
+      "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", ")", "|", "[", "[^", "]", "&&", "{1,3}", "{2,}", "*", "+?",
+      "?+",
+      "\\p{L}", "\\P{Lu}", "\\s", "\\w", "\\b", "^", "$", "\\x{10FFFF}", ".", "a", "é", "漢", "a-z", "(a|a)*",
+    ].map { Array($0.utf8) }
+  ) { bytes, _ in
+    ending {
+      let parts = bytes.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
+      let pattern = try Pattern(String(decoding: parts[0], as: UTF8.self))
+      let text = String(decoding: parts.last ?? [], as: UTF8.self)
+      let matches = try pattern.matches(in: text, steps: 1_000_000)
+      var end = 0
+      for match in matches {
+        precondition(match.lowerBound >= end && match.upperBound <= text.utf8.count, "matches in no order")
+        precondition(
+          String(validating: Array(text.utf8)[match], as: UTF8.self) != nil, "a match that ends within a character")
+        end = match.upperBound
+      }
+      return "\(min(matches.count, 20)) \(matches.contains(where: \.isEmpty))"
+    }
   }
 
   private static func json(_ text: String) -> JSON {

@@ -131,6 +131,14 @@ struct PatternTests {
     #expect(error?.problem.contains("backtracking") == true)
   }
 
+  /// Matches that each look far ahead add up.
+  @Test func looksThatAddUp() throws {
+    let pattern = try Pattern(#"\d{1,3}(?=(?:\d{3})*\b)"#)
+    let digits = String(repeating: "1", count: 3000)
+    #expect(throws: PatternError.self) { try pattern.matches(in: digits, steps: 100_000) }
+    #expect(try pattern.matches(in: digits).count == 1000)
+  }
+
   /// What files have stays far below that, on any text.
   @Test func ordinaryExpressionsTakeFewSteps() throws {
     let gpt2 = try Pattern(#"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#)

@@ -34,6 +34,7 @@ struct PatternMatcher {
   /// expression.
   mutating func firstMatch(from position: Int, in stretch: Range<Int>) throws(PatternError) -> Range<Int>? {
     self.stretch = stretch
+    try refuseEndlessSearch()
     var position = position
     while true {
       while position < stretch.upperBound, !program.canStart[Int(text[position])] { position += 1 }
@@ -102,11 +103,15 @@ struct PatternMatcher {
         index = Int(node.next)
         continue
       }
-      guard steps > 0 else {
-        throw PatternError(problem: "more backtracking than a text of \(text.count) bytes is worth")
-      }
+      try refuseEndlessSearch()
       guard let (next, place) = takeChoice(above: open) else { return nil }
       (index, position) = (next, place)
+    }
+  }
+
+  private func refuseEndlessSearch() throws(PatternError) {
+    guard steps > 0 else {
+      throw PatternError(problem: "more backtracking than a text of \(text.count) bytes is worth")
     }
   }
 

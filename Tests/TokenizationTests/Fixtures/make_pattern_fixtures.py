@@ -33,7 +33,8 @@ QWEN35 = CONTRACTION + (
 
 def by_case(number, ending, han=""):
     """tekken's and o200k's."""
-    upper, lower, before = rf"[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}{han}]", rf"[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}{han}]", r"[^\r\n\p{L}\p{N}]?"
+    upper, lower = rf"[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}{han}]", rf"[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}{han}]"
+    before = r"[^\r\n\p{L}\p{N}]?"
     return (
         f"{before}{upper}*{lower}+{ending}|{before}{upper}+{lower}*{ending}|{number}"
         r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
