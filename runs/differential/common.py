@@ -33,7 +33,21 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
-SPLITS = {"llama3": LLAMA3, "qwen2": QWEN2}
+CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+
+
+def by_case(number, ending):
+    """The expression of tekken and o200k: words end before a capital."""
+    upper, lower, before = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", r"[^\r\n\p{L}\p{N}]?"
+    return (f"{before}{upper}*{lower}+{ending}|{before}{upper}+{lower}*{ending}|{number}"
+            r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+
+
+DEEPSEEK3 = ("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+             "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+")
+SPLITS = {"llama3": [LLAMA3], "qwen2": [QWEN2], "tekken": [by_case(r"\p{N}", "")],
+          "o200k": [by_case(r"\p{N}{1,3}", CONTRACTION + "?")],
+          "deepseek-v3": [r"\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+", DEEPSEEK3]}
 _trained = {}
 
 
@@ -43,8 +57,8 @@ def byte_level(kind, size):
     plain = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     inner = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     steps = {"gpt-2": plain, "smollm": pre_tokenizers.Sequence([digits, plain])}
-    for name, pattern in SPLITS.items():
-        steps[name] = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated"), inner])
+    for name, patterns in SPLITS.items():
+        steps[name] = pre_tokenizers.Sequence([*(pre_tokenizers.Split(Regex(p), "isolated") for p in patterns), inner])
     key = (kind, size)
     if key not in _trained:
         tokenizer = Tokenizer(models.BPE())
@@ -54,7 +68,7 @@ def byte_level(kind, size):
         tokenizer.train_from_iterator([HARD, PROSE], trainer)
         _trained[key] = json.loads(tokenizer.to_str())["model"]
     model = dict(_trained[key])
-    model["ignore_merges"] = kind == "llama3"
+    model["ignore_merges"] = kind in ("llama3", "tekken")
     tokenizer = Tokenizer.from_str(json.dumps({"version": "1.0", "truncation": None, "padding": None,
         "added_tokens": [], "normalizer": None, "pre_tokenizer": None, "post_processor": None, "decoder": None,
         "model": model}))
@@ -97,7 +111,7 @@ def random_tokenizer(draw):
     """A tokenizer, and a word for its kind."""
     size = draw.choice([500, 700, 1000])
     if draw.random() < 0.5:
-        kind = draw.choice(["gpt-2", "smollm", "llama3", "qwen2"])
+        kind = draw.choice(["gpt-2", "smollm", *SPLITS])
         tokenizer = byte_level(kind, size)
         if kind == "qwen2" and draw.random() < 0.5:
             tokenizer.normalizer = normalizers.NFC()
