@@ -37,6 +37,31 @@ DISPATCHED void laser_causal_softmax(float *scores, size_t stride, size_t rows, 
   }
 }
 
+// tanh(x) = 1 - 2 / (exp(2x) + 1), to about 1e-7 of the cap.
+static inline float bounded_tangent(float x) { return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f); }
+
+DISPATCHED void laser_soft_cap(float *scores, size_t stride, size_t rows, size_t columns, float scale, float cap) {
+  const float inner = scale / cap;
+  for (size_t r = 0; r < rows; r++) {
+    float *row = scores + r * stride;
+    for (size_t c = 0; c < columns; c++) row[c] = cap * bounded_tangent(row[c] * inner);
+  }
+}
+
+static inline void soft_cap_gradient_row(const float *restrict scores, float *restrict gradient, size_t columns,
+                                         float scale, float inner) {
+  for (size_t c = 0; c < columns; c++) {
+    const float tangent = bounded_tangent(scores[c] * inner);
+    gradient[c] *= scale * (1.0f - tangent * tangent);
+  }
+}
+
+DISPATCHED void laser_soft_cap_gradient(const float *scores, size_t stride, float *gradient, size_t gradient_stride,
+                                        size_t rows, size_t columns, float scale, float cap) {
+  for (size_t r = 0; r < rows; r++)
+    soft_cap_gradient_row(scores + r * stride, gradient + r * gradient_stride, columns, scale, scale / cap);
+}
+
 DISPATCHED void laser_accumulate_exponentials(const float *logits, size_t stride, size_t rows, size_t columns,
                                               float *maximum, double *sum) {
   REASSOCIATE

@@ -7,7 +7,10 @@ package import Tensors
 package struct Checkpoint: Sendable {
   /// The folder, or the GGUF file or first part.
   package let path: String
+  /// What config.json says of the model; of one that reads more than text, what it says of the text model.
   package let configuration: Configuration
+  /// All that config.json says.
+  let wholeConfiguration: Configuration
   /// The files, where the model is in GGUF.
   package let gguf: GGUFParts?
   let shards: [MappedFile]
@@ -53,6 +56,7 @@ package struct Checkpoint: Sendable {
     path = folder
     gguf = nil
     configuration = try Configuration(path: folder + "/config.json")
+    wholeConfiguration = configuration
     isFactored = try FactoredFormat.isUsed(by: configuration)
     let stem = isFactored ? FactoredFormat.fileStem : SafetensorsWriter.fileStem
     let (file, index) = (stem + ".safetensors", SafetensorsWriter.indexName(stem: stem))
@@ -78,6 +82,7 @@ package struct Checkpoint: Sendable {
     isFactored = false
     // Empty until an architecture translates the metadata.
     configuration = Configuration(file: path, json: .object([]))
+    wholeConfiguration = configuration
     shards = parts.files.map(\.file)
     var places: [String: Place] = [:]
     for (shard, file) in parts.files.enumerated() {
@@ -100,10 +105,12 @@ package struct Checkpoint: Sendable {
     return folder + "/" + first
   }
 
-  /// A checkpoint with another configuration: that of a GGUF file, as an architecture understands its metadata.
+  /// A checkpoint with another configuration: that of a GGUF file, as an architecture understands its metadata, or that
+  /// of a part of the model.
   package init(_ checkpoint: Checkpoint, configuration: Configuration) {
     (path, gguf, shards, places) = (checkpoint.path, checkpoint.gguf, checkpoint.shards, checkpoint.places)
     isFactored = checkpoint.isFactored
+    wholeConfiguration = checkpoint.wholeConfiguration
     self.configuration = configuration
   }
 

@@ -46,6 +46,15 @@ package struct Configuration: Sendable {
     return value
   }
 
+  /// A whole number of things of which there may be none.
+  package func count(_ key: String, default fallback: Int) throws(CheckpointError) -> Int {
+    guard let value = self[key] else { return fallback }
+    guard let value = value.integer, (0...1 << 31 - 1).contains(value) else {
+      throw error(.malformed, "\"\(key)\" is not a whole number from 0 to 2147483647")
+    }
+    return value
+  }
+
   package func number(_ key: String, default fallback: Double? = nil) throws(CheckpointError) -> Double {
     if self[key] == nil, let fallback { return fallback }
     guard let value = self[key]?.number, value.isFinite, value > 0 else {

@@ -100,7 +100,7 @@ struct RewrittenTensors {
       progress(done, writer.byteCount)
     }
     try writer.finish()
-    let configuration = FactoredFormat.configuration(checkpoint.configuration, isFactored: form == .factored)
+    let configuration = FactoredFormat.configuration(checkpoint.wholeConfiguration, isFactored: form == .factored)
     try AtomicFile.write(configuration.indented + "\n", to: folder + "/config.json")
   }
 

@@ -5,56 +5,44 @@ internal import Tensors
 /// Causal grouped-query attention with rotary embedding, one layer's; with biases and norms where the layer has them.
 ///
 /// Each window attends to itself alone, a branch of it to the window's beginning and to itself.
-struct Attention {
+struct Attention: TokenMixer {
   let configuration: TransformerConfiguration
-  let norm: Matrix
-  /// Query, key and value matrices on top of each other: (queries + 2 · keys, hidden), as one where they are packed.
-  private let projections: [ProductWeights]
-  /// (1, queries + 2 · keys)
-  private let projectionBias: Matrix?
-  private let queryNorm: Matrix?
-  private let keyNorm: Matrix?
-  /// (hidden, queries)
+  let norm: StateNorm
+  let projections: HeadProjections
+  /// (hidden, context)
   private let output: ProductWeights
   private let outputBias: Matrix?
-  /// How many keys a query sees, itself included.
-  let windowSize: Int
+  let scoring: AttentionScoring
+  let branch: ResidualBranch
+  let layout: TensorLayout.Layer
 
   init(_ model: Model, layer: Int) throws(CheckpointError) {
     configuration = model.configuration
-    let layout = model.layout.layers[layer]
-    norm = try model.weights(layout.attentionNorm)
-    let width = layout.query.rows + 2 * layout.key.rows
-    let parts = [layout.query, layout.key, layout.value]
-    if model.execution.usesStoredWeights {
-      projections = try parts.map { part throws(CheckpointError) in try model.weightsForProducts(part) }
-    } else {
-      let weights = try parts.map { part throws(CheckpointError) in try model.weight(part) }
-      projections = [.packed(try model.packed(weights))]
-    }
-    projectionBias = layout.projectionBiases.isEmpty ? nil : Matrix(rows: 1, columns: width)
-    var start = 0
-    for bias in layout.projectionBiases {
-      projectionBias?[columns: start..<start + bias.columns].assign(try model.weights(bias))
-      start += bias.columns
-    }
-    func optional(_ reference: TensorReference?) throws(CheckpointError) -> Matrix? {
-      guard let reference else { return nil }
-      return try model.weights(reference)
-    }
-    queryNorm = try optional(layout.queryNorm)
-    keyNorm = try optional(layout.keyNorm)
-    output = try model.weightsForProducts(layout.output)
-    outputBias = try optional(layout.outputBias)
-    windowSize = layout.slidingWindow ?? Int.max
+    layout = model.layout.layers[layer]
+    norm = try StateNorm(model, layout.attentionNorm)
+    projections = try HeadProjections(model, layout.attention)
+    let (outputReference, biasReference) =
+      switch layout.attention {
+      case .heads(let heads): (heads.output, heads.outputBias)
+      case .latent(let latent): (latent.output, latent.outputBias)
+      case .delta: preconditionFailure("a layer of linear attention")
+      }
+    output = try model.weightsForProducts(outputReference)
+    outputBias = try model.bias(biasReference)
+    scoring = AttentionScoring(
+      dimension: configuration.headDimension, valueDimension: configuration.valueDimension,
+      sight: layout.slidingWindow ?? .max, scale: configuration.multipliers.attention,
+      cap: configuration.multipliers.attentionCap)
+    branch = try ResidualBranch(model, norm: layout.attentionOutputNorm)
   }
 
   /// states += attention(norm(states)) for neighbouring windows and their rows, counted from the first of `states`.
   func apply(
-    to states: Matrix, windows: [(window: WindowBatch.Window, rows: Range<Int>)], rotary: RotaryEmbedding
+    to states: Matrix, windows: [(window: WindowBatch.Window, rows: Range<Int>)], rotary: RotaryEmbeddings
   ) {
-    let projected = project(states)
-    let context = Matrix(unfilled: states.rows, columns: configuration.queryWidth)
+    let (projected, gates) = projections.project(norm.apply(states))
+    let rotary = rotary[layout]
+    let context = Matrix(unfilled: states.rows, columns: configuration.contextWidth)
     for (window, range) in windows {
       let rows = projected[rows: range]
       rotate(rows[columns: queryAndKeyColumns], of: window, rotary)
@@ -62,18 +50,21 @@ struct Attention {
         attend(rows, of: window, into: context[rows: range])
       }
     }
+    if let gates { multiplyBySigmoids(context, gates) }
     add(context, to: states)
   }
 
   /// states += attention(norm(states)) for the next tokens of a text, whose earlier keys and values the cache has.
-  func apply(to states: Matrix, continuing cache: KeyValueCache, rotary: RotaryEmbedding) {
-    let projected = project(states)
-    rotate(projected[columns: queryAndKeyColumns], rotary, from: cache.count)
+  func apply(to states: Matrix, continuing cache: TextCache, rotary: RotaryEmbeddings) {
+    guard case .heads(let cache) = cache else { preconditionFailure("another layer's cache") }
+    let (projected, gates) = projections.project(norm.apply(states))
+    rotate(projected[columns: queryAndKeyColumns], rotary[layout], from: cache.count)
     cache.append(keys: projected[columns: keyColumns], values: projected[columns: valueColumns])
-    let context = Matrix(unfilled: states.rows, columns: configuration.queryWidth)
+    let context = Matrix(unfilled: states.rows, columns: configuration.contextWidth)
     Tensors.attend(
-      queries: projected[columns: queryColumns], keys: cache.keys, values: cache.values,
-      dimension: configuration.headDimension, sight: windowSize, into: context)
+      queries: projected[columns: queryColumns], keys: cache.keys, values: cache.values, scoring: scoring,
+      into: context)
+    if let gates { multiplyBySigmoids(context, gates) }
     add(context, to: states)
   }
 
@@ -82,8 +73,7 @@ struct Attention {
     forEachText(projected, of: window) { queries, text in
       Tensors.attend(
         queries: projected[rows: queries][columns: queryColumns], keys: text[columns: textKeys],
-        values: text[columns: textValues], dimension: configuration.headDimension, sight: windowSize,
-        into: context[rows: queries])
+        values: text[columns: textValues], scoring: scoring, into: context[rows: queries])
     }
   }
 
@@ -105,88 +95,37 @@ struct Attention {
   }
 
   var queryColumns: Range<Int> { 0..<configuration.queryWidth }
-  var keyColumns: Range<Int> {
-    configuration.queryWidth..<configuration.queryWidth + configuration.keyValueWidth
-  }
-  var queryAndKeyColumns: Range<Int> { 0..<keyColumns.upperBound }
-  var valueColumns: Range<Int> { keyColumns.upperBound..<keyColumns.upperBound + configuration.keyValueWidth }
+  var keyColumns: Range<Int> { configuration.queryWidth..<queryAndKeyColumns.upperBound }
+  var queryAndKeyColumns: Range<Int> { 0..<configuration.queryWidth + configuration.keyWidth }
+  var valueColumns: Range<Int> { queryAndKeyColumns.upperBound..<configuration.projectionWidth }
 
   /// Within keys and values side by side.
-  var textKeys: Range<Int> { 0..<configuration.keyValueWidth }
-  var textValues: Range<Int> { configuration.keyValueWidth..<2 * configuration.keyValueWidth }
+  var textKeys: Range<Int> { 0..<configuration.keyWidth }
+  var textValues: Range<Int> { configuration.keyWidth..<configuration.keyWidth + configuration.valueWidth }
 
-  /// Queries, keys and values of some states side by side, not yet rotated.
-  private func project(_ states: Matrix) -> Matrix {
-    let normed = Matrix(unfilled: states.rows, columns: states.columns)
-    normalizeStates(states, into: normed)
-    let projected = projectNormed(normed)
-    normalizeHeads(projected)
-    return projected
-  }
+  private func add(_ context: Matrix, to states: Matrix) { branch.add(outputs(of: context), to: states) }
 
-  func normalizeStates(_ states: Matrix, into normed: Matrix) {
-    normalize(states, weight: norm, epsilon: configuration.normEpsilon, into: normed)
-  }
-
-  /// Queries, keys and values of normed states, their heads not yet normed.
-  func projectNormed(_ normed: Matrix) -> Matrix {
-    let projected = Matrix(unfilled: normed.rows, columns: valueColumns.upperBound)
-    Profile.measure(.attentionProjections) {
-      var start = 0
-      for part in projections {
-        multiply(normed, transposed: part, into: projected[columns: start..<start + part.rows])
-        start += part.rows
-      }
-    }
-    if let projectionBias { addRow(projectionBias, to: projected) }
-    return projected
-  }
-
-  /// states += the output projection of what the heads have gathered.
-  private func add(_ context: Matrix, to states: Matrix) {
-    let result = Matrix(unfilled: states.rows, columns: states.columns)
+  /// The output projection of what the heads have gathered.
+  func outputs(of context: Matrix) -> Matrix {
+    let result = Matrix(unfilled: context.rows, columns: configuration.hiddenSize)
     Profile.measure(.attentionProjections) { multiply(context, transposed: output, into: result) }
     if let outputBias { addRow(outputBias, to: result) }
-    addGroupedRows(result, group: 1, into: states)
+    return result
   }
 
-  /// Norms the heads of queries and keys, in place, where the layer does that.
-  func normalizeHeads(_ projected: Matrix) {
-    forEachNormedHead { columns, weight in
-      let part = projected[columns: columns]
-      normalize(part, weight: weight, epsilon: configuration.normEpsilon, into: part)
-    }
-  }
-
-  /// From the gradient at normed heads to that at the heads before, in place.
-  func propagateHeadNorms(_ gradient: Matrix, through plain: Matrix) {
-    forEachNormedHead { columns, weight in
-      let result = Matrix(rows: plain.rows, columns: columns.count)
-      normalizeGradient(
-        plain[columns: columns], weight: weight, epsilon: configuration.normEpsilon,
-        gradient: gradient[columns: columns], addingTo: result)
-      gradient[columns: columns].assign(result)
-    }
-  }
-
-  /// The columns that are normed together. The weight's width is that of one head, or of all of them.
-  private func forEachNormedHead(_ body: (Range<Int>, Matrix) -> Void) {
-    for (columns, weight) in [(queryColumns, queryNorm), (keyColumns, keyNorm)] {
-      guard let weight else { continue }
-      for start in stride(from: columns.lowerBound, to: columns.upperBound, by: weight.columns) {
-        body(start..<start + weight.columns, weight)
-      }
-    }
-  }
-
-  /// Rotates the heads of a window's rows to the positions that these have in their texts.
-  func rotate(_ heads: Matrix, of window: WindowBatch.Window, _ rotary: RotaryEmbedding, inverse: Bool = false) {
+  /// Rotates the queries and keys of a window's rows, side by side, to the positions that these have in their texts.
+  func rotate(_ heads: Matrix, of window: WindowBatch.Window, _ rotary: RotaryEmbedding?, inverse: Bool = false) {
     rotate(heads[rows: 0..<window.shared], rotary, from: 0, inverse: inverse)
     for branch in window.branches { rotate(heads[rows: branch], rotary, from: window.shared, inverse: inverse) }
   }
 
-  /// Rotates each head of each row, in place, or the first part of it; row i stands at position `start` + i.
-  func rotate(_ heads: Matrix, _ rotary: RotaryEmbedding, from start: Int, inverse: Bool = false) {
+  /// Rotates each head of each row of queries and keys, in place, or a part of it; row i stands at position
+  /// `start` + i. The inverse is the way back of a gradient: queries grow on it too.
+  private func rotate(_ heads: Matrix, _ rotary: RotaryEmbedding?, from start: Int, inverse: Bool = false) {
+    guard let rotary, heads.rows > 0 else { return }
+    if let growth = rotary.growth {
+      scaleRows(heads[columns: queryColumns], by: growth[start..<start + heads.rows])
+    }
     let cosines = rotary.cosines[rows: start..<start + heads.rows]
     let sines = rotary.sines[rows: start..<start + heads.rows]
     let dimension = configuration.rotary.dimension
@@ -196,8 +135,9 @@ struct Attention {
         inverse: inverse)
     }
     guard dimension < configuration.headDimension else { return rotate(heads) }
-    for start in stride(from: 0, to: heads.columns, by: configuration.headDimension) {
-      rotate(heads[columns: start..<start + dimension])
+    let first = configuration.rotatedStart
+    for head in stride(from: 0, to: heads.columns, by: configuration.headDimension) {
+      rotate(heads[columns: head + first..<head + first + dimension])
     }
   }
 }

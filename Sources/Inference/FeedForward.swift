@@ -2,7 +2,7 @@ package import Checkpoints
 package import Models
 package import Tensors
 
-/// One layer's mixture of SwiGLU experts: w2(silu(w1 x) ⊙ w3 x), x the normed state.
+/// One layer's mixture of gated experts: w2(silu(w1 x) ⊙ w3 x) or with another activation, x the normed state.
 ///
 /// A dense layer is the same with one expert and no router; a shared expert is one more that every token goes to, with
 /// a weight of its own. Each expert's weights are packed once, for all tokens that go to it, a block of its hidden
@@ -12,7 +12,8 @@ package struct FeedForward: Sendable {
   let model: Model
   private let number: Int
   let layer: TensorLayout.Layer
-  let norm: Matrix
+  let norm: StateNorm
+  let branch: ResidualBranch
 
   /// Tokens that a worker takes at once.
   static let block = 480
@@ -21,7 +22,8 @@ package struct FeedForward: Sendable {
     self.model = model
     number = layer
     self.layer = model.layout.layers[layer]
-    norm = try model.weights(self.layer.feedForwardNorm)
+    norm = try StateNorm(model, self.layer.feedForwardNorm)
+    branch = try ResidualBranch(model, norm: self.layer.feedForwardOutputNorm)
   }
 
   /// states += the whole layer; returns where its tokens went.
@@ -30,14 +32,27 @@ package struct FeedForward: Sendable {
   /// slots.
   func apply(to states: Matrix) throws(CheckpointError) -> Routing {
     let routing = try route(states)
+    add(try sums(states, routing), to: states)
+    return routing
+  }
+
+  /// What the experts make of each token, weighted and summed: (tokens, hidden).
+  func sums(_ states: Matrix, _ routing: Routing) throws(CheckpointError) -> Matrix {
     let sums = Matrix(rows: states.rows, columns: states.columns)
     for expert in routing.slots.indices where !routing.slots[expert].isEmpty {
       try run(expert: expert, on: states, routing: routing) { outputs, slots, tokens, weights in
         addRows(outputs, tokens, weights: weights, to: sums)
       }
     }
-    Self.add(sums, perToken: 1, to: states)
-    return routing
+    return sums
+  }
+
+  /// states += what the layer adds, given the experts' sums, which are used up.
+  private func add(_ sums: Matrix, to states: Matrix) {
+    let blocks = Parallelism.shares(of: states.rows, atMost: Self.block)
+    Parallelism.forEach(blocks.count) { index in
+      branch.add(sums[rows: blocks[index]], to: states[rows: blocks[index]])
+    }
   }
 
   package func route(_ states: Matrix) throws(CheckpointError) -> Routing {
@@ -46,8 +61,8 @@ package struct FeedForward: Sendable {
     }
     let weights = try model.packed(router, precision: .float32)
     let sharedGate: PackedMatrix?
-    if let shared = layer.shared {
-      sharedGate = try model.packed(shared.gate, precision: .float32)
+    if let gate = layer.shared?.gate {
+      sharedGate = try model.packed(gate, precision: .float32)
     } else {
       sharedGate = nil
     }
@@ -58,7 +73,7 @@ package struct FeedForward: Sendable {
       Profile.measure(.router) {
         let part = states[rows: blocks[index]]
         let normed = Matrix(unfilled: part.rows, columns: part.columns)
-        normalize(part, weight: norm, epsilon: model.configuration.normEpsilon, into: normed)
+        norm.apply(part, into: normed)
         multiply(normed, transposed: weights, into: logits[rows: blocks[index]])
         if let sharedGate {
           multiply(normed, transposed: sharedGate, into: sharedLogits[rows: blocks[index]])
@@ -66,8 +81,8 @@ package struct FeedForward: Sendable {
       }
     }
     return Routing(
-      logits: logits, expertsPerToken: mixture.expertsPerToken, normalizes: mixture.normalizesWeights,
-      shared: sharedGate == nil ? nil : sharedLogits)
+      logits: logits, mixture: mixture, selectionBias: try model.bias(layer.selectionBias)?.row(0),
+      shared: layer.shared.map { $0.gate == nil ? .always : .gated(sharedLogits) })
   }
 
   /// Fills the rows of the slots of one expert, as `routing` counts them, in `contributions`
@@ -90,7 +105,7 @@ package struct FeedForward: Sendable {
     guard !slots.isEmpty else { return }
     let layout = self.layout(of: expert)
     readAhead(after: expert, routing)
-    let epsilon = model.configuration.normEpsilon
+    let activation = model.configuration.activation
     let perToken = Int32(routing.expertsPerToken)
     let weights = try Weights(of: layout, in: model)
     let inputs = Matrix(unfilled: slots.count, columns: states.columns)
@@ -103,7 +118,7 @@ package struct FeedForward: Sendable {
         let (input, output) = (inputs[rows: blocks[index]], outputs[rows: blocks[index]])
         if channels.lowerBound == 0 {
           gatherRows(states, block.map { $0 / perToken }[...], into: input)
-          normalize(input, weight: norm, epsilon: epsilon, into: input)
+          norm.apply(input, into: input)
         }
         // The caches dislike rows a power of two apart.
         let hidden = Matrix(unfilled: block.count, columns: 2 * channels.count + 16)
@@ -114,7 +129,8 @@ package struct FeedForward: Sendable {
             start += matrix.rows
           }
           let gated = hidden[columns: 0..<channels.count]
-          swiglu(gate: gated, up: hidden[columns: channels.count..<2 * channels.count])
+          let up = hidden[columns: channels.count..<2 * channels.count]
+          activation.apply(gate: gated, up: up)
           multiply(gated, transposed: products.down, adding: channels.lowerBound > 0, into: output)
         }
         if channels.upperBound == layout.gate.rows {
@@ -181,14 +197,15 @@ package struct FeedForward: Sendable {
     }
   }
 
-  /// states += the sum of each token's contributions.
-  package static func add(_ contributions: Matrix, perToken: Int, to states: Matrix) {
-    let blocks = Parallelism.shares(of: states.rows, atMost: block)
+  /// states += what the layer adds, given what each of a token's experts contributes.
+  package func add(_ contributions: Matrix, perToken: Int, to states: Matrix) {
+    let blocks = Parallelism.shares(of: states.rows, atMost: Self.block)
     Parallelism.forEach(blocks.count) { index in
       let block = blocks[index]
+      let sums = Matrix(rows: block.count, columns: states.columns)
       addGroupedRows(
-        contributions[rows: block.lowerBound * perToken..<block.upperBound * perToken], group: perToken,
-        into: states[rows: block])
+        contributions[rows: block.lowerBound * perToken..<block.upperBound * perToken], group: perToken, into: sums)
+      branch.add(sums, to: states[rows: block])
     }
   }
 }

@@ -8,7 +8,7 @@ package import Tensors
 package struct ForwardPass: Sendable {
   package let model: Model
   package let batch: WindowBatch
-  let rotary: RotaryEmbedding
+  let rotary: RotaryEmbeddings
 
   /// Tokens that a worker takes at once through attention.
   static let groupTokens = 512
@@ -29,7 +29,7 @@ package struct ForwardPass: Sendable {
     if let token = unknown { throw UnknownToken(token: token, vocabularySize: size) }
     self.model = model
     self.batch = batch
-    rotary = RotaryEmbedding(positions: batch.positions, model.configuration.rotary)
+    rotary = RotaryEmbeddings(positions: batch.positions, model.configuration)
   }
 
   private init(_ model: Model, _ other: ForwardPass) {
@@ -48,11 +48,11 @@ package struct ForwardPass: Sendable {
 
   /// states += attention, in place.
   package func attend(layer: Int, _ states: Matrix) throws(CheckpointError) {
-    let attention = try Attention(model, layer: layer)
+    let mixer = try model.mixer(layer: layer)
     let groups = batch.groups(ofTokens: Self.groupTokens)
     Parallelism.forEach(groups.count) { index in
       let group = batch.group(groups[index])
-      attention.apply(to: states[rows: group.all], windows: group.windows, rotary: rotary)
+      mixer.apply(to: states[rows: group.all], windows: group.windows, rotary: rotary)
     }
   }
 

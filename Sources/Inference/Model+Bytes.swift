@@ -53,32 +53,72 @@ extension Model {
       Self.float * VocabularyHead.vocabularyBlock * hidden)
     // Each worker's: a group's normed states and result, projections and gathered heads; the keys and values that a
     // branch of a window sees, side by side.
-    let queries = configuration.queryWidth
+    let context = configuration.contextWidth
     let attention =
-      (ForwardPass.groupTokens + window) * (2 * hidden + projectionWidth + queries)
-      + window * 2 * configuration.keyValueWidth
+      (ForwardPass.groupTokens + window)
+      * (2 * hidden + max(madeWidth + context + latentWidth, deltaWidth))
+      + window * (configuration.keyWidth + configuration.valueWidth) + deltaStates
     // A block's gate and up channels.
     let expert = FeedForward.block * 2 * channels
     // A block's logits of a block of the vocabulary.
     let vocabulary = VocabularyHead.rowBlock * VocabularyHead.vocabularyBlock
     let products = max(
       // The longest inner dimension of a product with weights.
-      PackedMatrix.scratchBytes(rows: FeedForward.block, columns: max(hidden, queries, channels)),
+      PackedMatrix.scratchBytes(rows: FeedForward.block, columns: max(hidden, context, channels)),
       // Attention's second product sums over the window, for 48 queries at a time.
       PackedMatrix.scratchBytes(rows: 48, columns: window))
     return weights + Parallelism.threads * (Self.float * max(attention, expert, vocabulary) + products)
   }
 
-  /// The numbers of a token's queries, keys and values.
-  private var projectionWidth: Int { configuration.queryWidth + 2 * configuration.keyValueWidth }
+  /// The numbers of a token's queries, keys and values; with gates twice, since they are put apart.
+  private var madeWidth: Int {
+    let isGated = layout.layers.contains { $0.attention.heads?.isGated == true }
+    return isGated ? 2 * (configuration.projectionWidth + configuration.queryWidth) : configuration.projectionWidth
+  }
 
-  /// A layer's attention: all four matrices packed, and those that are made of factors before they are packed, which
-  /// are the first three or the last.
+  /// The numbers of a token's latents, before and after their norms, and of what they are expanded to.
+  private var latentWidth: Int {
+    layout.layers.map { layer in
+      guard case .latent(let latent) = layer.attention else { return 0 }
+      return 2 * ((latent.queryDown?.matrix.rows ?? 0) + latent.keyValueDown.matrix.rows) + latent.keyValueUp.rows
+    }.max() ?? 0
+  }
+
+  /// What linear attention makes of a token on its way: of its state, twice; before and after the convolution, with the
+  /// rows before; what heads read, three times.
+  private var deltaWidth: Int {
+    layout.layers.map { layer in
+      guard case .delta(let delta) = layer.attention else { return 0 }
+      let shape = delta.shape
+      return 2 * shape.projectionWidth + 5 * shape.channelCount + 3 * shape.valueWidth
+    }.max() ?? 0
+  }
+
+  /// A worker's states of linear attention, of a beginning and of a branch.
+  var deltaStates: Int {
+    layout.layers.map { layer in
+      guard case .delta(let delta) = layer.attention else { return 0 }
+      return 2 * delta.shape.valueHeadCount * delta.shape.keyDimension * delta.shape.valueDimension
+    }.max() ?? 0
+  }
+
+  /// The numbers of the largest state that a head of linear attention has.
+  var largestState: Int {
+    layout.layers.map { layer in
+      guard case .delta(let delta) = layer.attention else { return 0 }
+      return delta.shape.keyDimension * delta.shape.valueDimension
+    }.max() ?? 0
+  }
+
+  /// A layer's attention: all matrices packed, and those that are made of factors before they are packed, which are all
+  /// but the last together, or the last.
   private var attentionWeightBytes: Int {
-    let made = layout.layers.map { layer in
-      max([layer.query, layer.key, layer.value].map(productBytes).reduce(0, +), productBytes(layer.output))
-    }
-    return Self.float * configuration.hiddenSize * (projectionWidth + configuration.queryWidth) + (made.max() ?? 0)
+    layout.layers.map { layer in
+      let matrices = layer.attention.matrices.map(\.reference)
+      let made = max(
+        matrices.dropLast().map(productBytes).reduce(0, +), matrices.last.map(productBytes) ?? 0)
+      return Self.float * matrices.reduce(0) { $0 + $1.rows * $1.columns } + made
+    }.max() ?? 0
   }
 
   /// An expert: a block of channels of its three matrices packed, and the pages that they are packed from. Columns of

@@ -18,6 +18,26 @@ extension Model {
     execution.usesStoredWeights ? .stored(try stored(reference)) : .packed(try packed(reference))
   }
 
+  /// A norm's weights, as what is normed is multiplied by them: one row.
+  func normWeights(_ reference: TensorReference) throws(CheckpointError) -> Matrix {
+    let weights = try weights(reference)
+    let offset = configuration.normOffset
+    return offset == 0
+      ? weights : Matrix(rows: 1, columns: weights.columns, elements: weights.row(0).map { $0 + offset })
+  }
+
+  /// The same; nil for no norm.
+  func normWeights(_ reference: TensorReference?) throws(CheckpointError) -> Matrix? {
+    guard let reference else { return nil }
+    return try normWeights(reference)
+  }
+
+  /// A bias as one row; nil for none.
+  func bias(_ reference: TensorReference?) throws(CheckpointError) -> Matrix? {
+    guard let reference else { return nil }
+    return try weights(reference)
+  }
+
   /// A whole weight matrix, or some of its rows, ready for products.
   ///
   /// - Parameter precision: Nil for the one that the model is run in.
@@ -64,7 +84,11 @@ extension Model {
   func embeddings(of tokens: [Int32]) throws(CheckpointError) -> Matrix {
     let weight = try weight(layout.embedding)
     defer { release(weight) }
-    do throws(StoredMatrix.NotFinite) { return try weight.stored.decoded(rowsAt: tokens) } catch {
+    do throws(StoredMatrix.NotFinite) {
+      let result = try weight.stored.decoded(rowsAt: tokens)
+      scale(result, by: configuration.multipliers.embedding)
+      return result
+    } catch {
       throw notFinite(layout.embedding)
     }
   }
@@ -87,6 +111,6 @@ extension Model {
   func readAhead(layer: Int) {
     guard layer < layout.layers.count else { return readAhead([layout.head]) }
     let layer = layout.layers[layer]
-    readAhead([layer.query, layer.key, layer.value, layer.output] + layer.experts.prefix(1).flatMap(\.all))
+    readAhead(layer.attention.matrices.map(\.reference) + layer.experts.prefix(1).flatMap(\.all))
   }
 }

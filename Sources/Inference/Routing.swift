@@ -19,6 +19,7 @@ package struct Routing: Sendable {
   /// What the router made of each token, (tokens, experts), before the softmax; nil for a dense layer, and where it was
   /// given back.
   package var logits: Matrix?
+  private let gating: TransformerConfiguration.Mixture.Gating
 
   /// All tokens to the one expert of a dense layer.
   init(denseTokens count: Int) {
@@ -27,15 +28,33 @@ package struct Routing: Sendable {
     weights = Array(repeating: 1, count: count)
     slots = [(0..<Int32(count)).map(\.self)]
     logits = nil
+    gating = .softmax
   }
 
-  /// Softmax over all experts in float32, and the k largest. Equal ones: the lower number.
+  /// The weight of a shared expert.
+  enum SharedWeight {
+    case always
+    /// (tokens, 1): the sigmoids of these.
+    case gated(Matrix)
+
+    func weight(token: Int) -> Float {
+      switch self {
+      case .always: 1
+      case .gated(let logits): 1 / (1 + expf(-logits[token, 0]))
+      }
+    }
+  }
+
+  /// Experts by their probabilities in float32, and the k largest. Equal ones: the lower number.
   ///
   /// - Parameters:
   ///   - logits: (tokens, experts)
-  ///   - normalizes: Whether the k weights are divided by their sum.
-  ///   - shared: (tokens, 1), the logit of the shared expert, whose sigmoid is its weight; nil without one.
-  init(logits: Matrix, expertsPerToken count: Int, normalizes: Bool, shared: Matrix?) {
+  ///   - selectionBias: Added to each expert's probability while experts are chosen; nil for none.
+  ///   - shared: Nil without a shared expert.
+  init(
+    logits: Matrix, mixture: TransformerConfiguration.Mixture, selectionBias: [Float]? = nil, shared: SharedWeight?
+  ) {
+    let count = mixture.expertsPerToken
     let perToken = count + (shared == nil ? 0 : 1)
     let blocks = Parallelism.map(Parallelism.shares(of: logits.rows, atMost: Self.block)) { tokens in
       Profile.measure(.router) {
@@ -44,9 +63,10 @@ package struct Routing: Sendable {
         var probabilities = Array(repeating: Float(0), count: logits.columns)
         for token in tokens {
           for expert in probabilities.indices { probabilities[expert] = logits[token, expert] }
-          Self.choose(count, by: &probabilities, normalizes: normalizes, into: &choices)
+          mixture.gating.apply(to: &probabilities)
+          Self.choose(mixture, by: probabilities, bias: selectionBias, into: &choices)
           if let shared {
-            choices.append(Choice(expert: Int32(logits.columns), weight: 1 / (1 + expf(-shared[token, 0]))))
+            choices.append(Choice(expert: Int32(logits.columns), weight: shared.weight(token: token)))
           }
         }
         return choices
@@ -67,21 +87,24 @@ package struct Routing: Sendable {
     }
     (self.experts, self.weights, self.slots) = (experts, weights, slots)
     self.logits = logits
+    gating = mixture.gating
   }
 
-  /// The softmax over all experts of some tokens, (tokens, experts), as weights are made of it; nil without logits.
+  /// Each expert's share of what the router gives all of them, for some tokens: (tokens, experts); nil without logits.
+  /// For a softmax its probabilities, for sigmoids these divided by their sum.
   package func probabilities(of tokens: Range<Int>) -> Matrix? {
     guard let logits else { return nil }
     let result = logits[rows: tokens].copy()
     let blocks = Parallelism.shares(of: tokens.count, atMost: Self.block)
     Parallelism.forEach(blocks.count) { index in
       for token in blocks[index] {
-        let row = result.row(token)
-        let maximum = row.max() ?? 0
-        let exponentials = row.map { expf($0 - maximum) }
-        let sum = exponentials.reduce(0, +)
-        result[rows: token..<token + 1].assign(
-          Matrix(rows: 1, columns: row.count, elements: exponentials.map { $0 / sum }))
+        var row = result.row(token)
+        gating.apply(to: &row)
+        if case .sigmoid = gating {
+          let sum = row.reduce(0, +)
+          row = row.map { $0 / sum }
+        }
+        result[rows: token..<token + 1].assign(Matrix(rows: 1, columns: row.count, elements: row))
       }
     }
     return result
@@ -96,36 +119,62 @@ package struct Routing: Sendable {
   }
 
   /// Adds a token's experts, by ascending number.
-  ///
-  /// - Parameter values: The logits, which it makes probabilities and then uses up.
   private static func choose(
-    _ count: Int, by values: inout [Float], normalizes: Bool, into choices: inout [Choice]
+    _ mixture: TransformerConfiguration.Mixture, by probabilities: [Float], bias: [Float]?,
+    into choices: inout [Choice]
   ) {
-    let maximum = values.max() ?? 0
-    var sum: Float = 0
-    for index in values.indices {
-      values[index] = expf(values[index] - maximum)
-      sum += values[index]
-    }
-    for index in values.indices { values[index] /= sum }
+    var values = bias.map { zip(probabilities, $0).map(+) } ?? probabilities
+    if let groups = mixture.groups { excludeGroups(groups, of: &values) }
     let first = choices.count
-    for _ in 0..<count {
-      var best = values.firstIndex { $0 != -1 } ?? 0
+    for _ in 0..<mixture.expertsPerToken {
+      var best = values.firstIndex { $0 != -.infinity } ?? 0
       for index in values.indices where values[index] > values[best] { best = index }
       // Into its place among those chosen before.
       var place = choices.count
       while place > first, choices[place - 1].expert > best { place -= 1 }
-      choices.insert(Choice(expert: Int32(best), weight: values[best]), at: place)
-      values[best] = -1  // is not chosen again
+      choices.insert(Choice(expert: Int32(best), weight: probabilities[best]), at: place)
+      values[best] = -.infinity  // is not chosen again
     }
-    guard normalizes else { return }
-    let chosen = choices[first...].reduce(0) { $0 + $1.weight }
-    for index in choices.indices[first...] { choices[index].weight /= chosen }
+    let sum = mixture.normalizesWeights ? choices[first...].reduce(0) { $0 + $1.weight } : 1
+    for index in choices.indices[first...] {
+      choices[index].weight /= sum
+      choices[index].weight *= mixture.weightScale
+    }
+  }
+
+  /// Leaves the experts of the groups whose best have the largest sums. Equal ones: the lower number.
+  private static func excludeGroups(_ groups: TransformerConfiguration.Mixture.Groups, of values: inout [Float]) {
+    let size = values.count / groups.count
+    let sums = (0..<groups.count).map { group in
+      values[group * size..<(group + 1) * size].sorted(by: >).prefix(groups.best).reduce(0, +)
+    }
+    let order = sums.indices.sorted { (-sums[$0], $0) < (-sums[$1], $1) }
+    for group in order.dropFirst(groups.chosen) {
+      for index in group * size..<(group + 1) * size { values[index] = -.infinity }
+    }
   }
 
   /// The number of the expert that a feed-forward site belongs to, among those of `slots`.
   package func expert(of site: Site) -> Int {
     precondition(site.role.part != .attention, "\(site) belongs to no expert")
     return site.role.part == .sharedExpert ? slots.count - 1 : site.expert ?? 0
+  }
+}
+
+extension TransformerConfiguration.Mixture.Gating {
+  /// Makes a router's logits for one token what the experts' weights are made of, in place.
+  func apply(to values: inout [Float]) {
+    switch self {
+    case .softmax:
+      let maximum = values.max() ?? 0
+      var sum: Float = 0
+      for index in values.indices {
+        values[index] = expf(values[index] - maximum)
+        sum += values[index]
+      }
+      for index in values.indices { values[index] /= sum }
+    case .sigmoid:
+      for index in values.indices { values[index] = 1 / (1 + expf(-values[index])) }
+    }
   }
 }

@@ -18,7 +18,17 @@ struct VocabularyHead: Sendable {
 
   init(_ model: Model) throws(CheckpointError) {
     self.model = model
-    norm = try model.weights(model.layout.finalNorm)
+    norm = try model.normWeights(model.layout.finalNorm)
+  }
+
+  /// Makes logits of products with the vocabulary matrix, in place.
+  func finish(_ products: Matrix) {
+    let multipliers = model.configuration.multipliers
+    if let cap = multipliers.logitCap {
+      softCap(products, scale: multipliers.logits, cap: cap)
+    } else {
+      scale(products, by: multipliers.logits)
+    }
   }
 
   /// What targets[i] gets, predicted from states' row rows[i].
@@ -59,6 +69,7 @@ struct VocabularyHead: Sendable {
         Profile.measure(.vocabulary) {
           let logits = Matrix(unfilled: blocks[index].count, columns: vocabulary.count)
           multiply(normed[rows: blocks[index]], transposed: weights, into: logits)
+          finish(logits)
           sums[index].update(logits, vocabulary: vocabulary)
         }
       }
@@ -100,8 +111,9 @@ struct VocabularyHead: Sendable {
     for vocabulary in Parallelism.blocks(of: reference.rows, size: Self.vocabularyBlock) {
       let weights = try model.packed(reference, rows: vocabulary)
       Parallelism.forEach(blocks.count) { index in
-        multiply(
-          normed[rows: blocks[index]], transposed: weights, into: result[rows: blocks[index]][columns: vocabulary])
+        let part = result[rows: blocks[index]][columns: vocabulary]
+        multiply(normed[rows: blocks[index]], transposed: weights, into: part)
+        finish(part)
       }
     }
     return result
@@ -113,6 +125,7 @@ struct VocabularyHead: Sendable {
     normalize(states, weight: norm, epsilon: model.configuration.normEpsilon, into: normed)
     let result = Matrix(unfilled: states.rows, columns: model.layout.head.rows)
     multiply(normed, transposed: try model.weightsForProducts(model.layout.head), into: result)
+    finish(result)
     return result
   }
 

@@ -25,14 +25,15 @@ package struct Model: Sendable {
       architecture = metadata.architecture
       (configuration, layout) = try metadata.understood(self.checkpoint.configuration)
     } else {
-      let file = checkpoint.configuration
-      self.checkpoint = checkpoint
+      let text = try TextModel.configuration(checkpoint.configuration)
+      let file = text ?? checkpoint.configuration
+      self.checkpoint = text.map { Checkpoint(checkpoint, configuration: $0) } ?? checkpoint
       architecture = try ArchitectureRegistry.architecture(for: file)
       configuration = try architecture.configuration(file)
       if try Self.hasUntiedHead(checkpoint, configuration) {
         configuration.tiesEmbeddings = false
         notes.append(
-          "\(checkpoint.path): \(DecoderLayout.headName) differs from the embedding and is used, although "
+          "\(checkpoint.path): \(TextModelNames(contains: checkpoint.contains).head) differs from the embedding and is used, although "
             + "\"tie_word_embeddings\" is true")
       }
       layout = try architecture.layout(configuration, file, contains: checkpoint.contains)

@@ -12,6 +12,17 @@ package struct RotaryConfiguration: Sendable {
   /// and keys are ordered so; else they are half-split, (i, i + dimension / 2).
   package internal(set) var isInterleaved = false
 
+  /// What queries are multiplied by at their positions; nil for 1.
+  package internal(set) var growth: Growth?
+
+  /// 1 + β ln(1 + ⌊position / positions⌋)
+  package struct Growth: Sendable, Equatable {
+    package let beta: Float
+    package let positions: Int
+
+    package func factor(at position: Int) -> Float { 1 + beta * Float(log(1 + Double(position / positions))) }
+  }
+
   package enum Scaling: Sendable {
     case none
     /// All frequencies divided by a factor.
@@ -59,35 +70,53 @@ package struct RotaryConfiguration: Sendable {
 // MARK: - Reading
 
 extension RotaryConfiguration {
+  /// What an architecture computes of rotation, and takes where config.json says nothing.
+  struct Options {
+    /// The base where config.json has none.
+    var base = 10_000.0
+    /// Kinds of scaling that are computed.
+    var scalings = Scaling.names
+    /// The share of each head that is rotated where config.json says nothing.
+    var part = 1.0
+    /// Whether only a part of each head may be rotated.
+    var allowsPart = false
+    /// Keys beside those of the kind of scaling that someone else reads.
+    var otherKeys: [String] = []
+  }
+
   /// Reads `rope_theta` and `rope_scaling`, or transformers 5's `rope_parameters` (which gives way to `rope_scaling`,
   /// as there).
   ///
-  /// - Parameters:
-  ///   - defaultBase: The base where config.json has none.
-  ///   - scalings: Kinds of scaling that the architecture computes.
-  ///   - allowsPart: Whether only a part of each head may be rotated.
   /// - Throws: `CheckpointError` for a kind of scaling, or an option of it, that is not computed.
-  init(
-    _ file: Configuration, headDimension: Int, defaultBase: Double, scalings: [String], allowsPart: Bool
-  ) throws(CheckpointError) {
+  init(_ file: Configuration, headDimension: Int, options: Options) throws(CheckpointError) {
     let isScalingEmpty = file["rope_scaling"].map { $0.members?.isEmpty == true } ?? true
     let key = isScalingEmpty ? "rope_parameters" : "rope_scaling"
     let parameters = Configuration(file: file.file, json: file[key] ?? .object([]))
     guard parameters.json.members != nil else { throw file.error(.malformed, "\"\(key)\" is not an object") }
+    try self.init(parameters, key, of: file, headDimension: headDimension, options: options)
+  }
+
+  /// - Parameters:
+  ///   - parameters: The object that says it.
+  ///   - key: The object's key in config.json, for messages.
+  init(
+    _ parameters: Configuration, _ key: String, of file: Configuration, headDimension: Int, options: Options
+  ) throws(CheckpointError) {
     let kindKey = parameters["rope_type"] == nil ? "type" : "rope_type"
     let kind = parameters[kindKey] == nil ? "default" : try parameters.string(kindKey)
-    guard kind == "default" || scalings.contains(kind) else {
+    guard kind == "default" || options.scalings.contains(kind) else {
       throw file.error(.unsupported, "rotary scaling \"\(kind)\" (\(key)) is not supported for this architecture")
     }
-    let known = Self.commonKeys + (Self.keys[kind] ?? [])
+    let known = Self.commonKeys + (Self.keys[kind] ?? []) + options.otherKeys
     if let unknownKey = parameters.json.members?.first(where: { !$0.value.isNull && !known.contains($0.key) }) {
       throw file.error(
         .unsupported, "\"\(unknownKey.key)\" (\(key)) is not supported with rotary scaling \"\(kind)\"")
     }
 
-    let base = try parameters.number("rope_theta", default: file.number("rope_theta", default: defaultBase))
-    let part = try parameters.number("partial_rotary_factor", default: file.number("partial_rotary_factor", default: 1))
-    guard part == 1 || allowsPart && part < 1 else {
+    let base = try parameters.number("rope_theta", default: file.number("rope_theta", default: options.base))
+    let part = try parameters.number(
+      "partial_rotary_factor", default: file.number("partial_rotary_factor", default: options.part))
+    guard part == 1 || options.allowsPart && part < 1 else {
       throw file.error(.unsupported, "\"partial_rotary_factor\" \(part) is not supported for this architecture")
     }
     dimension = Int(Double(headDimension) * part)

@@ -9,6 +9,16 @@ package enum Role: String, Sendable, CaseIterable, Codable {
   case key = "k_proj"
   case value = "v_proj"
   case output = "o_proj"
+  // Of latent attention.
+  case queryDown = "q_a_proj"
+  case queryUp = "q_b_proj"
+  case keyValueDown = "kv_a_proj"
+  case keyValueUp = "kv_b_proj"
+  // Of linear attention.
+  case deltaInput = "in_proj_qkv"
+  case deltaGate = "in_proj_z"
+  case deltaInputAndGate = "in_proj_qkvz"
+  case deltaOutput = "out_proj"
 
   /// Also takes the names that dense models use.
   package init?(name: String) {
@@ -16,6 +26,7 @@ package enum Role: String, Sendable, CaseIterable, Codable {
     case "gate_proj": self = .w1
     case "up_proj": self = .w3
     case "down_proj": self = .w2
+    case "kv_a_proj_with_mqa": self = .keyValueDown
     default: self.init(rawValue: name)
     }
   }
@@ -32,7 +43,9 @@ package enum Role: String, Sendable, CaseIterable, Codable {
     switch self {
     case .w1, .w2, .w3: .expert
     case .sharedW1, .sharedW2, .sharedW3: .sharedExpert
-    case .query, .key, .value, .output: .attention
+    case .query, .key, .value, .output, .queryDown, .queryUp, .keyValueDown, .keyValueUp, .deltaInput, .deltaGate,
+      .deltaInputAndGate, .deltaOutput:
+      .attention
     }
   }
 }

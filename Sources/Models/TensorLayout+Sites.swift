@@ -4,7 +4,8 @@ extension TensorLayout {
   /// Every matrix that can be reduced: by layer, within it attention first, then expert by expert, the shared one last.
   var sites: [Site] {
     layers.enumerated().flatMap { number, layer in
-      Role.allCases.filter { $0.part == .attention }.map { Site(layer: number, expert: nil, role: $0) }
+      let attention = Dictionary(layer.attention.matrices.map { ($0.role, $0.reference) }) { first, _ in first }
+      return Role.allCases.filter { attention[$0] != nil }.map { Site(layer: number, expert: nil, role: $0) }
         + layer.experts.indices.flatMap { expert in
           Role.allCases.filter { $0.part == .expert }.map { role in
             Site(layer: number, expert: layer.router == nil ? nil : expert, role: role)
@@ -24,7 +25,7 @@ extension TensorLayout {
     switch site.role.part {
     case .attention:
       guard site.expert == nil else { return nil }
-      expert = nil
+      return layer.attention.matrices.first { $0.role == site.role }?.reference
     case .expert:
       guard (site.expert == nil) == (layer.router == nil), layer.experts.indices.contains(site.expert ?? 0) else {
         return nil
@@ -38,10 +39,7 @@ extension TensorLayout {
     case .w1, .sharedW1: expert?.gate
     case .w2, .sharedW2: expert?.down
     case .w3, .sharedW3: expert?.up
-    case .query: layer.query
-    case .key: layer.key
-    case .value: layer.value
-    case .output: layer.output
+    default: nil
     }
   }
 }

@@ -10,25 +10,39 @@ package struct TensorLayout: Sendable {
   package internal(set) var layers: [Layer]
 
   package struct Layer: Sendable {
-    package let attentionNorm: TensorReference
-    package internal(set) var query: TensorReference
-    package internal(set) var key: TensorReference
-    package internal(set) var value: TensorReference
-    package let output: TensorReference
-    /// Added to queries, keys and values: three of them, or none.
-    package let projectionBiases: [TensorReference]
-    package let outputBias: TensorReference?
-    /// RMSNorm of queries and of keys before they are rotated: one weight for every head, or one for all heads at once.
-    package let queryNorm: TensorReference?
-    package let keyNorm: TensorReference?
+    /// Of the states that attention takes; nil where it takes them as they are.
+    package let attentionNorm: TensorReference?
+    package internal(set) var attention: Attention
+    /// Of what attention adds to the states.
+    package let attentionOutputNorm: TensorReference?
+    /// Whether queries and keys are rotated to their positions.
+    package let isRotated: Bool
     /// How many keys a query sees, itself included; nil for all before it.
     package let slidingWindow: Int?
 
-    package let feedForwardNorm: TensorReference
+    /// Of the states that the feed-forward layer takes; nil where it takes them as they are.
+    package let feedForwardNorm: TensorReference?
+    /// Of what the feed-forward layer adds to the states.
+    package let feedForwardOutputNorm: TensorReference?
     /// (experts, hidden); nil for a dense layer, which is its one expert.
     package let router: TensorReference?
+    /// (1, experts): added to weights while experts are chosen by them, and to nothing else.
+    package internal(set) var selectionBias: TensorReference?
     package let experts: [Expert]
     package let shared: SharedExpert?
+
+    /// Norms of any kind.
+    package var norms: [TensorReference] {
+      [attentionNorm, attentionOutputNorm, feedForwardNorm, feedForwardOutputNorm].compactMap(\.self) + attention.norms
+    }
+
+    /// The tensors of one dimension that are no norms.
+    package var biases: [TensorReference] {
+      attention.biases + [selectionBias].compactMap(\.self)
+    }
+
+    /// Those that the router chooses from, and the shared one.
+    package var allExperts: [Expert] { experts + (shared.map { [$0.expert] } ?? []) }
   }
 
   package struct Expert: Sendable {
@@ -40,31 +54,32 @@ package struct TensorLayout: Sendable {
     package var all: [TensorReference] { [gate, up, down] }
   }
 
-  /// An expert that every token goes to, weighted by a gate of its own.
+  /// An expert that every token goes to.
   package struct SharedExpert: Sendable {
     package let expert: Expert
-    /// (1, hidden); the weight is sigmoid(gate · x).
-    package let gate: TensorReference
+    /// (1, hidden); the weight is sigmoid(gate · x). Nil for a weight of 1.
+    package let gate: TensorReference?
   }
 
+  /// In the order in which new checkpoints hold them.
   var all: [TensorReference] {
     [embedding, finalNorm, head]
       + layers.flatMap { layer -> [TensorReference] in
-        let attention = [layer.attentionNorm, layer.query, layer.key, layer.value, layer.output]
-        let optional = [layer.outputBias, layer.queryNorm, layer.keyNorm, layer.router, layer.shared?.gate]
-        let experts = layer.experts + (layer.shared.map { [$0.expert] } ?? [])
-        return attention + layer.projectionBiases + optional.compactMap(\.self) + [layer.feedForwardNorm]
-          + experts.flatMap(\.all)
+        let first =
+          [layer.attentionNorm].compactMap(\.self) + layer.attention.matrices.map(\.reference)
+          + layer.attention.otherMatrices
+        let optional = [
+          layer.attentionOutputNorm, layer.router, layer.selectionBias, layer.shared?.gate,
+          layer.feedForwardNorm, layer.feedForwardOutputNorm,
+        ]
+        return first + layer.attention.biases + layer.attention.norms + optional.compactMap(\.self)
+          + layer.allExperts.flatMap(\.all)
       }
   }
 
   /// Norms and biases: the tensors of one dimension.
-  var vectors: Set<TensorReference> {
-    Set(
-      [finalNorm]
-        + layers.flatMap { layer in
-          [layer.attentionNorm, layer.feedForwardNorm] + layer.projectionBiases
-            + [layer.outputBias, layer.queryNorm, layer.keyNorm].compactMap(\.self)
-        })
-  }
+  var vectors: Set<TensorReference> { norms.union(layers.flatMap(\.biases)) }
+
+  /// Norms of any kind.
+  var norms: Set<TensorReference> { Set([finalNorm] + layers.flatMap(\.norms)) }
 }

@@ -9,11 +9,12 @@ extension Model {
   static func hasUntiedHead(
     _ checkpoint: Checkpoint, _ configuration: TransformerConfiguration
   ) throws(CheckpointError) -> Bool {
-    guard checkpoint.gguf == nil, configuration.tiesEmbeddings, checkpoint.contains(DecoderLayout.headName),
-      checkpoint.contains(DecoderLayout.embeddingName)
+    let names = TextModelNames(contains: checkpoint.contains)
+    guard checkpoint.gguf == nil, configuration.tiesEmbeddings, checkpoint.contains(names.head),
+      checkpoint.contains(names.embedding)
     else { return false }
     let (rows, columns) = (configuration.vocabularySize, configuration.hiddenSize)
-    let matrices = try [DecoderLayout.headName, DecoderLayout.embeddingName].map { name throws(CheckpointError) in
+    let matrices = try [names.head, names.embedding].map { name throws(CheckpointError) in
       try checkpoint.matrix(TensorReference(name: name, rows: rows, columns: columns))
     }
     return !matrices[0].holdsSameNumbers(as: matrices[1])

@@ -24,6 +24,14 @@ struct SiteGrid {
     case .key: "k"
     case .value: "v"
     case .output: "o"
+    case .queryDown: "qa"
+    case .queryUp: "qb"
+    case .keyValueDown: "ka"
+    case .keyValueUp: "kb"
+    case .deltaInput: "di"
+    case .deltaGate: "dz"
+    case .deltaInputAndGate: "di"
+    case .deltaOutput: "do"
     }
   }
 

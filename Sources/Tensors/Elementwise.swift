@@ -25,23 +25,6 @@ package func normalizeGradient(
     source.rows, source.columns)
 }
 
-/// gate = silu(gate) ⊙ up.
-package func swiglu(gate: Matrix, up: Matrix) {
-  precondition(gate.rows == up.rows && gate.columns == up.columns, "shapes differ")
-  laser_swiglu(gate.base, gate.stride, up.base, up.stride, gate.rows, gate.columns)
-}
-
-/// The gradients of `swiglu`, in place: gate a and up b, as they were before it, become the gradients with respect to
-/// them, `gradient` g being that with respect to silu(a) ⊙ b.
-///
-/// gate = g ⊙ b ⊙ σ(a) ⊙ (1 + a ⊙ (1 − σ(a))), up = g ⊙ silu(a). The three share no memory.
-package func swigluGradient(gate: Matrix, up: Matrix, gradient: Matrix) {
-  precondition(gate.rows == up.rows && gate.columns == up.columns, "shapes differ")
-  precondition(gate.rows == gradient.rows && gate.columns == gradient.columns, "shapes differ")
-  laser_swiglu_gradient(
-    gate.base, gate.stride, up.base, up.stride, gradient.base, gradient.stride, gate.rows, gate.columns)
-}
-
 /// Rotates the pairs of each head by the angles of the row's position (rotary embedding, arXiv 2104.09864): half-split
 /// pairs (i, i + dimension / 2), or `interleaved` ones (2i, 2i + 1).
 ///
@@ -71,6 +54,47 @@ package func accumulateExponentials(_ logits: Matrix, maximum: inout [Float], su
 package func exponentials(_ logits: Matrix, logSumExp: [Double]) {
   precondition(logSumExp.count == logits.rows, "one sum for each row")
   laser_exponentials(logits.base, logits.stride, logits.rows, logits.columns, logSumExp)
+}
+
+/// scores = cap · tanh(scale · scores / cap), in place: as they are while they are small, and never beyond the cap.
+package func softCap(_ scores: Matrix, scale: Float = 1, cap: Float) {
+  precondition(cap > 0 && scale > 0)
+  laser_soft_cap(scores.base, scores.stride, scores.rows, scores.columns, scale, cap)
+}
+
+/// The gradient of `softCap`, in place: `gradient`, with respect to what it makes, becomes that with respect to the
+/// scores x, multiplied by scale · (1 − tanh²(scale · x / cap)).
+package func softCapGradient(_ scores: Matrix, scale: Float = 1, cap: Float, gradient: Matrix) {
+  precondition(cap > 0 && scale > 0)
+  precondition(gradient.rows == scores.rows && gradient.columns == scores.columns, "shapes differ")
+  laser_soft_cap_gradient(
+    scores.base, scores.stride, gradient.base, gradient.stride, scores.rows, scores.columns, scale, cap)
+}
+
+/// values *= σ(gates), in place.
+package func multiplyBySigmoids(_ values: Matrix, _ gates: Matrix) {
+  precondition(values.rows == gates.rows && values.columns == gates.columns, "shapes differ")
+  laser_sigmoid_gate(values.base, values.stride, gates.base, gates.stride, values.rows, values.columns)
+}
+
+/// The gradients of `multiplyBySigmoids`, in place: gradient, with respect to its result, becomes that with respect to
+/// the values, and gates those with respect to them.
+///
+/// - Parameter values: As they were before.
+package func propagateSigmoids(_ gradient: Matrix, through values: Matrix, _ gates: Matrix) {
+  precondition(values.rows == gates.rows && values.columns == gates.columns, "shapes differ")
+  precondition(values.rows == gradient.rows && values.columns == gradient.columns, "shapes differ")
+  laser_sigmoid_gate_gradient(
+    gradient.base, gradient.stride, values.base, values.stride, gates.base, gates.stride, values.rows, values.columns)
+}
+
+/// Every number *= factor.
+package func scale(_ matrix: Matrix, by factor: Float) {
+  guard factor != 1 else { return }
+  for row in 0..<matrix.rows {
+    let numbers = matrix.base + row * matrix.stride
+    for column in 0..<matrix.columns { numbers[column] *= factor }
+  }
 }
 
 /// The sums over the columns of a ⊙ b, row by row.

@@ -16,7 +16,11 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
   static let all = [
     "llama", "llama-linear-tied", "llama-llama3", "llama-llama3-parameters", "mistral-window", "mixtral", "qwen2",
     "qwen2-window-yarn", "qwen3-layer-types", "qwen3-bias", "qwen2_moe", "qwen2_moe-normalized", "qwen3_moe",
-    "qwen3_moe-window", "olmoe", "olmoe-normalized", "olmoe-heads", "phi3-window", "phi3-partial",
+    "qwen3_moe-window", "olmoe", "olmoe-normalized", "olmoe-heads", "phi3-window", "phi3-partial", "gemma2",
+    "gemma2-plain", "gemma3", "gemma3-whole", "gemma3-parameters", "glm4_moe", "glm4_moe-plain", "dots1", "granite",
+    "granitemoe", "olmo2", "olmo2-plain", "olmo3", "smollm3", "smollm3-layers", "ministral3", "mistral3-whole",
+    "deepseek_v2", "deepseek_v2-groups", "deepseek_v3", "deepseek_v3-plain", "glm4_moe_lite",
+    "ernie4_5_moe", "qwen3_next", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe-whole",
   ].map(Self.init)
   /// Those whose experts are stored both one by one and stacked.
   static let stacked = ["mixtral", "qwen2_moe", "qwen3_moe", "olmoe"].map(Self.init)
@@ -121,6 +125,32 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
       ("qwen2_moe-normalized", "use_sliding_window", "false"), ("qwen3_moe", "norm_topk_prob", "false"),
       ("qwen3_moe-window", "use_sliding_window", "false"), ("olmoe", "norm_topk_prob", "true"),
       ("phi3-window", "sliding_window", "null"),
+      ("gemma2", "query_pre_attn_scalar", "12"), ("gemma2", "attn_logit_softcapping", "null"),
+      ("gemma2", "final_logit_softcapping", "null"), ("gemma2", "sliding_window", "8"),
+      ("gemma3", "rope_local_base_freq", "40.0"), ("gemma3", "rope_scaling", "null"),
+      ("gemma3", "sliding_window_pattern", "3"), ("gemma3-parameters", "final_logit_softcapping", "null"),
+      ("glm4_moe", "n_group", "2"), ("glm4_moe", "topk_group", "3"), ("glm4_moe", "routed_scaling_factor", "1.4"),
+      ("glm4_moe", "norm_topk_prob", "false"), ("glm4_moe", "partial_rotary_factor", "1.0"),
+      ("glm4_moe", "use_qk_norm", "false"), ("dots1", "max_window_layers", "3"),
+      ("granite", "embedding_multiplier", "2.9"), ("granite", "residual_multiplier", "0.41"),
+      ("granite", "attention_multiplier", "0.25"), ("granite", "logits_scaling", "2.4"),
+      ("granitemoe", "residual_multiplier", "0.41"), ("olmo3", "rope_scaling", "null"),
+      ("olmo3", "sliding_window", "6"), ("smollm3", "no_rope_layer_interval", "3"),
+      ("smollm3-layers", "no_rope_layers", "[1, 1, 1]"),
+      ("deepseek_v3", "rope_interleave", "false"), ("deepseek_v3", "n_group", "2"),
+      (
+        "deepseek_v3", "rope_scaling", #"{"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}"#
+      ),
+      ("qwen3_next", "norm_topk_prob", "true"), ("ernie4_5_moe", "moe_k", "3"),
+      ("deepseek_v3-plain", "rope_interleave", "true"), ("deepseek_v2", "routed_scaling_factor", "1.2"),
+      ("deepseek_v2-groups", "topk_method", #""greedy""#), ("glm4_moe_lite", "rope_theta", "90.0"),
+      (
+        "ministral3", "rope_parameters",
+        #"""
+        {"type": "yarn", "rope_theta": 200, "factor": 4, "original_max_position_embeddings": 16, "beta_fast": 8,
+        "mscale": 1, "mscale_all_dim": 1, "llama_4_scaling_beta": 0.5}
+        """#
+      ),
     ]) func optionsCount(_ name: String, _ key: String, _ value: String) throws
   {
     let fixture = ArchitectureFixture(name: name)
@@ -171,6 +201,19 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
       ("qwen3_moe", ["num_experts": nil, "num_local_experts": "5", "sliding_window": "4"]),
       ("qwen2_moe", ["mlp_only_layers": "[]", "decoder_sparse_step": "1", "mlp_only_layers": "[1, 7]"]),
       ("phi3-window", ["rope_scaling": #"{"type": "default"}"#, "original_max_position_embeddings": "64"]),
+      ("gemma2", ["layer_types": #"["sliding_attention", "full_attention", "sliding_attention"]"#, "hidden_act": nil]),
+      (
+        "gemma3",
+        [
+          "rope_theta": nil, "rope_local_base_freq": nil, "rope_scaling": nil,
+          "rope_parameters": #"""
+          {"full_attention": {"rope_type": "linear", "rope_theta": 200, "factor": 3},
+          "sliding_attention": {"rope_type": "default", "rope_theta": 30}}
+          """#,
+        ]
+      ),
+      ("glm4_moe", ["n_routed_experts": nil, "num_local_experts": "8", "scoring_func": #""sigmoid""#]),
+      ("smollm3", ["no_rope_layer_interval": nil, "no_rope_layers": "[1, 1, 1, 0]"]),
     ] as [(String, KeyValuePairs<String, String?>)])
   func theSameSaidOtherwise(_ name: String, _ changes: KeyValuePairs<String, String?>) throws {
     let fixture = ArchitectureFixture(name: name)
@@ -181,6 +224,33 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
   @Test(
     arguments: [
       ("llama", "model_type", #""phimoe""#, ["phimoe", "mixtral", "olmoe"]),
+      ("gemma2", "use_bidirectional_attention", "true", ["use_bidirectional_attention"]),
+      ("gemma2", "hidden_activation", #""relu""#, ["relu", "gelu_pytorch_tanh"]),
+      ("gemma3", "attn_logit_softcapping", "30.0", ["attn_logit_softcapping"]),
+      ("gemma3", "rope_parameters", #"{"chunked_attention": {}}"#, ["chunked_attention"]),
+      ("gemma3-whole", "text_config", "null", ["text_config"]),
+      ("glm4_moe", "n_group", "3", ["groups"]), ("glm4_moe", "topk_group", "1", ["3 experts", "groups"]),
+      ("glm4_moe", "topk_group", "5", ["groups"]), ("glm4_moe", "scoring_func", #""softmax""#, ["scoring_func"]),
+      ("glm4_moe", "n_shared_experts", "-1", ["n_shared_experts"]),
+      ("smollm3", "no_rope_layers", "[1]", ["no_rope_layers"]),
+      ("deepseek_v3", "num_key_value_heads", "2", ["num_key_value_heads"]),
+      ("deepseek_v3", "qk_rope_head_dim", "5", ["pairs"]),
+      ("deepseek_v3", "kv_lora_rank", "15", ["kv_a_proj", "[21, 32]"]),
+      ("deepseek_v3", "q_lora_rank", "null", ["q_proj.weight"]),
+      ("deepseek_v3", "v_head_dim", "2147483647", ["v_head_dim"]),
+      ("deepseek_v2", "topk_method", #""noaux_tc""#, ["topk_method"]),
+      ("qwen3_next", "linear_num_value_heads", "3", ["heads of values"]),
+      ("qwen3_next", "linear_conv_kernel_dim", "3", ["conv1d.weight", "[56, 1, 3]"]),
+      ("qwen3_next", "layer_types", #"["full_attention"]"#, ["layer_types"]),
+      ("ernie4_5_moe", "use_bias", "true", ["use_bias"]),
+      ("ernie4_5_moe", "moe_layer_start_index", "0", ["layers.0.mlp"]),
+      ("qwen3_next", "linear_key_head_dim", "2147483647", ["linear_key_head_dim"]),
+      ("glm4_moe_lite", "mlp_layer_types", #"["dense"]"#, ["mlp_layer_types"]),
+      ("smollm3", "use_sliding_window", "true", ["use_sliding_window"]),
+      (
+        "ministral3", "rope_parameters", #"{"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 4}"#,
+        ["llama_4_scaling_beta"]
+      ),
       ("llama", "mlp_bias", "true", ["mlp_bias"]),
       ("mistral-window", "attention_bias", "true", ["attention_bias"]),
       ("llama", "rope_scaling", #"{"rope_type": "longrope", "factor": 2}"#, ["longrope"]),

@@ -18,13 +18,9 @@ struct ContinuationTests {
     return try forward.logits(states).row(tokens.count - 1)
   }
 
-  /// Windows shorter than the text, biases, norms of heads, shared experts, dense layers, tied embeddings, scaled rotation.
-  @Test(arguments: [
-    "mixtral", "mistral-window", "qwen2-window-yarn", "qwen3-bias", "qwen3_moe-window", "qwen2_moe", "olmoe",
-    "phi3-partial",
-    "qwen3-layer-types",
-  ]) func stepsGiveTheLogitsOfTheWholeText(_ name: String) throws {
-    let model = try Model(path: Self.fixtures + "/architectures/" + name)
+  @Test(arguments: ArchitectureFixture.all)
+  func stepsGiveTheLogitsOfTheWholeText(_ fixture: ArchitectureFixture) throws {
+    let model = try fixture.model
     var generator = SeededGenerator(seed: 11)
     let size = Int32(model.configuration.vocabularySize)
     let tokens = (0..<41).map { _ in Int32.random(in: 0..<size, using: &generator) }

@@ -40,8 +40,8 @@ struct SplitModelTests {
         down.elements = down.elements.map { $0 * Double(Self.count) }
         tensors.append((prefix + "w2.weight", false, down))
       }
-      for norm in [layer.attentionNorm, layer.feedForwardNorm] { try add(norm.tensor, norm, isVector: true) }
-      for matrix in [layer.query, layer.key, layer.value, layer.output] { try add(matrix.tensor, matrix) }
+      for norm in layer.norms { try add(norm.tensor, norm, isVector: true) }
+      for (_, matrix) in layer.attention.matrices { try add(matrix.tensor, matrix) }
     }
     try add(model.layout.embedding.tensor, model.layout.embedding)
     try add(model.layout.finalNorm.tensor, model.layout.finalNorm, isVector: true)

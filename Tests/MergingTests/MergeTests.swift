@@ -78,7 +78,9 @@ struct MergeTests {
     for file in outcome.files {
       #expect(FileManager.default.fileExists(atPath: bench.folder.path("shards") + "/" + file))
     }
-    for reference in whole.layout.layers.flatMap({ $0.experts.map(\.down) + [$0.query] }) + [whole.layout.embedding] {
+    for reference in whole.layout.layers.flatMap({
+      $0.experts.map(\.down) + $0.attention.matrices.prefix(1).map(\.reference)
+    }) + [whole.layout.embedding] {
       #expect(
         try whole.stored(reference).region.withBytes { Array($0) }
           == shards.stored(reference).region.withBytes { Array($0) })

@@ -33,7 +33,8 @@ import Testing
     #expect(isUntouched(whole, start, outside: 2..<columns + 2, rows: rows))
   }
 
-  @Test(arguments: shapes) func theGradientsOfSwiGLUAreItsDerivatives(shape: (Int, Int)) {
+  @Test(arguments: shapes, [GatedActivation.silu, .geluTanh])
+  func theGradientsOfActivationsAreTheirDerivatives(shape: (Int, Int), activation: GatedActivation) {
     let (rows, columns) = shape
     let start = Matrix.uniform(rows: rows, columns: 2 * columns + 3, seed: 5)
     for row in 0..<rows {
@@ -42,13 +43,16 @@ import Testing
     let whole = start.copy()
     let (gate, up) = (whole[columns: 0..<columns], whole[columns: columns + 1..<2 * columns + 1])
     let gradient = Matrix.part(rows: rows, columns: columns, seed: 6)
-    swigluGradient(gate: gate, up: up, gradient: gradient)
+    let made = gate.copy()
+    activation.apply(gate: made, up: up)
+    activation.propagate(gate: gate, up: up, gradient: gradient)
     for row in 0..<rows {
       for column in 0..<columns {
         let g = Double(gradient[row, column])
-        func loss(_ x: [Double]) -> Double { g * x[0] / (1 + exp(-x[0])) * x[1] }
+        func loss(_ x: [Double]) -> Double { g * value(of: activation, x[0], x[1]) }
         let x = [Double(start[row, column]), Double(start[row, column + columns + 1])]
-        #expect(abs(Double(gate[row, column]) - derivative(of: loss, at: x, 0)) < 1e-5)
+        #expect(abs(Double(made[row, column]) - value(of: activation, x[0], x[1])) < 1e-5)
+        #expect(abs(Double(gate[row, column]) - derivative(of: loss, at: x, 0)) < 3e-5)
         #expect(abs(Double(up[row, column]) - derivative(of: loss, at: x, 1)) < 1e-5)
       }
       for column in [columns, 2 * columns + 1, 2 * columns + 2] { #expect(whole[row, column] == start[row, column]) }
@@ -59,7 +63,7 @@ import Testing
   @Test func theGradientOfSwiGLUIsFiniteFarOut() {
     let gate = Matrix(rows: 1, columns: 4, elements: [-1000, -100, 100, 1000])
     let up = Matrix(rows: 1, columns: 4, elements: [2, 2, 2, 2])
-    swigluGradient(gate: gate, up: up, gradient: Matrix(rows: 1, columns: 4, elements: [1, 1, 1, 1]))
+    GatedActivation.silu.propagate(gate: gate, up: up, gradient: Matrix(rows: 1, columns: 4, elements: [1, 1, 1, 1]))
     #expect(zip(gate.row(0), [0, 0, 2, 2]).allSatisfy { abs($0 - $1) < 1e-30 })
     #expect(zip(up.row(0), [0, 0, 100, 1000]).allSatisfy { abs($0 - $1) < 1e-30 })
   }
@@ -133,8 +137,10 @@ private let attentions = [
 
 @Suite struct AttentionGradientTests {
   /// Of queries, keys and values that stand side by side in one matrix, as a layer's projections do.
-  @Test(arguments: attentions) func theGradientsAreDerivatives(shape: (Int, Int, Int, Int, Int)) {
-    let reference = AttentionLoss(shape)
+  @Test(arguments: attentions, AttentionLoss.Kind.allCases)
+  private func theGradientsAreDerivatives(shape: (Int, Int, Int, Int, Int), kind: AttentionLoss.Kind) {
+    let reference = AttentionLoss(shape, kind)
+    #expect(abs(reference.found - reference.loss(reference.point)) < 1e-4)
     let (gradients, whole) = reference.gradients()
     #expect((0..<whole.rows).allSatisfy { whole[$0, reference.columns] == 7 }, "written beside the gradients")
     let point = reference.point
@@ -171,29 +177,54 @@ private let attentions = [
 
 /// Σ gradient ⊙ attention, of the queries, keys and values in one matrix of one row for each token.
 private struct AttentionLoss {
+  /// How scores are made: plainly; capped; capped with values of their own width.
+  enum Kind: CaseIterable {
+    case plain, capped, all
+  }
+
   let tokens: Int
   private let heads: Int
   private let sharedHeads: Int
-  private let dimension: Int
-  private let sight: Int
+  private let scoring: AttentionScoring
   private let projected: Matrix
   private let gradient: Matrix
 
-  init(_ shape: (Int, Int, Int, Int, Int)) {
+  init(_ shape: (Int, Int, Int, Int, Int), _ kind: Kind = .plain) {
+    let (dimension, sight): (Int, Int)
     (tokens, heads, sharedHeads, dimension, sight) = shape
-    projected = Matrix.part(rows: tokens, columns: (heads + 2 * sharedHeads) * dimension, seed: 13)
-    gradient = Matrix.part(rows: tokens, columns: heads * dimension, seed: 14)
+    scoring =
+      switch kind {
+      case .plain: AttentionScoring(dimension: dimension, sight: sight)
+      case .capped: AttentionScoring(dimension: dimension, sight: sight, scale: 0.4, cap: 0.7)
+      case .all:
+        AttentionScoring(
+          dimension: dimension, valueDimension: dimension - 3, sight: sight, scale: 0.3, cap: 1.5)
+      }
+    projected = Matrix.part(
+      rows: tokens, columns: heads * dimension + sharedHeads * (dimension + scoring.valueDimension), seed: 13)
+    gradient = Matrix.part(rows: tokens, columns: heads * scoring.valueDimension, seed: 14)
   }
 
   var columns: Int { projected.columns }
 
   /// The columns of queries, of keys and of values.
   var parts: [Range<Int>] {
-    let (queries, keys) = (heads * dimension, (heads + sharedHeads) * dimension)
+    let (queries, keys) = (heads * scoring.dimension, (heads + sharedHeads) * scoring.dimension)
     return [0..<queries, queries..<keys, keys..<columns]
   }
 
   var point: [Double] { (0..<tokens).flatMap(projected.row).map(Double.init) }
+
+  /// The loss of what `attend` gathers.
+  var found: Double {
+    let context = Matrix(rows: tokens, columns: gradient.columns)
+    attend(
+      queries: projected[columns: parts[0]], keys: projected[columns: parts[1]], values: projected[columns: parts[2]],
+      scoring: scoring, into: context)
+    return (0..<tokens).reduce(0) { sum, row in
+      zip(context.row(row), gradient.row(row)).reduce(sum) { $0 + Double($1.0) * Double($1.1) }
+    }
+  }
 
   /// The gradients found, and the matrix, one column wider and filled with 7, in which they stand.
   func gradients() -> (numbers: [Double], whole: Matrix) {
@@ -201,29 +232,30 @@ private struct AttentionLoss {
     whole.fill(7)
     attendGradient(
       queries: projected[columns: parts[0]], keys: projected[columns: parts[1]], values: projected[columns: parts[2]],
-      dimension: dimension, sight: sight, gradient: gradient, queryGradient: whole[columns: parts[0]],
+      scoring: scoring, gradient: gradient, queryGradient: whole[columns: parts[0]],
       keyGradient: whole[columns: parts[1]], valueGradient: whole[columns: parts[2]])
     return ((0..<tokens).flatMap(whole[columns: 0..<columns].row).map(Double.init), whole)
   }
 
   func loss(_ x: [Double]) -> Double {
+    let (dimension, valueDimension) = (scoring.dimension, scoring.valueDimension)
     var result = 0.0
     for token in 0..<tokens {
-      let first = sight > token ? 0 : token - sight + 1
+      let first = scoring.sight > token ? 0 : token - scoring.sight + 1
       let upstream = gradient.row(token)
       for head in 0..<heads {
-        let shared = head / (heads / sharedHeads) * dimension
+        let shared = head / (heads / sharedHeads)
         let query = token * columns + head * dimension
         var (sum, weighted) = (0.0, 0.0)
         for other in first...token {
-          let key = other * columns + heads * dimension + shared
-          let value = key + sharedHeads * dimension
+          let key = other * columns + (heads + shared) * dimension
+          let value = other * columns + (heads + sharedHeads) * dimension + shared * valueDimension
           var (score, along) = (0.0, 0.0)
-          for i in 0..<dimension {
-            score += x[query + i] * x[key + i]
-            along += Double(upstream[head * dimension + i]) * x[value + i]
-          }
-          let weight = exp(score / Double(dimension).squareRoot())
+          for i in 0..<dimension { score += x[query + i] * x[key + i] }
+          for i in 0..<valueDimension { along += Double(upstream[head * valueDimension + i]) * x[value + i] }
+          score *= Double(scoring.scale)
+          if let cap = scoring.cap.map(Double.init) { score = cap * tanh(score / cap) }
+          let weight = exp(score)
           sum += weight
           weighted += weight * along
         }
@@ -231,6 +263,15 @@ private struct AttentionLoss {
       }
     }
     return result
+  }
+}
+
+/// In float64, by the definition.
+private func value(of activation: GatedActivation, _ gate: Double, _ up: Double) -> Double {
+  switch activation {
+  case .silu: return gate / (1 + exp(-gate)) * up
+  case .geluTanh:
+    return 0.5 * gate * (1 + tanh((2 / Double.pi).squareRoot() * (gate + 0.044715 * gate * gate * gate))) * up
   }
 }
 

@@ -150,7 +150,8 @@ private let attentions = [
     let keys = Matrix.uniform(rows: tokens, columns: sharedHeads * dimension, seed: 2)
     let values = Matrix.uniform(rows: tokens, columns: sharedHeads * dimension, seed: 3)
     let context = Matrix(rows: tokens, columns: heads * dimension)
-    attend(queries: queries, keys: keys, values: values, dimension: dimension, sight: sight, into: context)
+    attend(
+      queries: queries, keys: keys, values: values, scoring: .init(dimension: dimension, sight: sight), into: context)
     var largest = 0.0
     for token in 0..<tokens {
       let first = sight > token ? 0 : token - sight + 1

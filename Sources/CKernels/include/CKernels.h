@@ -61,6 +61,20 @@ void laser_swiglu(float *gate, size_t gate_stride, const float *up, size_t up_st
 void laser_swiglu_gradient(float *gate, size_t gate_stride, float *up, size_t up_stride, const float *gradient,
                            size_t gradient_stride, size_t rows, size_t columns);
 
+// MARK: geglu.c — gate = gelu(gate) * up, gelu(x) = x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3): its
+// approximation by tanh.
+void laser_geglu(float *gate, size_t gate_stride, const float *up, size_t up_stride, size_t rows, size_t columns);
+// As laser_swiglu_gradient.
+void laser_geglu_gradient(float *gate, size_t gate_stride, float *up, size_t up_stride, const float *gradient,
+                          size_t gradient_stride, size_t rows, size_t columns);
+
+// MARK: sigmoid_gate.c — values *= 1 / (1 + exp(-gates)).
+void laser_sigmoid_gate(float *values, size_t stride, const float *gates, size_t gate_stride, size_t rows,
+                        size_t columns);
+// gradient, with respect to the result, becomes that with respect to values, and gates those with respect to them.
+void laser_sigmoid_gate_gradient(float *gradient, size_t gradient_stride, const float *values, size_t stride,
+                                 float *gates, size_t gate_stride, size_t rows, size_t columns);
+
 // MARK: rotary.c — rotates the pairs (x[i], x[i + dimension/2]) of every head by the row's angles, or back.
 // cosines and sines: (rows, dimension/2).
 void laser_rotate(float *heads, size_t stride, size_t rows, size_t head_count, size_t dimension,
@@ -74,6 +88,11 @@ void laser_rotate_interleaved(float *heads, size_t stride, size_t rows, size_t h
 // last = start + r + 1 where `start` is the position of row 0's query among the keys, first = max(0, last - window).
 void laser_causal_softmax(float *scores, size_t stride, size_t rows, size_t columns, size_t start,
                           size_t window, float scale);
+// scores = cap * tanh(scale * scores / cap).
+void laser_soft_cap(float *scores, size_t stride, size_t rows, size_t columns, float scale, float cap);
+// gradient, which is that with respect to what laser_soft_cap makes of the scores, becomes that with respect to them.
+void laser_soft_cap_gradient(const float *scores, size_t stride, float *gradient, size_t gradient_stride, size_t rows,
+                             size_t columns, float scale, float cap);
 // Running log-sum-exp of each row over blocks of columns: maximum and sum are updated, sum relative to maximum.
 void laser_accumulate_exponentials(const float *logits, size_t stride, size_t rows, size_t columns,
                                    float *maximum, double *sum);
@@ -83,6 +102,37 @@ void laser_softmax_gradient(const float *weights, size_t weights_stride, float *
                             size_t rows, size_t columns, float scale);
 // Row r of logits becomes exp(logits - log_sums[r]).
 void laser_exponentials(float *logits, size_t stride, size_t rows, size_t columns, const double *log_sums);
+
+// MARK: convolution.c — each channel by itself, over rows: weights (width, channels).
+// target row r = the sum over w of weights row w * source row r + w: source has width - 1 rows more, which come before.
+void laser_causal_convolution(const float *source, size_t source_stride, const float *weights, size_t width, size_t rows,
+                              size_t channels, float *target, size_t target_stride);
+// result row r + w += weights row w * gradient row r.
+void laser_causal_convolution_gradient(const float *gradient, size_t gradient_stride, const float *weights, size_t width,
+                                       size_t rows, size_t channels, float *result, size_t result_stride);
+
+// MARK: delta_rule.c — the gated delta rule (arXiv 2412.06464) of one head, row after row: state = decay * state,
+// correction = rate * (value - key * state), state += key x correction, output = query * state. Queries and keys are
+// (rows, keys), values and outputs (rows, values), the state (keys, values).
+struct laser_delta_inputs {
+  const float *queries, *keys, *values, *decays, *rates;
+  size_t query_stride, key_stride, value_stride;
+};
+struct laser_delta_gradients {
+  float *queries, *keys, *values, *decays, *rates;
+  size_t query_stride, key_stride, value_stride;
+};
+// states holds the state before row 0. With a stride of 0 it becomes the state after the last row, and corrections has
+// room for one; else the state after row r is put r + 1 strides behind, and corrections has room for all.
+void laser_delta_rule(const struct laser_delta_inputs *inputs, size_t rows, size_t key_count, size_t value_count,
+                      float *states, size_t state_stride, float *corrections, float *outputs, size_t output_stride);
+// states and corrections are what laser_delta_rule leaves with a stride of one state. state_gradient is that with
+// respect to the last state and becomes that with respect to the first; gradients are overwritten. scratch has room for
+// a value.
+void laser_delta_rule_gradient(const struct laser_delta_inputs *inputs, size_t rows, size_t key_count,
+                               size_t value_count, const float *states, const float *corrections,
+                               const float *output_gradients, size_t output_stride, float *state_gradient,
+                               const struct laser_delta_gradients *gradients, float *scratch);
 
 // MARK: divergence.c
 // Compares rows of logits of two models: KL(softmax(a) || softmax(b)) in nats, and whether the largest logit is the

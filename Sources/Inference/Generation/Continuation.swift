@@ -5,8 +5,10 @@ internal import Tensors
 /// A text that a model continues token by token: what it has made of the tokens so far stays in key-value caches.
 package struct Continuation: ~Copyable {
   private let model: Model
-  private let rotary: RotaryEmbedding
-  private let caches: [KeyValueCache]
+  private let rotary: RotaryEmbeddings
+  private let caches: [TextCache]
+  /// The tokens so far.
+  package private(set) var count = 0
   private let capacity: Int
 
   /// From so many new tokens on, packing weights pays.
@@ -16,13 +18,9 @@ package struct Continuation: ~Copyable {
   package init(_ model: Model, capacity: Int) {
     self.model = model
     self.capacity = capacity
-    rotary = RotaryEmbedding(positions: capacity, model.configuration.rotary)
-    caches = model.layout.layers.map { _ in
-      KeyValueCache(capacity: capacity, width: model.configuration.keyValueWidth)
-    }
+    rotary = RotaryEmbeddings(positions: capacity, model.configuration)
+    caches = model.layout.layers.indices.map { model.newCache(layer: $0, capacity: capacity) }
   }
-
-  package var count: Int { caches.first?.count ?? 0 }
 
   /// Appends the next tokens of the text; returns the logits of the token after them.
   ///
@@ -37,9 +35,10 @@ package struct Continuation: ~Copyable {
     model.execution.usesStoredWeights = tokens.count < Self.manyTokens
     let states = try model.embeddings(of: tokens)
     for (layer, cache) in caches.enumerated() {
-      try Attention(model, layer: layer).apply(to: states, continuing: cache, rotary: rotary)
+      try model.mixer(layer: layer).apply(to: states, continuing: cache, rotary: rotary)
       _ = try FeedForward(model, layer: layer).apply(to: states)
     }
+    count += tokens.count
     model.execution.usesStoredWeights = true
     let logits = try VocabularyHead(model).logits(states[rows: states.rows - 1..<states.rows]).row(0)
     guard logits.allSatisfy(\.isFinite) else {

@@ -7,14 +7,14 @@ final class KeyValueCache {
   private(set) var count = 0
 
   /// - Parameter capacity: The tokens that the text may have in the end.
-  init(capacity: Int, width: Int) {
-    allKeys = Matrix(rows: capacity, columns: width)
-    allValues = Matrix(rows: capacity, columns: width)
+  init(capacity: Int, keyWidth: Int, valueWidth: Int) {
+    allKeys = Matrix(rows: capacity, columns: keyWidth)
+    allValues = Matrix(rows: capacity, columns: valueWidth)
   }
 
-  /// The keys so far: (tokens, key-value width).
+  /// The keys so far: (tokens, key width).
   var keys: Matrix { allKeys[rows: 0..<count] }
-  /// The values so far: (tokens, key-value width).
+  /// The values so far: (tokens, value width).
   var values: Matrix { allValues[rows: 0..<count] }
 
   func append(keys: Matrix, values: Matrix) {

@@ -20,65 +20,167 @@ struct AttentionGradient {
   ///   - checkpoint: Called between its steps; may throw to end the work.
   ///   - observe: Given the sites: role, no expert, inputs, gradients, tokens.
   func propagate(
-    _ gradient: Matrix, through states: Matrix, batch: WindowBatch, rotary: RotaryEmbedding,
+    _ gradient: Matrix, through states: Matrix, batch: WindowBatch, rotary: RotaryEmbeddings,
     checkpoint: () throws -> Void, _ observe: (Role, Int?, Matrix, Matrix, [Int32]) throws -> Void
   ) throws {
     let heads = try throughHeads(gradient, states, batch, rotary)
-    let projected = heads.projectedGradient
     let tokens = (0..<Int32(states.rows)).map(\.self)
+    func report(_ role: Role, _ inputs: Matrix, _ gradients: Matrix) throws {
+      try observe(role, nil, inputs, gradients, tokens)
+    }
     try checkpoint()
-    try observe(.output, nil, heads.context, gradient, tokens)
-    try observe(.query, nil, heads.normed, projected[columns: attention.queryColumns], tokens)
-    try observe(.key, nil, heads.normed, projected[columns: attention.keyColumns], tokens)
-    try observe(.value, nil, heads.normed, projected[columns: attention.valueColumns], tokens)
-    try checkpoint()
-    let projections = try TransposedWeights([layer.query, layer.key, layer.value], of: model)
-    let groups = batch.groups(ofTokens: ForwardPass.groupTokens)
+    try report(.output, heads.context, heads.outputGradient)
+    let groups = batch.groups(ofTokens: ForwardPass.groupTokens).map { batch.group($0).all }
+    let parts: [(gradients: Matrix, weights: TransposedWeights)]
+    switch (attention.projections, layer.attention) {
+    case (.direct(let projections), .heads(let layout)):
+      let projected = heads.projectedGradient
+      let queries = projected[columns: attention.queryColumns]
+      let queryGradient = heads.gateGradient.map { projections.joined(queries: queries, gates: $0) }
+      try report(.query, heads.normed, queryGradient ?? queries)
+      try report(.key, heads.normed, projected[columns: attention.keyColumns])
+      try report(.value, heads.normed, projected[columns: attention.valueColumns])
+      try checkpoint()
+      if let queryGradient {
+        let rest = projected[columns: attention.keyColumns.lowerBound..<attention.valueColumns.upperBound]
+        parts = [
+          (queryGradient, try TransposedWeights([layout.query], of: model)),
+          (rest, try TransposedWeights([layout.key, layout.value], of: model)),
+        ]
+      } else {
+        parts = [(projected, try TransposedWeights([layout.query, layout.key, layout.value], of: model))]
+      }
+    case (.latent(let projections), .latent(let layout)):
+      parts = try propagate(heads, projections, layout, groups, checkpoint: checkpoint, report)
+    default: preconditionFailure("projections of another kind than the layout's")
+    }
     Parallelism.forEach(groups.count) { index in
-      let all = batch.group(groups[index]).all
-      let normedGradient = Matrix(unfilled: all.count, columns: states.columns)
-      Profile.measure(.attentionProjections) { projections.multiply(projected[rows: all], into: normedGradient) }
-      normalizeGradient(
-        states[rows: all], weight: attention.norm, epsilon: attention.configuration.normEpsilon,
-        gradient: normedGradient, addingTo: gradient[rows: all])
+      let rows = groups[index]
+      let normedGradient = Matrix(rows: rows.count, columns: states.columns)
+      Profile.measure(.attentionProjections) {
+        for (number, part) in parts.enumerated() {
+          part.weights.multiply(part.gradients[rows: rows], adding: number > 0, into: normedGradient)
+        }
+      }
+      attention.norm.propagate(normedGradient, through: states[rows: rows], addingTo: gradient[rows: rows])
     }
   }
 
-  /// The normed states, what the heads gather, and the gradient at queries, keys and values side by side.
+  /// Through latents; returns the gradients at what is made of the normed states, with the matrices that make it.
+  private func propagate(
+    _ heads: Heads, _ projections: LatentProjections, _ layout: TensorLayout.LatentAttention, _ groups: [Range<Int>],
+    checkpoint: () throws -> Void, _ observe: (Role, Matrix, Matrix) throws -> Void
+  ) throws -> [(gradients: Matrix, weights: TransposedWeights)] {
+    let count = heads.normed.rows
+    let query = try TransposedWeights([layout.query], of: model)
+    let keyValueUp = try TransposedWeights([layout.keyValueUp], of: model)
+    let queryLatent = Matrix(unfilled: layout.queryDown == nil ? 0 : count, columns: layout.query.columns)
+    let queryLatentGradient = Matrix(unfilled: queryLatent.rows, columns: queryLatent.columns)
+    let keyValueLatent = Matrix(unfilled: count, columns: layout.keyValueUp.columns)
+    let keyValueLatentGradient = Matrix(unfilled: count, columns: layout.keyValueDown.matrix.rows)
+    let expandedGradient = Matrix(unfilled: count, columns: layout.keyValueUp.rows)
+    Parallelism.forEach(groups.count) { index in
+      let rows = groups[index]
+      let steps = projections.steps(heads.normed[rows: rows])
+      let made = projections.propagate(
+        heads.projectedGradient[rows: rows], through: steps, query: query, keyValueUp: keyValueUp)
+      if let latent = steps.queryLatent { queryLatent[rows: rows].assign(latent.normed) }
+      if let gradient = made.queryLatent { queryLatentGradient[rows: rows].assign(gradient) }
+      keyValueLatent[rows: rows].assign(steps.keyValueLatent.normed)
+      keyValueLatentGradient[rows: rows].assign(made.keyValueLatent)
+      expandedGradient[rows: rows].assign(made.expanded)
+    }
+    try checkpoint()
+    let queries = heads.projectedGradient[columns: attention.queryColumns]
+    try observe(.keyValueUp, keyValueLatent, expandedGradient)
+    try observe(.keyValueDown, heads.normed, keyValueLatentGradient)
+    let down = (keyValueLatentGradient, try TransposedWeights([layout.keyValueDown.matrix], of: model))
+    guard let queryDown = layout.queryDown else {
+      try observe(.query, heads.normed, queries)
+      return [down, (queries, query)]
+    }
+    try observe(.queryUp, queryLatent, queries)
+    try observe(.queryDown, heads.normed, queryLatentGradient)
+    try checkpoint()
+    return [down, (queryLatentGradient, try TransposedWeights([queryDown.matrix], of: model))]
+  }
+
+  private struct Heads {
+    /// The normed states.
+    let normed: Matrix
+    /// What the heads gather, as the output projection takes it.
+    let context: Matrix
+    /// The gradient at what the output projection makes of that.
+    let outputGradient: Matrix
+    /// The gradient at queries, keys and values side by side.
+    let projectedGradient: Matrix
+    /// The gradient at the gates of what is gathered; nil without gates.
+    let gateGradient: Matrix?
+  }
+
   private func throughHeads(
-    _ gradient: Matrix, _ states: Matrix, _ batch: WindowBatch, _ rotary: RotaryEmbedding
-  ) throws(CheckpointError) -> (normed: Matrix, context: Matrix, projectedGradient: Matrix) {
-    let output = try TransposedWeights([layer.output], of: model)
-    let (queries, keys, values) = (attention.queryColumns, attention.keyColumns, attention.valueColumns)
+    _ gradient: Matrix, _ states: Matrix, _ batch: WindowBatch, _ rotary: RotaryEmbeddings
+  ) throws(CheckpointError) -> Heads {
+    let outputs = layer.attention.matrices.filter { $0.role == .output }.map(\.reference)
+    let output = try TransposedWeights(outputs, of: model)
+    let rotary = rotary[layer]
+    let width = attention.configuration.contextWidth
     let count = states.rows
     let normed = Matrix(unfilled: count, columns: states.columns)
-    let context = Matrix(unfilled: count, columns: queries.count)
-    let projectedGradient = Matrix(unfilled: count, columns: values.upperBound)
+    let context = Matrix(unfilled: count, columns: width)
+    let outputGradient = Matrix(unfilled: count, columns: states.columns)
+    let isGated = layer.attention.heads?.isGated ?? false
+    let gateGradient = isGated ? Matrix(unfilled: count, columns: width) : nil
+    let projectedGradient = Matrix(unfilled: count, columns: attention.configuration.projectionWidth)
     let groups = batch.groups(ofTokens: ForwardPass.groupTokens)
     Parallelism.forEach(groups.count) { index in
       let group = batch.group(groups[index])
       let all = group.all
-      attention.normalizeStates(states[rows: all], into: normed[rows: all])
-      let plain = attention.projectNormed(normed[rows: all])
-      let projected = plain.copy()
-      attention.normalizeHeads(projected)
-      let contextGradient = Matrix(unfilled: all.count, columns: queries.count)
+      normed[rows: all].assign(attention.norm.apply(states[rows: all]))
+      let projected: Matrix
+      var gates: Matrix?
+      var unnormed: (heads: Matrix, projections: DirectProjections)?
+      switch attention.projections {
+      case .direct(let projections):
+        let (plain, gatesOfAll) = projections.project(normed[rows: all])
+        gates = gatesOfAll
+        projected = plain.copy()
+        projections.normalizeHeads(projected)
+        unnormed = (plain, projections)
+      case .latent(let projections): projected = projections.project(normed[rows: all])
+      }
+      for (window, rows) in group.windows {
+        let part = projected[rows: rows]
+        attention.rotate(part[columns: attention.queryAndKeyColumns], of: window, rotary)
+        Profile.measure(.attention) { attention.attend(part, of: window, into: context[rows: all][rows: rows]) }
+      }
+      let gathered = gates.map { _ in context[rows: all].copy() }
+      if let gates { multiplyBySigmoids(context[rows: all], gates) }
+      outputGradient[rows: all].assign(
+        attention.branch.propagate(
+          gradient[rows: all],
+          through: attention.branch.isNormed ? attention.outputs(of: context[rows: all]) : nil))
+      let contextGradient = Matrix(unfilled: all.count, columns: width)
       Profile.measure(.attentionProjections) {
-        output.multiply(gradient[rows: all], into: contextGradient)
+        output.multiply(outputGradient[rows: all], into: contextGradient)
+      }
+      if let gates, let gathered {
+        propagateSigmoids(contextGradient, through: gathered, gates)
+        gateGradient?[rows: all].assign(gates)
       }
       let result = projectedGradient[rows: all]
       for (window, rows) in group.windows {
         let (part, partGradient) = (projected[rows: rows], result[rows: rows])
-        attention.rotate(part[columns: attention.queryAndKeyColumns], of: window, rotary)
         Profile.measure(.attention) {
-          attention.attend(part, of: window, into: context[rows: all][rows: rows])
           propagate(contextGradient[rows: rows], through: part, of: window, into: partGradient)
         }
         attention.rotate(partGradient[columns: attention.queryAndKeyColumns], of: window, rotary, inverse: true)
       }
-      attention.propagateHeadNorms(result, through: plain)
+      if let unnormed { unnormed.projections.propagateHeadNorms(result, through: unnormed.heads) }
     }
-    return (normed, context, projectedGradient)
+    return Heads(
+      normed: normed, context: context, outputGradient: outputGradient, projectedGradient: projectedGradient,
+      gateGradient: gateGradient)
   }
 
   /// From the gradient at what a window's heads gather to that at its queries, keys and values, which it overwrites.
@@ -91,8 +193,8 @@ struct AttentionGradient {
       let gradient = Matrix(unfilled: text.rows, columns: text.columns)
       attendGradient(
         queries: projected[rows: queries][columns: attention.queryColumns], keys: text[columns: keys],
-        values: text[columns: values], dimension: attention.configuration.headDimension, sight: attention.windowSize,
-        gradient: contextGradient[rows: queries], queryGradient: result[rows: queries][columns: attention.queryColumns],
+        values: text[columns: values], scoring: attention.scoring, gradient: contextGradient[rows: queries],
+        queryGradient: result[rows: queries][columns: attention.queryColumns],
         keyGradient: gradient[columns: keys], valueGradient: gradient[columns: values])
       // The beginning's keys and values have a gradient from every text that sees them.
       let before = text.rows - queries.count

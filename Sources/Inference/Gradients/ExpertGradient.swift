@@ -47,6 +47,7 @@ struct ExpertGradient {
     let matrices = (
       gate: try model.weight(expert.gate), up: try model.weight(expert.up), down: try model.weight(expert.down)
     )
+    let activation = model.configuration.activation
     let channelBlocks = MemoryPlan.blocks(
       ofChannels: channels, hidden: width, limit: model.execution.channelLimit)
     let blocks = Parallelism.shares(of: count, atMost: FeedForward.block)
@@ -71,14 +72,14 @@ struct ExpertGradient {
           multiply(inputs[rows: block], transposed: gateForth, into: gate)
           multiply(inputs[rows: block], transposed: upForth, into: up)
           hidden.assign(gate)
-          swiglu(gate: hidden, up: up)
+          activation.apply(gate: hidden, up: up)
           let hiddenGradient = Matrix(unfilled: block.count, columns: channels.count)
           multiply(outputs[rows: block], transposed: downBack, into: hiddenGradient)
           let dots = Parallelism.blocks(of: channels.count, size: Self.channelStep).map {
             rowDots(hidden[columns: $0], hiddenGradient[columns: $0])
           }
           scaleRows(hiddenGradient, by: weights[block])
-          swigluGradient(gate: gate, up: up, gradient: hiddenGradient)
+          activation.propagate(gate: gate, up: up, gradient: hiddenGradient)
           multiply(
             gate, transposed: gateBack, adding: channels.lowerBound > 0, into: inputGradients[rows: block])
           return dots

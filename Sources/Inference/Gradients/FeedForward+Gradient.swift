@@ -6,8 +6,8 @@ extension FeedForward {
   /// Propagates a loss's gradient from the layer's output to the states that enter it, those after attention; in place.
   ///
   /// With x the normed state, a = w1 x, b = w3 x, h = silu(a) ⊙ b and an expert's weight ω, the layer adds Σ ω w2 h.
-  /// For the gradient g of its output: ω gᵀw2 at h, from there (swiglu) at a and b, and back through w1 and w3 to x;
-  /// and g · w2 h at ω, from there through the router's softmax to x.
+  /// For the gradient g of its output: ω gᵀw2 at h, from there (through the activation) at a and b, and back through w1
+  /// and w3 to x; and g · w2 h at ω, from there through the router to x.
   ///
   /// - Parameters:
   ///   - checkpoint: Called between experts and blocks of their channels; may throw to end the work.
@@ -16,18 +16,20 @@ extension FeedForward {
     _ gradient: Matrix, through states: Matrix, _ routing: Routing, checkpoint: () throws -> Void,
     _ observe: (Role, Int?, Matrix, Matrix, [Int32]) throws -> Void
   ) throws {
-    let epsilon = model.configuration.normEpsilon
+    let added = branch.isNormed ? try sums(states, routing) : nil
+    let outputGradient = branch.propagate(gradient, through: added)
     let normed = Matrix(unfilled: states.rows, columns: states.columns)
     let normedGradient = Matrix(rows: states.rows, columns: states.columns)
     let blocks = Parallelism.shares(of: states.rows, atMost: Self.block)
     Parallelism.forEach(blocks.count) { index in
-      normalize(states[rows: blocks[index]], weight: norm, epsilon: epsilon, into: normed[rows: blocks[index]])
+      norm.apply(states[rows: blocks[index]], into: normed[rows: blocks[index]])
     }
     var weightGradients = Array(repeating: Float(0), count: routing.experts.count)
     for expert in routing.slots.indices where !routing.slots[expert].isEmpty {
       let slots = routing.slots[expert]
       let run = try ExpertGradient(
-        layout(of: expert), of: model, normed, gradient, tokens: slots.map { $0 / Int32(routing.expertsPerToken) },
+        layout(of: expert), of: model, normed, outputGradient,
+        tokens: slots.map { $0 / Int32(routing.expertsPerToken) },
         weights: slots.map { routing.weights[Int($0)] }, checkpoint: checkpoint)
       addRows(
         run.inputGradients, run.tokens[...], weights: Array(repeating: 1, count: slots.count), to: normedGradient)
@@ -41,9 +43,7 @@ extension FeedForward {
     try propagateRouter(weightGradients, normed, routing, into: normedGradient)
     Parallelism.forEach(blocks.count) { index in
       let block = blocks[index]
-      normalizeGradient(
-        states[rows: block], weight: norm, epsilon: epsilon, gradient: normedGradient[rows: block],
-        addingTo: gradient[rows: block])
+      norm.propagate(normedGradient[rows: block], through: states[rows: block], addingTo: gradient[rows: block])
     }
   }
 
@@ -53,7 +53,7 @@ extension FeedForward {
   ) throws(CheckpointError) {
     guard let router = layer.router, let mixture = model.configuration.mixture else { return }
     let weights = try model.weights(router)
-    let shared = try layer.shared.map { shared throws(CheckpointError) in try model.weights(shared.gate) }
+    let shared = try layer.shared?.gate.map { gate throws(CheckpointError) in try model.weights(gate) }
     let (forward, backward) = (PackedMatrix(weights), PackedMatrix(transposing: weights))
     let sharedBackward = shared.map { PackedMatrix(transposing: $0) }
     let blocks = Parallelism.shares(of: normed.rows, atMost: Self.block)
@@ -64,7 +64,7 @@ extension FeedForward {
       multiply(normed[rows: block], transposed: forward, into: logits)
       let sharedLogits = Matrix(rows: block.count, columns: 1)
       routing.propagate(
-        weightGradients, tokens: block, normalizes: mixture.normalizesWeights, into: logits,
+        weightGradients, tokens: block, mixture: mixture, into: logits,
         shared: sharedBackward == nil ? nil : sharedLogits)
       multiply(logits, transposed: backward, adding: true, into: normedGradient[rows: block])
       if let sharedBackward {

@@ -6,14 +6,34 @@ extension Model {
   /// For each token that passes a layer backwards: its states and their gradient, those after attention, and what is
   /// made of them on the way, in an expert as if all tokens went to one, or in attention.
   package var bytesOfGradient: Int {
-    let (hidden, queries) = (configuration.hiddenSize, configuration.queryWidth)
-    let projected = queries + 2 * configuration.keyValueWidth
+    let (hidden, projected) = (configuration.hiddenSize, configuration.projectionWidth)
     // x and its gradient; an expert's inputs, their gradient and its outputs'; its channels and two gradients at them.
-    let expert = 5 * hidden + 3 * (everyExpert.map(\.gate.rows).max() ?? 0)
-    // The normed states and their gradient, the context and its gradient; projections plain and rotated, their
-    // gradient; keys and values that a branch of a window sees, and their gradient.
-    let attention = 2 * hidden + 2 * queries + 3 * projected + 4 * configuration.keyValueWidth
-    return MemoryLayout<Float>.stride * (3 * hidden + max(expert, attention))
+    // And, where what is added is normed or multiplied, that and its gradient, and both once more on the way.
+    let multiplied = configuration.multipliers.residual != 1
+    let isGated = layout.layers.contains { $0.attention.heads?.isGated == true }
+    let isNormed = layout.layers.contains { $0.feedForwardOutputNorm != nil }
+    let expert = (isNormed ? 9 : multiplied ? 6 : 5) * hidden + 3 * (everyExpert.map(\.gate.rows).max() ?? 0)
+    // The normed states, their gradient and that of what is added, the context and its gradient; projections plain and
+    // rotated, their gradient; keys and values that a branch of a window sees, and their gradient; latents with their
+    // gradients, and what they are expanded to, once for all tokens and once on the way.
+    let latents =
+      layout.layers.map { layer in
+        guard case .latent(let latent) = layer.attention else { return 0 }
+        return 4 * ((latent.queryDown?.matrix.rows ?? 0) + latent.keyValueDown.matrix.rows) + 2 * latent.keyValueUp.rows
+      }.max() ?? 0
+    let attention =
+      3 * hidden + 2 * configuration.contextWidth + (isGated ? 6 : 3) * projected
+      + 2 * (configuration.keyWidth + configuration.valueWidth) + latents
+    // Of linear attention: what is made of the states, its gradient and both in the order of the matrices; before, after
+    // and behind the convolution with their gradients; what heads read and its gradients.
+    let deltas =
+      layout.layers.map { layer in
+        guard case .delta(let delta) = layer.attention else { return 0 }
+        let shape = delta.shape
+        return 3 * hidden + 4 * shape.projectionWidth + 10 * shape.channelCount + 8 * shape.valueWidth
+          + DeltaRule.gradientNumbers(perRowOf: shape.keyDimension, shape.valueDimension)
+      }.max() ?? 0
+    return MemoryLayout<Float>.stride * (3 * hidden + max(expert, attention, deltas))
   }
 
   /// The most that weights take at once while a layer, or the vocabulary, is passed backwards, with the workers'
@@ -22,7 +42,10 @@ extension Model {
   package var bytesOfGradientWeights: Int {
     let float = MemoryLayout<Float>.stride
     let hidden = configuration.hiddenSize
-    let width = 2 * configuration.queryWidth + 2 * configuration.keyValueWidth
+    let attentionNumbers =
+      layout.layers.map { layer in
+        layer.attention.matrices.reduce(0) { $0 + $1.reference.rows * $1.reference.columns }
+      }.max() ?? 0
     let blocks = everyExpert.map { expert -> Int in
       MemoryPlan.blocks(ofChannels: expert.gate.rows, hidden: hidden, limit: execution.channelLimit).first?.count ?? 0
     }
@@ -32,11 +55,16 @@ extension Model {
         float * 5 * block * hidden + bytes(expert.down) + bytes(expert.gate, rows: block)
           + bytes(expert.up, rows: block)
       }.max() ?? 0
-    let attention = float * hidden * (width + configuration.queryWidth + TransposedWeights.block)
+    let attention =
+      float
+      * (attentionNumbers + hidden
+        * (max(configuration.queryWidth, configuration.contextWidth) + TransposedWeights.block))
     let vocabulary = float * 3 * VocabularyHead.vocabularyBlock * hidden
     let rows = max(
       FeedForward.block * (blocks.max() ?? 0), VocabularyHead.rowBlock * VocabularyHead.vocabularyBlock)
     let inProducts = PackedMatrix.scratchBytes(rows: FeedForward.block, columns: max(hidden, blocks.max() ?? 0))
-    return max(expert, attention, vocabulary) + Parallelism.threads * (float * rows + inProducts)
+    // States and their gradients, of a beginning and of a branch, and those of one head that exist at once.
+    let states = 3 * deltaStates + DeltaRule.gradientNumbers(atOnce: largestState)
+    return max(expert, attention, vocabulary) + Parallelism.threads * (float * (rows + states) + inProducts)
   }
 }

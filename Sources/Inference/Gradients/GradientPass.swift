@@ -55,7 +55,12 @@ package struct GradientPass: Sendable {
     try feedForward.propagate(
       gradient, through: attended, try feedForward.route(attended), checkpoint: checkpoint, report)
     try checkpoint()
-    try AttentionGradient(model, layer: layer).propagate(
-      gradient, through: states, batch: forward.batch, rotary: forward.rotary, checkpoint: checkpoint, report)
+    if case .delta(let layout) = model.layout.layers[layer].attention {
+      try DeltaGradient(model, layer: layer, layout).propagate(
+        gradient, through: states, batch: forward.batch, checkpoint: checkpoint, report)
+    } else {
+      try AttentionGradient(model, layer: layer).propagate(
+        gradient, through: states, batch: forward.batch, rotary: forward.rotary, checkpoint: checkpoint, report)
+    }
   }
 }

@@ -30,11 +30,11 @@ struct TransposedWeights {
     self.parts = parts
   }
 
-  /// target (rows, inputs) = gradients (rows, outputs) · W.
-  func multiply(_ gradients: Matrix, into target: Matrix) {
+  /// target (rows, inputs) = gradients (rows, outputs) · W, or that added to it.
+  func multiply(_ gradients: Matrix, adding: Bool = false, into target: Matrix) {
     for (index, part) in parts.enumerated() {
       Tensors.multiply(
-        gradients[columns: part.outputs], transposed: part.weights, adding: index > 0, into: target)
+        gradients[columns: part.outputs], transposed: part.weights, adding: adding || index > 0, into: target)
     }
   }
 }

@@ -3,9 +3,23 @@ internal import Checkpoints
 /// Lays out a decoder under the names that Llama and its descendants share in Hugging Face checkpoints. An architecture
 /// says what is different, and what its feed-forward layers are.
 struct DecoderLayout {
-  typealias FeedForward = (
-    router: TensorReference?, experts: [TensorLayout.Expert], shared: TensorLayout.SharedExpert?
-  )
+  /// A layer's feed-forward part.
+  struct FeedForward {
+    var router: TensorReference?
+    var selectionBias: TensorReference?
+    var experts: [TensorLayout.Expert]
+    var shared: TensorLayout.SharedExpert?
+  }
+
+  /// Where a layer norms states, and what the norms are called.
+  enum Norms {
+    /// What attention and feed-forward layers take: `input_layernorm`, `post_attention_layernorm`.
+    case before
+    /// What they add: `post_attention_layernorm`, `post_feedforward_layernorm`.
+    case after
+    /// Both: also `input_layernorm` and `pre_feedforward_layernorm`.
+    case around
+  }
 
   let configuration: TransformerConfiguration
   /// Whether the checkpoint has a tensor of a name.
@@ -14,48 +28,66 @@ struct DecoderLayout {
   var hasOutputBias = false
   /// The widths of the norms of queries and keys; nil for a model without them.
   var queryKeyNorms: (query: Int, key: Int)?
+  /// Whether the query matrix makes gates too.
+  var isGated = false
+  /// The attention of layers that have another kind, given a layer's number and the prefix of its tensors,
+  /// "model.layers.0."; nil for those that have heads with queries, keys and values of their own.
+  var otherAttention: (_ layer: Int, _ prefix: String) -> TensorLayout.Attention? = { _, _ in nil }
+  var norms = Norms.before
   /// Each layer's, nil for those that see everything.
   var slidingWindows: [Int?]
-
-  static let embeddingName = "model.embed_tokens.weight"
-  static let headName = "lm_head.weight"
+  /// Layers whose queries and keys are not rotated.
+  var unrotatedLayers: Set<Int> = []
 
   /// - Parameter feedForward: Given a layer's number and the prefix of its feed-forward tensors, "model.layers.0.mlp.".
   func layout(_ feedForward: (_ layer: Int, _ prefix: String) -> FeedForward) -> TensorLayout {
     let vocabulary = configuration.vocabularySize
-    let embedding = matrix(Self.embeddingName, vocabulary, hidden)
+    let names = TextModelNames(contains: contains)
+    let embedding = matrix(names.embedding, vocabulary, hidden)
     return TensorLayout(
-      embedding: embedding, finalNorm: vector("model.norm.weight", hidden),
-      head: configuration.tiesEmbeddings ? embedding : matrix(Self.headName, vocabulary, hidden),
+      embedding: embedding, finalNorm: vector(names.prefix + "norm.weight", hidden),
+      head: configuration.tiesEmbeddings ? embedding : matrix(names.head, vocabulary, hidden),
       layers: (0..<configuration.layerCount).map { number in
-        layer(number, feedForward(number, "model.layers.\(number).mlp."))
+        let prefix = names.prefix + "layers.\(number)."
+        return layer(number, prefix, feedForward(number, prefix + "mlp."))
       })
   }
 
-  private func layer(_ number: Int, _ feedForward: FeedForward) -> TensorLayout.Layer {
-    let (queries, keys) = (configuration.queryWidth, configuration.keyValueWidth)
-    let prefix = "model.layers.\(number)."
-    let attention = prefix + "self_attn."
-    let biases = [("q_proj.bias", queries), ("k_proj.bias", keys), ("v_proj.bias", keys)]
+  private func layer(_ number: Int, _ prefix: String, _ feedForward: FeedForward) -> TensorLayout.Layer {
+    func norm(_ name: String, unless other: Norms) -> TensorReference? {
+      norms == other ? nil : vector(prefix + name + ".weight", hidden)
+    }
+    let feedForwardNorm = norms == .before ? "post_attention_layernorm" : "pre_feedforward_layernorm"
     return TensorLayout.Layer(
-      attentionNorm: vector(prefix + "input_layernorm.weight", hidden),
-      query: matrix(attention + "q_proj.weight", queries, hidden),
-      key: matrix(attention + "k_proj.weight", keys, hidden),
-      value: matrix(attention + "v_proj.weight", keys, hidden),
-      output: matrix(attention + "o_proj.weight", hidden, queries),
-      projectionBiases: hasProjectionBiases ? biases.map { vector(attention + $0.0, $0.1) } : [],
-      outputBias: hasOutputBias ? vector(attention + "o_proj.bias", hidden) : nil,
-      queryNorm: queryKeyNorms.map { vector(attention + "q_norm.weight", $0.query) },
-      keyNorm: queryKeyNorms.map { vector(attention + "k_norm.weight", $0.key) },
-      slidingWindow: slidingWindows[number],
-      feedForwardNorm: vector(prefix + "post_attention_layernorm.weight", hidden),
-      router: feedForward.router, experts: feedForward.experts, shared: feedForward.shared)
+      attentionNorm: norm("input_layernorm", unless: .after),
+      attention: otherAttention(number, prefix) ?? heads(prefix + "self_attn."),
+      attentionOutputNorm: norm("post_attention_layernorm", unless: .before),
+      isRotated: !unrotatedLayers.contains(number), slidingWindow: slidingWindows[number],
+      feedForwardNorm: norm(feedForwardNorm, unless: .after),
+      feedForwardOutputNorm: norm("post_feedforward_layernorm", unless: .before),
+      router: feedForward.router, selectionBias: feedForward.selectionBias,
+      experts: feedForward.experts, shared: feedForward.shared)
+  }
+
+  private func heads(_ attention: String) -> TensorLayout.Attention {
+    let (queries, keys) = (configuration.queryWidth, configuration.keyWidth)
+    let biases = [("q_proj.bias", queries), ("k_proj.bias", keys), ("v_proj.bias", keys)]
+    return .heads(
+      TensorLayout.HeadAttention(
+        query: matrix(attention + "q_proj.weight", isGated ? 2 * queries : queries, hidden),
+        key: matrix(attention + "k_proj.weight", keys, hidden),
+        value: matrix(attention + "v_proj.weight", keys, hidden),
+        output: matrix(attention + "o_proj.weight", hidden, queries), isGated: isGated,
+        projectionBiases: hasProjectionBiases ? biases.map { vector(attention + $0.0, $0.1) } : [],
+        outputBias: hasOutputBias ? vector(attention + "o_proj.bias", hidden) : nil,
+        queryNorm: queryKeyNorms.map { vector(attention + "q_norm.weight", $0.query) },
+        keyNorm: queryKeyNorms.map { vector(attention + "k_norm.weight", $0.key) }))
   }
 
   // MARK: Feed-forward layers
 
   func dense(_ prefix: String) -> FeedForward {
-    (nil, [expert(prefix, intermediate: configuration.intermediateSize)], nil)
+    FeedForward(experts: [expert(prefix, intermediate: configuration.intermediateSize)])
   }
 
   /// A router and experts, stored one by one or stacked: `experts.gate_up_proj` (experts, 2 · intermediate, hidden),
@@ -71,16 +103,17 @@ struct DecoderLayout {
   ) -> FeedForward {
     guard let mixture = configuration.mixture else { return dense(prefix) }
     let stackedPrefix = stackedPrefix ?? prefix
-    let isStacked = contains(stackedPrefix + "experts.gate_up_proj")
+    let (gateUp, down) = (stackedPrefix + "experts.gate_up_proj", stackedPrefix + "experts.down_proj")
+    let isStacked = contains(gateUp)
     let experts = (0..<mixture.expertCount).map { number in
       isStacked
-        ? stackedExpert(stackedPrefix + "experts.", number, mixture)
+        ? stackedExpert(number, mixture, gateUp: gateUp, down: down)
         : expert(prefix + "experts.\(number).", intermediate: mixture.intermediateSize, roles: roles)
     }
     // A mixture whose experts were stacked afterwards may have kept its router's name.
     let routers = [isStacked ? stackedPrefix : prefix, prefix].map { $0 + "gate.weight" }
     let router = routers.first(where: contains) ?? routers[0]
-    return (matrix(router, mixture.expertCount, hidden), experts, nil)
+    return FeedForward(router: matrix(router, mixture.expertCount, hidden), experts: experts)
   }
 
   func expert(
@@ -93,26 +126,40 @@ struct DecoderLayout {
       down: matrix(prefix + roles.down + ".weight", hidden, intermediate))
   }
 
+  /// A router, and experts that are stacked in two tensors: (experts, 2 · intermediate, hidden), the gate on top of the up
+  /// projection, and (experts, hidden, intermediate).
+  func stackedMixture(router: String, gateUp: String, down: String) -> FeedForward {
+    guard let mixture = configuration.mixture else { preconditionFailure("a mixture without its numbers") }
+    let experts = (0..<mixture.expertCount).map { stackedExpert($0, mixture, gateUp: gateUp, down: down) }
+    return FeedForward(router: matrix(router, mixture.expertCount, hidden), experts: experts)
+  }
+
   private func stackedExpert(
-    _ prefix: String, _ number: Int, _ mixture: TransformerConfiguration.Mixture
+    _ number: Int, _ mixture: TransformerConfiguration.Mixture, gateUp: String, down: String
   ) -> TensorLayout.Expert {
     let intermediate = mixture.intermediateSize
     func slice(_ name: String, _ rows: Int, _ columns: Int, _ range: Range<Int>) -> TensorReference {
-      TensorReference(name: prefix + name, shape: (mixture.expertCount, rows, columns), index: number, rows: range)
+      TensorReference(name: name, shape: (mixture.expertCount, rows, columns), index: number, rows: range)
     }
     return TensorLayout.Expert(
-      gate: slice("gate_up_proj", 2 * intermediate, hidden, 0..<intermediate),
-      up: slice("gate_up_proj", 2 * intermediate, hidden, intermediate..<2 * intermediate),
-      down: slice("down_proj", hidden, intermediate, 0..<hidden))
+      gate: slice(gateUp, 2 * intermediate, hidden, 0..<intermediate),
+      up: slice(gateUp, 2 * intermediate, hidden, intermediate..<2 * intermediate),
+      down: slice(down, hidden, intermediate, 0..<hidden))
   }
 
   // MARK: Tensors
 
   var hidden: Int { configuration.hiddenSize }
 
-  func matrix(_ name: String, _ rows: Int, _ columns: Int) -> TensorReference {
+  func matrix(_ name: String, _ rows: Int, _ columns: Int) -> TensorReference { .matrix(name, rows, columns) }
+
+  func vector(_ name: String, _ count: Int) -> TensorReference { .vector(name, count) }
+}
+
+extension TensorReference {
+  static func matrix(_ name: String, _ rows: Int, _ columns: Int) -> TensorReference {
     TensorReference(name: name, rows: rows, columns: columns)
   }
 
-  func vector(_ name: String, _ count: Int) -> TensorReference { matrix(name, 1, count) }
+  static func vector(_ name: String, _ count: Int) -> TensorReference { matrix(name, 1, count) }
 }

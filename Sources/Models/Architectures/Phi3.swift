@@ -19,7 +19,7 @@ enum Phi3: Architecture {
       slidingWindows: try SlidingWindows.uniform(
         file, layers: configuration.layerCount, default: nil))
     let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
-    let (queries, keys) = (configuration.queryWidth, configuration.keyValueWidth)
+    let (queries, keys) = (configuration.queryWidth, configuration.keyWidth)
     var layout = decoder.layout { _, prefix in
       func half(_ rows: Range<Int>) -> TensorReference {
         TensorReference(name: prefix + "gate_up_proj.weight", shape: (2 * intermediate, hidden), rows: rows)
@@ -27,7 +27,7 @@ enum Phi3: Architecture {
       let expert = TensorLayout.Expert(
         gate: half(0..<intermediate), up: half(intermediate..<2 * intermediate),
         down: decoder.matrix(prefix + "down_proj.weight", hidden, intermediate))
-      return (nil, [expert], nil)
+      return DecoderLayout.FeedForward(experts: [expert])
     }
     for layer in layout.layers.indices {
       func part(_ start: Int, _ count: Int) -> TensorReference {
@@ -35,9 +35,11 @@ enum Phi3: Architecture {
           name: "model.layers.\(layer).self_attn.qkv_proj.weight", shape: (queries + 2 * keys, hidden),
           rows: start..<start + count)
       }
-      layout.layers[layer].query = part(0, queries)
-      layout.layers[layer].key = part(queries, keys)
-      layout.layers[layer].value = part(queries + keys, keys)
+      guard var heads = layout.layers[layer].attention.heads else { continue }
+      heads.query = part(0, queries)
+      heads.key = part(queries, keys)
+      heads.value = part(queries + keys, keys)
+      layout.layers[layer].attention = .heads(heads)
     }
     return layout
   }

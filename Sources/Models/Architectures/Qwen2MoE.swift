@@ -28,15 +28,19 @@ enum Qwen2MoE: Architecture {
       slidingWindows: try SlidingWindows.switched(
         file, layers: configuration.layerCount, slides: { layer, maximum in layer < maximum && layer % 2 == 0 }))
     return decoder.layout { layer, prefix in
-      guard !isDense[layer], let intermediate = configuration.mixture?.sharedIntermediateSize else {
-        return decoder.dense(prefix)
-      }
-      let (router, experts, _) = decoder.mixture(prefix)
-      let shared = TensorLayout.SharedExpert(
-        expert: decoder.expert(prefix + "shared_expert.", intermediate: intermediate),
-        gate: decoder.vector(prefix + "shared_expert_gate.weight", configuration.hiddenSize))
-      return (router, experts, shared)
+      isDense[layer] ? decoder.dense(prefix) : mixture(decoder, prefix)
     }
+  }
+
+  /// A mixture with a shared expert and its gate.
+  static func mixture(_ decoder: DecoderLayout, _ prefix: String) -> DecoderLayout.FeedForward {
+    var result = decoder.mixture(prefix)
+    result.shared = decoder.configuration.mixture?.sharedIntermediateSize.map { intermediate in
+      TensorLayout.SharedExpert(
+        expert: decoder.expert(prefix + "shared_expert.", intermediate: intermediate),
+        gate: decoder.vector(prefix + "shared_expert_gate.weight", decoder.hidden))
+    }
+    return result
   }
 
   /// Whether each layer is dense: those that `mlp_only_layers` names, and all but every `decoder_sparse_step`-th.

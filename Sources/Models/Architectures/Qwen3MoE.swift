@@ -50,7 +50,7 @@ extension Qwen3MoE: MixtureArchitecture {
   static func describe(_ base: MergeBase, expertCount: Int, in members: inout ConfigurationMembers) {
     // The dense class takes 128 for an absent key, the mixture's the hidden size divided by the heads.
     members.set("head_dim", .integer(base.configuration.headDimension))
-    members.set("attention_bias", .boolean(base.layout.layers.contains { $0.outputBias != nil }))
+    members.set("attention_bias", .boolean(base.layout.layers.contains { $0.attention.heads?.outputBias != nil }))
     members.set(SlidingWindows.switchedOff.key, SlidingWindows.switchedOff.value)
     members.set("moe_intermediate_size", .integer(base.configuration.intermediateSize))
     members.set("decoder_sparse_step", .integer(1))

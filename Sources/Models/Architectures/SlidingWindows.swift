@@ -25,9 +25,29 @@ enum SlidingWindows {
     _ file: Configuration, layers: Int, slides: (_ layer: Int, _ maximum: Int) -> Bool
   ) throws(CheckpointError) -> [Int?] {
     guard try file.flag("use_sliding_window", default: false) else { return try none(file, layers: layers) }
-    let size = file.isAbsent("sliding_window") ? 4096 : try optionalSize(file)
-    let types = try layerTypes(file, layers: layers)
     let maximum = file["max_window_layers"]?.integer ?? 28
+    return try patterned(file, layers: layers, default: 4096) { layer in slides(layer, maximum) }
+  }
+
+  /// `sliding_window` in the layers that `layer_types` names, or, without that key, in those from `max_window_layers` on.
+  ///
+  /// - Parameter fullLayers: What an absent `max_window_layers` means.
+  static func beyond(_ file: Configuration, layers: Int, fullLayers: Int) throws(CheckpointError) -> [Int?] {
+    let first = try file.count("max_window_layers", default: fullLayers)
+    return try patterned(file, layers: layers, default: 4096) { layer in layer >= first }
+  }
+
+  /// `sliding_window` in the layers that `layer_types` names, or, without that key, in those of the architecture's
+  /// pattern.
+  ///
+  /// - Parameters:
+  ///   - fallback: What an absent `sliding_window` means.
+  ///   - slides: Whether a layer has a window by the pattern.
+  static func patterned(
+    _ file: Configuration, layers: Int, default fallback: Int, slides: (_ layer: Int) -> Bool
+  ) throws(CheckpointError) -> [Int?] {
+    let size = file.isAbsent("sliding_window") ? fallback : try optionalSize(file)
+    let types = try layerTypes(file, layers: layers)
     var result: [Int?] = []
     for layer in 0..<layers {
       let isSliding: Bool
@@ -35,7 +55,7 @@ enum SlidingWindows {
       case "sliding_attention": isSliding = true
       case "full_attention": isSliding = false
       case let type?: throw unsupported(file, type, layer)
-      case nil: isSliding = size != nil && slides(layer, maximum)
+      case nil: isSliding = size != nil && slides(layer)
       }
       if isSliding, size == nil {
         throw file.error(.malformed, "\"layer_types\" asks for sliding attention but \"sliding_window\" is null")

@@ -16,11 +16,14 @@ package struct FolderExport {
   private struct Tensor {
     let name: String
     let shape: [Int]
-    let source: TensorReference
+    /// The matrices that lie on top of each other in it, most often one.
+    var sources: [TensorReference]
     /// How many heads of queries or keys it has, whose rows are stored interleaved; nil for all other tensors.
     let heads: Int?
     /// Whether it is a norm, a bias or a router.
     let isSmall: Bool
+    /// What is added to its numbers.
+    let offset: Float
   }
 
   package struct Outcome: Sendable {
@@ -46,14 +49,26 @@ package struct FolderExport {
     let vectors = layout.vectors
     let routers = Set(layout.layers.flatMap { [$0.router, $0.shared?.gate].compactMap(\.self) })
     let heads = Self.interleavedHeads(layout, model.configuration)
-    var seen: Set<String> = []
-    // Tied embeddings are one tensor under two references.
-    tensors = zip(layout.all, model.layout.all).filter { seen.insert($0.0.tensor).inserted }.map { target, source in
+    let norms = layout.norms
+    let offset = model.architecture.gguf?.addsOneToNorms == true ? Float(-1) : 0
+    var tensors: [Tensor] = []
+    var indices: [String: Int] = [:]
+    var seen: Set<TensorReference> = []
+    // Tied embeddings are one tensor under two references; a stack of experts is one under many.
+    for (target, source) in zip(layout.all, model.layout.all) where seen.insert(target).inserted {
+      if let index = indices[target.tensor] {
+        tensors[index].sources.append(source)
+        continue
+      }
+      indices[target.tensor] = tensors.count
       let isVector = vectors.contains(target)
-      return Tensor(
-        name: target.tensor, shape: isVector ? [target.columns] : [target.rows, target.columns], source: source,
-        heads: heads[target], isSmall: isVector || routers.contains(target))
+      tensors.append(
+        Tensor(
+          name: target.tensor, shape: isVector ? [target.columns] : target.shape, sources: [source],
+          heads: heads[target], isSmall: isVector || routers.contains(target),
+          offset: norms.contains(target) ? offset : 0))
     }
+    self.tensors = tensors
     _ = try description(type: .float32)
   }
 
@@ -65,8 +80,9 @@ package struct FolderExport {
     guard configuration.rotary.isInterleaved else { return result }
     let heads = [configuration.headCount, configuration.keyValueHeadCount]
     for layer in layout.layers {
-      for (tensor, count) in zip([layer.query, layer.key], heads) { result[tensor] = count }
-      for (bias, count) in zip(layer.projectionBiases, heads) { result[bias] = count }
+      guard let attention = layer.attention.heads else { continue }
+      for (tensor, count) in zip([attention.query, attention.key], heads) { result[tensor] = count }
+      for (bias, count) in zip(attention.projectionBiases, heads) { result[bias] = count }
     }
     return result
   }
@@ -108,19 +124,21 @@ package struct FolderExport {
   }
 
   private func append(_ tensor: Tensor, as type: ElementType, to writer: SafetensorsWriter) throws {
-    defer { model.checkpoint.release(tensor.source.tensor) }
-    do {
-      try writer.append(rows(tensor), as: type, of: tensor.name)
-    } catch is StoredMatrix.NotFinite {
-      throw model.checkpoint.error(
-        .notFinite, tensor: tensor.source.tensor,
-        "it holds a number that \(type.rawValue) does not; give another --type")
+    for source in tensor.sources {
+      defer { model.checkpoint.release(source.tensor) }
+      do {
+        try writer.append(rows(tensor, source), as: type, of: tensor.name)
+      } catch is StoredMatrix.NotFinite {
+        throw model.checkpoint.error(
+          .notFinite, tensor: source.tensor, "it holds a number that \(type.rawValue) does not; give another --type")
+      }
     }
   }
 
-  /// A tensor as it is stored, its rows in Hugging Face's order.
-  private func rows(_ tensor: Tensor) throws(CheckpointError) -> StoredMatrix {
-    let stored = try model.stored(tensor.source)
+  /// A tensor, or a part of it, as it is stored, its rows in Hugging Face's order and its numbers as they are there.
+  private func rows(_ tensor: Tensor, _ source: TensorReference) throws(CheckpointError) -> StoredMatrix {
+    if tensor.offset != 0 { return StoredMatrix(rounding: try numbers(tensor), to: .float32) }
+    let stored = try model.stored(source)
     guard let heads = tensor.heads else { return stored }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(stored.region.byteCount)
@@ -134,7 +152,7 @@ package struct FolderExport {
 
   private func matrixType(_ tensor: Tensor) throws(CheckpointError) -> ElementType {
     if let type { return type }
-    let stored = try model.stored(tensor.source).type
+    let stored = try model.stored(tensor.sources[0]).type
     return stored.configurationName == nil ? Self.typeForBlocks : stored
   }
 
@@ -151,9 +169,17 @@ package struct FolderExport {
 
   private func storedType(_ tensor: Tensor, common: ElementType) throws(CheckpointError) -> ElementType {
     guard tensor.isSmall else { return try matrixType(tensor) }
-    let numbers = DoubleMatrix(try model.weights(tensor.source))
+    let numbers = try numbers(tensor)
     let rounded = try? StoredMatrix(rounding: numbers, to: common).decoded()
     return rounded.map { DoubleMatrix($0).elements == numbers.elements } == true ? common : .float32
+  }
+
+  /// A small tensor's numbers, as they are in Hugging Face's checkpoints.
+  private func numbers(_ tensor: Tensor) throws(CheckpointError) -> DoubleMatrix {
+    let matrix = try model.weights(tensor.sources[0])
+    return DoubleMatrix(
+      rows: matrix.rows, columns: matrix.columns,
+      elements: (0..<matrix.rows).flatMap { matrix.row($0).map { Double($0 + tensor.offset) } })
   }
 
   private func description(type: ElementType) throws(CheckpointError) -> FolderDescription {

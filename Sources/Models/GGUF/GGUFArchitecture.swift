@@ -1,7 +1,7 @@
 internal import Checkpoints
 
 /// How GGUF files hold models of an architecture, and what llama.cpp computes of them. Source: llama.cpp,
-/// convert_hf_to_gguf.py and src/llama-model.cpp.
+/// convert_hf_to_gguf.py and src/models.
 struct GGUFArchitecture: Sendable {
   /// `general.architecture`, which begins the keys.
   let name: String
@@ -17,8 +17,44 @@ struct GGUFArchitecture: Sendable {
   var normsKeysOfFullWidth = false
   /// Whether the width of an expert has a key of its own, `expert_feed_forward_length`.
   var namesExpertWidth = false
+  /// Whether only a part of each head may be rotated: `rope.dimension_count`.
+  var rotatesPart = false
+  /// Whether 1 has been added to the weights of norms.
+  var addsOneToNorms = false
+  /// `expert_gating_func`: 1 for a softmax, 2 for sigmoids.
+  var gatingFunction = 1
+  /// Whether the first layers may be dense: `leading_dense_block_count`.
+  var hasLeadingDenseLayers = false
+  /// Whether layers that predict further tokens may stand behind the others, as `nextn_predict_layers` says. They are not
+  /// run.
+  var hasFurtherLayers = false
+  /// What the norm before the feed-forward layer is called.
+  var feedForwardNorm = GGUFTensor.feedForwardNorm
+  /// Every so many layers one has no sliding window, as `attention.sliding_window` says it for the others; nil where no
+  /// layer has one.
+  var slidingPattern: Int?
+  /// Every so many layers one does not rotate queries and keys; nil where all do.
+  var unrotatedInterval: Int?
+  /// The member of config.json that says whether queries and keys are normed; nil where the architecture says it.
+  var queryKeyNormMember: String?
+  /// Numbers that keys of the architecture's own say, as config.json does.
+  var parameters: [Parameter] = []
+  /// What scores are multiplied by, as llama.cpp takes it from the model's shape; nil for 1 / √(a head's dimension).
+  var attentionScale: (@Sendable (TransformerConfiguration) -> Float)?
   /// What config.json says of biases of queries, keys and values, given whether there are any.
   var biasMembers: @Sendable (_ hasBiases: Bool) -> [JSON.Member] = {
     $0 ? [JSON.Member(key: "attention_bias", value: .boolean(true))] : []
+  }
+
+  /// A number that is the same in both formats.
+  struct Parameter: Sendable {
+    /// Without the architecture's name.
+    let key: String
+    /// The member of config.json.
+    let member: String
+    /// Whether it is a whole number, which GGUF stores as such.
+    var isWhole = false
+    /// What the configuration class takes where config.json does not say it; nil where nothing is to be written then.
+    var fallback: Double?
   }
 }

@@ -55,6 +55,14 @@ extension GGUFExport {
       set("expert_used_count", mixture.expertsPerToken)
       if gguf.namesExpertWidth { set("expert_feed_forward_length", mixture.intermediateSize) }
       if let shared = mixture.sharedIntermediateSize { set("expert_shared_feed_forward_length", shared) }
+      if gguf.gatingFunction != 1 {
+        set("expert_gating_func", gguf.gatingFunction)
+        set("expert_weights_norm", .boolean(mixture.normalizesWeights))
+      }
+    }
+    for parameter in gguf.parameters {
+      guard let value = try parameter.value(file) else { continue }
+      set(parameter.key, parameter.isWhole ? .uint32(UInt32(clamping: Int(value))) : .float32(Float(value)))
     }
     switch configuration.rotary.scaling {
     case .none, .llama3, .divided: break
@@ -83,5 +91,14 @@ extension GGUFExport {
       return try place.size("original_max_position_embeddings")
     }
     return try file.size("max_position_embeddings")
+  }
+}
+
+extension GGUFArchitecture.Parameter {
+  /// What config.json says, or the class takes; nil where nothing is to be written. Null is no number.
+  fileprivate func value(_ file: Configuration) throws(CheckpointError) -> Double? {
+    if file.isAbsent(member) { return fallback }
+    guard file[member] != nil else { return nil }
+    return isWhole ? Double(try file.count(member, default: 0)) : try file.number(member)
   }
 }

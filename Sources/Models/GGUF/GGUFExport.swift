@@ -20,6 +20,8 @@ package struct GGUFExport {
     var heads: Int?
     /// Whether it is a norm, a bias or a router, which stay in F32.
     var isVector = false
+    /// What is added to its numbers.
+    var offset: Float = 0
   }
 
   /// - Parameter type: What matrices are stored in; nil for the types that the checkpoint stores.
@@ -40,17 +42,36 @@ package struct GGUFExport {
   private func refuseOtherComputation(_ file: Configuration) throws(CheckpointError) {
     let layers = model.layout.layers
     if let mixture = model.configuration.mixture {
-      guard layers.allSatisfy({ $0.router != nil }) else {
+      let dense = layers.indices.filter { layers[$0].router == nil }
+      guard dense.isEmpty || gguf.hasLeadingDenseLayers && dense == Array(0..<dense.count) else {
         throw file.error(.unsupported, "dense layers in a mixture cannot be written as GGUF")
       }
-      guard mixture.normalizesWeights == gguf.normalizesWeights else {
+      // Only beside sigmoids a key says it, `expert_weights_norm`.
+      guard mixture.normalizesWeights == gguf.normalizesWeights || gguf.gatingFunction != 1 else {
         throw file.error(.unsupported, "\"norm_topk_prob\": \(!gguf.normalizesWeights) cannot be written as GGUF")
       }
     }
     guard model.checkpoint.gguf == nil else { return }
-    if gguf.normsKeysOfFullWidth, model.configuration.keyValueWidth != model.configuration.hiddenSize {
+    if gguf.normsKeysOfFullWidth, model.configuration.keyWidth != model.configuration.hiddenSize {
       throw file.error(
         .unsupported, "fewer \"num_key_value_heads\" than heads cannot be written as GGUF for this architecture")
+    }
+    if let scale = gguf.attentionScale?(model.configuration),
+      let own = model.configuration.multipliers.attention, abs(own / scale - 1) > 1e-6
+    {
+      throw file.error(.unsupported, "\"query_pre_attn_scalar\" cannot be written as GGUF: llama.cpp takes another")
+    }
+    if let interval = gguf.unrotatedInterval,
+      layers.indices.contains(where: { layers[$0].isRotated == (($0 + 1) % interval == 0) })
+    {
+      throw file.error(.unsupported, "\"no_rope_layers\" other than every \(interval)th cannot be written as GGUF")
+    }
+    if let pattern = gguf.slidingPattern {
+      guard layers.indices.allSatisfy({ (layers[$0].slidingWindow == nil) == (($0 + 1) % pattern == 0) }) else {
+        throw file.error(
+          .unsupported, "windows in other layers than all but every \(pattern)th cannot be written as GGUF")
+      }
+      return
     }
     let window = layers.compactMap(\.slidingWindow).min()
     if let window, window < (try file.size("max_position_embeddings", default: 2048)) {
@@ -59,7 +80,7 @@ package struct GGUFExport {
         "its sliding window of \(window) tokens cannot be written as GGUF; with \"sliding_window\": null it is "
           + "converted without")
     }
-    if !gguf.hasOutputBias, layers.contains(where: { $0.outputBias != nil }) {
+    if !gguf.hasOutputBias, layers.contains(where: { $0.attention.heads?.outputBias != nil }) {
       throw file.error(.unsupported, "\"attention_bias\" cannot be written as GGUF for this architecture")
     }
   }
@@ -119,25 +140,37 @@ package struct GGUFExport {
     func vector(_ name: String, _ source: TensorReference, heads: Int? = nil) -> Tensor {
       Tensor(name: name, sources: [source], shape: [source.columns], heads: heads, isVector: true)
     }
-    var result = [matrix(GGUFTensor.embedding, layout.embedding), vector(GGUFTensor.finalNorm, layout.finalNorm)]
+    func norm(_ name: String, _ source: TensorReference) -> Tensor {
+      Tensor(
+        name: name, sources: [source], shape: [source.columns], isVector: true, offset: model.configuration.normOffset)
+    }
+    var result = [matrix(GGUFTensor.embedding, layout.embedding), norm(GGUFTensor.finalNorm, layout.finalNorm)]
     if layout.head != layout.embedding { result.append(matrix(GGUFTensor.head, layout.head)) }
     let configuration = model.configuration
     let heads = interleavesRows ? [configuration.headCount, configuration.keyValueHeadCount, nil] : [nil, nil, nil]
     for (number, layer) in layout.layers.enumerated() {
       func name(_ tensor: GGUFTensor) -> String { tensor.weight(layer: number) }
-      result += [
-        vector(name(.attentionNorm), layer.attentionNorm), matrix(name(.query), layer.query, heads: heads[0]),
-        matrix(name(.key), layer.key, heads: heads[1]), matrix(name(.value), layer.value),
-        matrix(name(.output), layer.output), vector(name(.feedForwardNorm), layer.feedForwardNorm),
-      ]
-      for (index, bias) in layer.projectionBiases.enumerated() {
-        result.append(vector(GGUFTensor.projections[index].bias(layer: number), bias, heads: heads[index]))
+      let attention = layer.attention.heads
+      if let attention {
+        result += [
+          matrix(name(.query), attention.query, heads: heads[0]), matrix(name(.key), attention.key, heads: heads[1]),
+          matrix(name(.value), attention.value), matrix(name(.output), attention.output),
+        ]
+        for (index, bias) in attention.projectionBiases.enumerated() {
+          result.append(vector(GGUFTensor.projections[index].bias(layer: number), bias, heads: heads[index]))
+        }
+        if let bias = attention.outputBias { result.append(vector(GGUFTensor.output.bias(layer: number), bias)) }
       }
-      if let bias = layer.outputBias { result.append(vector(GGUFTensor.output.bias(layer: number), bias)) }
-      if let norm = layer.queryNorm { result.append(vector(name(.queryNorm), norm)) }
-      if let norm = layer.keyNorm { result.append(vector(name(.keyNorm), norm)) }
+      let norms: [(GGUFTensor, TensorReference?)] = [
+        (.attentionNorm, layer.attentionNorm), (.attentionOutputNorm, layer.attentionOutputNorm),
+        (.queryNorm, attention?.queryNorm), (.keyNorm, attention?.keyNorm),
+        (gguf.feedForwardNorm, layer.feedForwardNorm),
+        (.feedForwardOutputNorm, layer.feedForwardOutputNorm),
+      ]
+      result += norms.compactMap { tensor, reference in reference.map { norm(name(tensor), $0) } }
+      if let bias = layer.selectionBias { result.append(vector(GGUFTensor.selectionBias.bias(layer: number), bias)) }
       result += feedForward(layer, number)
-      if let shared = layer.shared { result.append(vector(name(.sharedGate), shared.gate)) }
+      if let gate = layer.shared?.gate { result.append(vector(name(.sharedGate), gate)) }
     }
     return result
   }
@@ -170,6 +203,11 @@ package struct GGUFExport {
   }
 
   private func bytes(_ tensor: Tensor, as type: ElementType) throws(CheckpointError) -> any ByteRegion {
+    if tensor.offset != 0 {
+      let shifted = try model.weights(tensor.sources[0]).row(0).map { Double($0 + tensor.offset) }
+      let matrix = DoubleMatrix(rows: 1, columns: shifted.count, elements: shifted)
+      return StoredMatrix(rounding: matrix, to: type).region
+    }
     if tensor.sources.count == 1, tensor.heads == nil, try model.stored(tensor.sources[0]).type == type {
       return try model.stored(tensor.sources[0]).region
     }

@@ -41,7 +41,7 @@ struct GGUFMetadata {
     func set(_ key: String, _ value: JSON?) { if let value { members.set(key, value) } }
     set("model_type", .string(architecture.modelType))
     set("hidden_size", try integer("embedding_length").map(JSON.integer))
-    set("num_hidden_layers", try integer("block_count").map(JSON.integer))
+    set("num_hidden_layers", try layerCount().map(JSON.integer))
     set("vocab_size", .integer(try vocabularySize()))
     set("max_position_embeddings", try integer("context_length").map(JSON.integer))
     let (heads, keyValueHeads) = (try integer("attention.head_count"), try integer("attention.head_count_kv"))
@@ -53,6 +53,18 @@ struct GGUFMetadata {
     set("rope_scaling", try rotaryScaling())
     set("tie_word_embeddings", .boolean(!checkpoint.contains(GGUFTensor.head)))
     members.set(gguf.biasMembers(checkpoint.contains(GGUFTensor.query.bias(layer: 0))))
+
+    if gguf.rotatesPart, let rotated = try integer("rope.dimension_count"), let dimension = try headDimension() {
+      set("partial_rotary_factor", .number(Double(rotated) / Double(max(1, dimension))))
+    }
+    if let member = gguf.queryKeyNormMember {
+      set(member, .boolean(checkpoint.contains(GGUFTensor.queryNorm.weight(layer: 0))))
+    }
+    for parameter in gguf.parameters {
+      set(
+        parameter.member,
+        parameter.isWhole ? try integer(parameter.key).map(JSON.integer) : try number(parameter.key).map(JSON.number))
+    }
 
     let feedForward = try integer("feed_forward_length")
     let expertFeedForward = try integer("expert_feed_forward_length")
@@ -73,6 +85,16 @@ struct GGUFMetadata {
       set("norm_topk_prob", .boolean(try boolean("expert_weights_norm") ?? gguf.normalizesWeights))
     }
     return Configuration(file: checkpoint.path, json: members.json)
+  }
+
+  /// Without those that predict further tokens, which stand behind the others and are not run.
+  private func layerCount() throws(CheckpointError) -> Int? {
+    guard let count = try integer("block_count") else { return nil }
+    let further = try integer("nextn_predict_layers") ?? 0
+    guard (0...100).contains(further) else {
+      throw error(.malformed, "\"\(gguf.name).nextn_predict_layers\" is \(further)")
+    }
+    return count > further ? count - further : count
   }
 
   // MARK: Values
@@ -122,7 +144,7 @@ struct GGUFMetadata {
     let rotated = try integer("rope.dimension_count")
     if let embedding = try integer("embedding_length"), let heads = try integer("attention.head_count"), heads > 0 {
       let dimension = lengths.first ?? embedding / heads
-      guard rotated == nil || rotated == dimension else {
+      guard rotated == nil || rotated == dimension || gguf.rotatesPart else {
         throw error(
           .unsupported, "\"\(gguf.name).rope.dimension_count\" is not that of a head, \(dimension)")
       }
@@ -161,9 +183,9 @@ struct GGUFMetadata {
     "expert_shared_feed_forward_length", "expert_count", "expert_used_count", "expert_weights_norm",
   ]
 
-  /// Keys with the only value at which they change nothing. The first gating function is softmax.
+  /// Keys with the only value at which they change nothing.
   private static let harmlessValues: [String: Double] = [
-    "expert_gating_func": 1, "expert_weights_scale": 1, "expert_shared_count": 1, "attention.sliding_window": 0,
+    "expert_weights_scale": 1, "expert_shared_count": 1, "attention.sliding_window": 0,
     "attention.clamp_kqv": 0, "leading_dense_block_count": 0, "expert_group_count": 1, "expert_group_used_count": 1,
     "nextn_predict_layers": 0,
   ]
@@ -179,7 +201,9 @@ struct GGUFMetadata {
   private func refuseUnknownKeys() throws(CheckpointError) {
     for member in parts.metadata where member.key.hasPrefix(gguf.name + ".") {
       let key = String(member.key.dropFirst(gguf.name.count + 1))
-      if Self.readKeys.contains(key) { continue }
+      if Self.readKeys.contains(key) || gguf.parameters.contains(where: { $0.key == key }) { continue }
+      if key == "nextn_predict_layers", gguf.hasFurtherLayers { continue }
+      if key == "expert_gating_func", [0, gguf.gatingFunction].contains(member.value.integer) { continue }
       // How the tensors of the first files of Llama had been laid out before they were converted.
       if key == "tensor_data_layout" { continue }
       if let harmless = Self.harmlessValues[key], member.value.number == harmless || member.value.number == 0 {
@@ -200,8 +224,10 @@ struct GGUFMetadata {
   ) throws(CheckpointError) -> (configuration: TransformerConfiguration, layout: TensorLayout) {
     var configuration = try architecture.configuration(file)
     configuration.rotary = try rotary(configuration.rotary)
+    if gguf.addsOneToNorms { configuration.normOffset = 0 }
+    if let scale = gguf.attentionScale { configuration.multipliers.attention = scale(configuration) }
     let layout = try architecture.layout(configuration, file, contains: checkpoint.contains)
-      .inGGUF(contains: checkpoint.contains)
+      .inGGUF(gguf, contains: checkpoint.contains)
     try refuseUnused(layout)
     return (configuration, layout)
   }
@@ -227,7 +253,13 @@ struct GGUFMetadata {
   /// Tensors that no layer has and that change what is computed: none may be left over.
   private func refuseUnused(_ layout: TensorLayout) throws(CheckpointError) {
     let used = Set(layout.all.map(\.tensor) + [GGUFTensor.rotaryFactors])
-    guard let unknownTensor = checkpoint.tensorNames.first(where: { !used.contains($0) }) else { return }
+    let layers = layout.layers.count
+    let unrun = (layers..<layers + max(0, try integer("nextn_predict_layers") ?? 0)).map(GGUFTensor.prefix)
+    guard
+      let unknownTensor = checkpoint.tensorNames.first(where: { name in
+        !used.contains(name) && !unrun.contains { name.hasPrefix($0) }
+      })
+    else { return }
     throw checkpoint.error(
       .unsupported, tensor: unknownTensor, "the architecture \"\(gguf.name)\" is not computed with such a tensor")
   }

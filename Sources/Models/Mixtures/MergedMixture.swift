@@ -53,8 +53,8 @@ package struct MergedMixture: Sendable {
     var seen: Set<String> = []
     for (number, (layer, dense)) in zip(layout.layers, base.layout.layers.map { $0.experts[0] }).enumerated() {
       if let router = layer.router { append(router, .router(layer: number)) }
-      if let shared = layer.shared { append(shared.gate, .sharedGate(layer: number)) }
-      for (expert, matrices) in (layer.experts + (layer.shared.map { [$0.expert] } ?? [])).enumerated() {
+      if let gate = layer.shared?.gate { append(gate, .sharedGate(layer: number)) }
+      for (expert, matrices) in layer.allExperts.enumerated() {
         for (target, source) in zip(matrices.all, dense.all) {
           append(target, .expert(expert, source, isOutput: source == dense.down))
         }

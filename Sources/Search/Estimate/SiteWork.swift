@@ -71,7 +71,7 @@ extension Model {
     return layout.layers.map { layer in
       let experts = count(layer.experts.flatMap(\.all))
       let perToken = layer.router == nil ? experts : experts * active / Double(max(1, layer.experts.count))
-      let all = [layer.query, layer.key, layer.value, layer.output] + (layer.shared?.expert.all ?? [])
+      let all = layer.attention.matrices.map(\.reference) + (layer.shared?.expert.all ?? [])
       return count(all) + perToken
     }
   }

@@ -193,7 +193,7 @@ final class WindowShard {
     gatherRows(contributions, slots, into: before)
     try feedForward.run(expert: expert, on: attended, routing: entered.routing, into: contributions)
     let states = attended.copy()
-    FeedForward.add(contributions, perToken: entered.routing.expertsPerToken, to: states)
+    feedForward.add(contributions, perToken: entered.routing.expertsPerToken, to: states)
     scatterRows(before, slots, weights: Array(repeating: 1, count: slots.count), into: contributions)
     return states
   }

@@ -126,7 +126,9 @@ extension Setting {
       "roles", \.roles,
       help:
         "Roles of matrices: w1 (or gate_proj), w2 (down_proj), w3 (up_proj); shared_w1, shared_w2, shared_w3; q_proj, "
-        + "k_proj, v_proj, o_proj.", valueName: "list", completion: .words(Role.allCases.map(\.rawValue)), shape: .set,
+        + "k_proj, v_proj, o_proj; q_a_proj, q_b_proj, kv_a_proj, kv_b_proj of latent attention; in_proj_qkv, in_proj_z or "
+        + "in_proj_qkvz, and out_proj of linear attention.", valueName: "list",
+      completion: .words(Role.allCases.map(\.rawValue)), shape: .set,
       parse: SearchSettings.roles
     ) { $0.map { $0.map(\.rawValue).joined(separator: ",") } },
     .value(

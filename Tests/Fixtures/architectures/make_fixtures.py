@@ -34,6 +34,15 @@ SIZES = dict(
 YARN = dict(type="yarn", factor=4.0, original_max_position_embeddings=16)
 LLAMA3 = dict(
     rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)
+GELU = dict(hidden_activation="gelu_pytorch_tanh", tie_word_embeddings=True)
+SIGMOID = dict(n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=24, n_shared_experts=2)
+MULTIPLIERS = dict(
+    embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.2, logits_scaling=2.5)
+HYBRID = dict(
+    head_dim=12, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=6,
+    linear_conv_kernel_dim=4, rope_parameters=dict(
+        rope_type="default", rope_theta=100.0, partial_rotary_factor=0.5, mrope_section=[1, 1, 1],
+        mrope_interleaved=True))
 MOE = dict(num_experts=5, num_experts_per_tok=2, moe_intermediate_size=24)
 
 # Contexts are short, so bases are small: otherwise most pairs would hardly turn.
@@ -85,6 +94,102 @@ CASES = {
     "olmoe-heads": dict(
         model_type="olmoe", rope_theta=100.0, num_experts=5, num_experts_per_tok=2, intermediate_size=24,
         num_key_value_heads=4, norm_topk_prob=False),
+    "gemma2": dict(
+        GELU, model_type="gemma2", num_hidden_layers=3, head_dim=12, query_pre_attn_scalar=20, attn_logit_softcapping=4.0,
+        final_logit_softcapping=3.0, sliding_window=7, attention_bias=True, rope_theta=100.0),
+    # As llama.cpp computes it.
+    "gemma2-plain": dict(
+        GELU, model_type="gemma2", head_dim=8, query_pre_attn_scalar=8, attn_logit_softcapping=5.0,
+        final_logit_softcapping=4.0, sliding_window=5, rope_theta=100.0),
+    "gemma3": dict(
+        GELU, model_type="gemma3_text", num_hidden_layers=6, head_dim=12, query_pre_attn_scalar=12, sliding_window=6,
+        rope_theta=200.0, rope_local_base_freq=30.0, rope_scaling=dict(rope_type="linear", factor=3.0)),
+    "gemma3-parameters": dict(
+        GELU, model_type="gemma3_text", num_hidden_layers=3, head_dim=8, query_pre_attn_scalar=17, sliding_window=6,
+        final_logit_softcapping=5.0, attention_bias=True, tie_word_embeddings=False,
+        layer_types=["full_attention", "sliding_attention", "full_attention"],
+        rope_parameters=dict(
+            full_attention=dict(YARN, rope_type="yarn", rope_theta=300.0),
+            sliding_attention=dict(rope_type="default", rope_theta=40.0))),
+    "glm4_moe": dict(
+        SIGMOID, model_type="glm4_moe", num_hidden_layers=3, head_dim=12, first_k_dense_replace=1, use_qk_norm=True,
+        attention_bias=True, partial_rotary_factor=0.5, rope_theta=100.0, n_group=4, topk_group=2,
+        routed_scaling_factor=1.5, norm_topk_prob=True),
+    "glm4_moe-plain": dict(
+        SIGMOID, model_type="glm4_moe", head_dim=16, first_k_dense_replace=0, rope_theta=100.0, n_group=1, topk_group=1,
+        routed_scaling_factor=0.7, norm_topk_prob=False, partial_rotary_factor=1.0),
+    "dots1": dict(
+        SIGMOID, model_type="dots1", num_hidden_layers=3, head_dim=12, first_k_dense_replace=1, rope_theta=100.0,
+        routed_scaling_factor=2.5, norm_topk_prob=True, sliding_window=6, max_window_layers=2, attention_bias=True),
+    "granite": dict(
+        MULTIPLIERS, model_type="granite", rope_theta=100.0, attention_bias=True, tie_word_embeddings=True),
+    "granitemoe": dict(
+        MULTIPLIERS, model_type="granitemoe", rope_theta=100.0, num_local_experts=5, num_experts_per_tok=3,
+        intermediate_size=24),
+    "olmo2": dict(model_type="olmo2", rope_theta=100.0, attention_bias=True),
+    "olmo2-plain": dict(model_type="olmo2", rope_theta=100.0),
+    "olmo3": dict(
+        model_type="olmo3", num_hidden_layers=4, rope_theta=100.0, sliding_window=7, rope_scaling=dict(YARN, rope_type="yarn")),
+    "smollm3": dict(
+        model_type="smollm3", num_hidden_layers=4, rope_theta=100.0, no_rope_layer_interval=4, tie_word_embeddings=True),
+    "smollm3-layers": dict(
+        model_type="smollm3", num_hidden_layers=3, rope_theta=100.0, no_rope_layers=[0, 1, 1], attention_bias=True,
+        tie_word_embeddings=False),
+    "deepseek_v3": dict(
+        SIGMOID, model_type="deepseek_v3", num_hidden_layers=3, num_key_value_heads=4, first_k_dense_replace=1,
+        q_lora_rank=20, kv_lora_rank=14, qk_nope_head_dim=10, qk_rope_head_dim=6, v_head_dim=9, n_group=4, topk_group=2,
+        routed_scaling_factor=1.5, norm_topk_prob=True, attention_bias=True, rope_theta=100.0,
+        rope_scaling=dict(YARN, mscale=1.0, mscale_all_dim=0.8)),
+    "deepseek_v3-plain": dict(
+        SIGMOID, model_type="deepseek_v3", num_key_value_heads=4, first_k_dense_replace=0, q_lora_rank=None,
+        kv_lora_rank=12, qk_nope_head_dim=8, qk_rope_head_dim=8, v_head_dim=12, n_group=1, topk_group=1,
+        norm_topk_prob=True, rope_theta=100.0, rope_interleave=False),
+    "deepseek_v2": dict(
+        SIGMOID, model_type="deepseek_v2", num_key_value_heads=4, first_k_dense_replace=1, q_lora_rank=None,
+        kv_lora_rank=14, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=8, routed_scaling_factor=1.3,
+        rope_theta=100.0),
+    "deepseek_v2-groups": dict(
+        SIGMOID, model_type="deepseek_v2", num_key_value_heads=4, first_k_dense_replace=0, q_lora_rank=18,
+        kv_lora_rank=14, qk_nope_head_dim=8, qk_rope_head_dim=6, v_head_dim=8, n_group=4, topk_group=2,
+        topk_method="group_limited_greedy", routed_scaling_factor=2.0, rope_theta=100.0,
+        rope_scaling=dict(YARN, mscale=0.7, mscale_all_dim=0.7)),
+    "glm4_moe_lite": dict(
+        SIGMOID, model_type="glm4_moe_lite", num_hidden_layers=3, num_key_value_heads=4, q_lora_rank=20, kv_lora_rank=14,
+        qk_nope_head_dim=10, qk_rope_head_dim=6, v_head_dim=16, n_group=1, topk_group=1, routed_scaling_factor=1.8,
+        norm_topk_prob=True, rope_theta=100.0, mlp_layer_types=["sparse", "dense", "sparse"]),
+    "qwen3_next": dict(
+        HYBRID | MOE, model_type="qwen3_next", num_hidden_layers=4, shared_expert_intermediate_size=20, mlp_only_layers=[1],
+        norm_topk_prob=False, layer_types=["linear_attention", "full_attention", "linear_attention", "full_attention"]),
+    "qwen3_5": dict(
+        HYBRID, model_type="qwen3_5_text", num_hidden_layers=2, full_attention_interval=2, tie_word_embeddings=True),
+    "qwen3_5_moe": dict(
+        HYBRID | MOE, model_type="qwen3_5_moe_text", num_hidden_layers=2, full_attention_interval=2,
+        shared_expert_intermediate_size=20, linear_num_key_heads=3, linear_num_value_heads=3, linear_conv_kernel_dim=3),
+    "ernie4_5_moe": dict(
+        model_type="ernie4_5_moe", num_hidden_layers=3, head_dim=12, rope_theta=100.0, moe_num_experts=6, moe_k=2,
+        moe_intermediate_size=24, moe_num_shared_experts=2, moe_layer_start_index=1, moe_layer_end_index=-1,
+        moe_layer_interval=1, tie_word_embeddings=False),
+    "ministral3": dict(
+        model_type="ministral3", head_dim=12, sliding_window=None, rope_parameters=dict(
+            type="yarn", rope_theta=200.0, factor=4.0, original_max_position_embeddings=16, max_position_embeddings=128,
+            beta_fast=8.0, beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.4)),
+}
+
+# Where a token stood so near between two experts that differences of the loss say nothing of its gradient.
+SEEDS = {"glm4_moe_lite": 1001}
+
+# Read images too: what is beside the text model's configuration, and how published checkpoints name its tensors.
+WHOLE = {
+    "gemma3-whole": dict(
+        model_type="gemma3", text="gemma3", head="language_model.lm_head.", vision=dict(model_type="siglip_vision_model", image_size=8, patch_size=4),
+        mm_tokens_per_image=1, image_token_index=62, boi_token_index=60, eoi_token_index=61),
+    "qwen3_5_moe-whole": dict(
+        model_type="qwen3_5_moe", text="qwen3_5_moe", head="lm_head.", vision=dict(
+            depth=1, num_heads=2, out_hidden_size=32, patch_size=4, num_position_embeddings=4), image_token_id=62,
+        video_token_id=61, vision_start_token_id=60, vision_end_token_id=59),
+    "mistral3-whole": dict(
+        model_type="mistral3", text="mistral-window", head="language_model.lm_head.",
+        vision=dict(model_type="pixtral", image_size=8, patch_size=4, head_dim=8), image_token_index=62),
 }
 
 # Written a second time as transformers 5 holds them: experts stacked.
@@ -97,7 +202,13 @@ def random_weights(model, generator):
     for name, parameter in model.state_dict().items():
         noise = torch.randn(parameter.shape, generator=generator)
         if "norm" in name:
-            weight = 1 + 0.3 * noise
+            # Gemma and Qwen's hybrids store what differs from 1, the latter not in linear attention.
+            differs = any(kind in model.config.model_type for kind in ("gemma", "qwen3_next", "qwen3_5"))
+            weight = (0 if differs and "linear_attn" not in name else 1) + 0.3 * noise
+        elif name.endswith(("A_log", "dt_bias")):
+            weight = 0.5 * noise - 1
+        elif name.endswith("e_score_correction_bias"):
+            weight = 0.2 * noise
         elif name.endswith(".bias"):
             weight = 0.5 * noise
         elif "embed_tokens" in name:
@@ -117,7 +228,13 @@ def one_by_one(weights, model_type):
     for name, weight in weights.items():
         if model_type == "mixtral":
             name = name.replace(".mlp.", ".block_sparse_moe.")
-        if match := re.fullmatch(r"(.*\.experts)\.gate_up_proj", name):
+        if model_type == "ernie4_5_moe":
+            name = name.replace(".gate.moe_statics.", ".moe_statics.")
+        if model_type == "granitemoe":
+            name = name.replace("experts.gate_up_proj", "input_linear.weight")
+            name = name.replace("experts.down_proj", "output_linear.weight").replace("router.weight", "router.layer.weight")
+            result[name] = weight
+        elif match := re.fullmatch(r"(.*\.experts)\.gate_up_proj", name):
             for expert, matrix in enumerate(weight):
                 half = len(matrix) // 2
                 result[f"{match[1]}.{expert}.{gate}.weight"] = matrix[:half].clone()
@@ -138,8 +255,8 @@ def write(name, configuration, weights):
     return folder
 
 
-def reference(folder, ids):
-    model = transformers.AutoModelForCausalLM.from_pretrained(
+def reference(folder, ids, kind=transformers.AutoModelForCausalLM):
+    model = kind.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager").eval()
     result = {"input_ids": ids.to(torch.int32)}
 
@@ -150,12 +267,42 @@ def reference(folder, ids):
             result[f"router.{layer}.weights"] = weights.float()
         return hook
 
-    for layer, block in enumerate(model.model.layers):
-        if hasattr(block.mlp, "gate"):
-            block.mlp.gate.register_forward_hook(record(layer))
+    text = getattr(model.model, "language_model", model.model)
+    for layer, block in enumerate(text.layers):
+        for part in ("mlp.gate", "block_sparse_moe.router"):
+            try:
+                block.get_submodule(part).register_forward_hook(record(layer))
+            except AttributeError:
+                pass
     with torch.no_grad():
         result["logits"] = model(input_ids=ids[None]).logits[0]
     return {key: value.contiguous() for key, value in result.items()}
+
+
+def write_whole(name, case, text, weights, ids, values, versions):
+    """The same text model in a checkpoint that reads images too, with the names that such checkpoints have on the hub."""
+    sizes = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2)
+    configuration = {key: value for key, value in case.items() if key not in ("text", "head", "vision")}
+    configuration |= dict(
+        architectures=[], text_config=text, vision_config=sizes | case["vision"],
+        tie_word_embeddings=text.get("tie_word_embeddings", False))
+    config = transformers.AutoConfig.for_model(**copy.deepcopy(configuration))
+    model = transformers.AutoModelForImageTextToText.from_config(config, dtype=torch.float32)
+    configuration["architectures"] = [type(model).__name__]
+    generator = torch.Generator().manual_seed(1)
+    renamed = {}
+    old = case["head"].startswith("language_model")
+    for key, weight in random_weights(model, generator).items():
+        if key.startswith(("model.language_model.", "lm_head.")):
+            continue
+        renamed[re.sub(r"^model\.", "", key) if old else key] = weight
+    for key, weight in weights.items():
+        renamed["language_model." + key if old else key.replace("model.", "model.language_model.")] = weight
+    folder = write(name, configuration, renamed)
+    again = reference(folder, ids, transformers.AutoModelForImageTextToText)
+    assert torch.equal(again["logits"], values["logits"]), (name, (again["logits"] - values["logits"]).abs().max())
+    safetensors.torch.save_file(again, folder / "reference.safetensors", versions)
+    print(name, sum(file.stat().st_size for file in folder.iterdir()))
 
 
 def main():
@@ -169,7 +316,7 @@ def main():
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
         configuration = SIZES | case
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(SEEDS.get(name, seed))
         config = transformers.AutoConfig.for_model(**copy.deepcopy(configuration))
         model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         weights = random_weights(model, generator)
@@ -178,6 +325,9 @@ def main():
         values = reference(folder, ids)
         safetensors.torch.save_file(values, folder / "reference.safetensors", versions)
         print(name, sum(file.stat().st_size for file in folder.iterdir()), float(values["logits"].std()))
+        for whole, case in WHOLE.items():
+            if case["text"] == name:
+                write_whole(whole, case, configuration, weights, ids, values, versions)
         if name in STACKED:
             stacked = write(name + "-stacked", configuration, weights)
             again = reference(stacked, ids)
