@@ -14,6 +14,18 @@ import Testing
     #expect(abs(Significance.studentTail(-t, degrees: degrees) - (1 - tail)) < 2e-4)
   }
 
+  /// From tables, and as the inverse of the tail.
+  @Test(arguments: [
+    (0.975, 1.0, 12.7062), (0.975, 2, 4.30265), (0.975, 9, 2.26216), (0.995, 100, 2.62589), (0.5, 7, 0),
+    (0.9, 1e5, 1.28156),
+    (0.9999999, 1, 1e4),
+  ])
+  func studentQuantile(probability: Double, degrees: Double, t: Double) {
+    let quantile = Significance.studentQuantile(probability, degrees: degrees)
+    #expect(abs(quantile - t) < 2e-4 * max(1, t))
+    if t < 1e4 { #expect(abs(Significance.studentTail(quantile, degrees: degrees) - (1 - probability)) < 1e-9) }
+  }
+
   @Test func normalQuantiles() {
     #expect(abs(Significance.normalQuantile(0.95) - 1.6448536) < 1e-6)
     #expect(abs(Significance.normalQuantile(0.001) + 3.0902323) < 1e-6)
