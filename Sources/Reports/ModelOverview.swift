@@ -17,6 +17,10 @@ package struct ModelOverview: Encodable {
   private let heads: Int
   private let keyValueHeads: Int
   private let headDimension: Int
+  /// Layers with linear attention; nil where there are none.
+  private let linearLayers: Int?
+  /// The numbers of the latent that keys and values are made of; nil without one.
+  private let keyValueLatent: Int?
   private let vocabulary: Int
   private let tiedEmbeddings: Bool
   private let context: Int?
@@ -67,6 +71,12 @@ package struct ModelOverview: Encodable {
     heads = configuration.headCount
     keyValueHeads = configuration.keyValueHeadCount
     headDimension = configuration.headDimension
+    let linear = loaded.layout.layers.count { if case .delta = $0.attention { true } else { false } }
+    linearLayers = linear == 0 ? nil : linear
+    keyValueLatent =
+      loaded.layout.layers.lazy.compactMap { layer in
+        if case .latent(let latent) = layer.attention { latent.keyValueUp.columns } else { nil }
+      }.first
     vocabulary = configuration.vocabularySize
     tiedEmbeddings = configuration.tiesEmbeddings
     context = checkpoint.configuration["max_position_embeddings"]?.integer
@@ -120,6 +130,8 @@ package struct ModelOverview: Encodable {
     case intermediateSize = "intermediate_size"
     case keyValueHeads = "key_value_heads"
     case headDimension = "head_dimension"
+    case linearLayers = "linear_attention_layers"
+    case keyValueLatent = "key_value_latent"
     case tiedEmbeddings = "tied_embeddings"
     case slidingWindow = "sliding_window"
     case ropeBase = "rope_base"
@@ -129,6 +141,14 @@ package struct ModelOverview: Encodable {
   }
 
   // MARK: Text
+
+  private var attention: String {
+    let own = "\(heads) heads of \(headDimension), "
+    let sources =
+      keyValueLatent.map { "keys and values made of latents of \($0)" } ?? "\(keyValueHeads) for keys and values"
+    guard let linearLayers else { return own + sources }
+    return "linear in \(linearLayers) layers, in the others " + own + sources
+  }
 
   package var plain: String {
     let mixture = experts.map { "\(Numbers.grouped($0)), \(expertsPerToken ?? $0) of them work on a token" }
@@ -140,9 +160,7 @@ package struct ModelOverview: Encodable {
       ("model", model), ("architecture", architecture), ("fingerprint", fingerprint), ("layers", "\(layers)"),
       ("experts", mixture ?? "none, a dense model"),
       ("hidden size", width),
-      (
-        "attention", "\(heads) heads of \(headDimension), \(keyValueHeads) for keys and values"
-      ),
+      ("attention", attention),
       (
         "context",
         [
