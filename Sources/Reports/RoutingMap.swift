@@ -6,14 +6,15 @@ struct RoutingMap {
   struct Text {
     let name: String
     let tokens: Int
-    /// By layer.
+    /// By layer; a dense one has none.
     let layers: [[Expert]]
 
     init(name: String, _ statistics: RoutingStatistics) {
       self.name = name
       tokens = statistics.tokens
       layers = statistics.layers.map { layer in
-        zip(layer.experts, layer.shares).map { Expert(share: $1, meanWeight: $0.meanWeight) }
+        layer.experts.count == 1
+          ? [] : zip(layer.experts, layer.shares).map { Expert(share: $1, meanWeight: $0.meanWeight) }
       }
     }
   }
@@ -54,7 +55,7 @@ struct RoutingMap {
       parts = [element("div", ["class": "panels wide"], panel(whole)), byText]
     }
     if leftOut > 0 { parts.append(element("p", ["class": "left-out"], .text("\(leftOut) more texts are not shown."))) }
-    let count = texts.first?.layers.first?.count ?? 1
+    let count = texts.first?.layers.map(\.count).max() ?? 1
     return section(
       "Routing of the original model",
       note:

@@ -15,6 +15,41 @@ struct RoutingStatisticsTests {
       texts.map { try reference.corpus($0) }, convention: .windows, context: context, tokenizer: reference.tokenizer)
   }
 
+  /// A mixture may have dense layers, the first among them; its others have as many experts each.
+  @Test(arguments: [
+    ([1, 4, 4], true), ([4, 1, 4], true), ([4, 4], true), ([1, 1], true), ([4, 3], false), ([0, 4], false),
+  ])
+  func whatFitsTogether(_ counts: [Int], _ fits: Bool) throws {
+    let layers = counts.map { count in
+      RoutingStatistics.Layer(
+        experts: Array(repeating: .init(tokens: 2, weight: 1), count: count), repeated: nil, gateSingularValues: [])
+    }
+    let statistics = RoutingStatistics(tokens: 4, layers: layers)
+    #expect(statistics.isConsistent == fits)
+    #expect((RoutingStatistics(summing: [statistics, statistics]) != nil) == fits)
+  }
+
+  @Test(arguments: ["qwen2_moe", "glm4_moe", "qwen3_next"]) func routersBesideDenseLayersAreCounted(_ name: String)
+    throws
+  {
+    let fixture = ArchitectureFixture(name: name)
+    let model = try fixture.model
+    let ids = try fixture.recorded.integers("input_ids")
+    let forward = try ForwardPass(model, WindowBatch([WindowBatch.Window(tokens: ids, firstScored: 1)]))
+    let states = try forward.embeddings()
+    for layer in model.layout.layers.indices {
+      let routing = try forward.run(layer: layer, states)
+      guard let mixture = model.configuration.mixture, model.layout.layers[layer].router != nil else {
+        #expect(routing.probabilities(of: 0..<ids.count) == nil)
+        continue
+      }
+      // Shares of what the router gives all experts, by softmax or sigmoids.
+      let shares = try #require(routing.probabilities(of: 0..<ids.count))
+      #expect(shares.columns == mixture.expertCount)
+      #expect((0..<shares.rows).allSatisfy { abs(shares.row($0).reduce(0, +) - 1) < 1e-5 })
+    }
+  }
+
   @Test func collectingLeavesTheScoreAsItIs() throws {
     let evaluation = try evaluation(["tales.search.txt", "plays.search.txt"])
     let model = try reference.model
