@@ -63,6 +63,13 @@ package struct Configuration: Sendable {
     return value
   }
 
+  /// A positive number that float32 holds.
+  package func float(_ key: String, default fallback: Double? = nil) throws(CheckpointError) -> Float {
+    let number = Float(try number(key, default: fallback))
+    guard number.isNormal else { throw error(.malformed, "\"\(key)\" is too large or too small for float32") }
+    return number
+  }
+
   package func flag(_ key: String, default fallback: Bool) throws(CheckpointError) -> Bool {
     guard let value = self[key] else { return fallback }
     guard let value = value.boolean else { throw error(.malformed, "\"\(key)\" is not true or false") }

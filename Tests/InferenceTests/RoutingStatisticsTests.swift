@@ -3,6 +3,7 @@ import Evaluation
 import Foundation
 import Inference
 import Models
+import Tensors
 import Testing
 import Tokenization
 

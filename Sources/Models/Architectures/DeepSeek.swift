@@ -80,7 +80,7 @@ enum DeepSeekV2: Architecture {
     var mixture = try TransformerConfiguration.Mixture(
       file, defaults: (experts: 64, perToken: nil), intermediateSize: width,
       sharedIntermediateSize: shared == 0 ? nil : width * shared, normalizesWeights: false)
-    mixture.weightScale = Float(try file.number("routed_scaling_factor", default: 1))
+    mixture.weightScale = try file.float("routed_scaling_factor", default: 1)
     let method = file["topk_method"] == nil ? "greedy" : try file.string("topk_method")
     switch method {
     case "greedy": break

@@ -54,12 +54,11 @@ enum Gemma {
     }
     func cap(_ key: String, _ fallback: Double?) throws(CheckpointError) -> Float? {
       if file.isAbsent(key) { return fallback.map(Float.init) }
-      return file[key] == nil ? nil : Float(try file.number(key))
+      return file[key] == nil ? nil : try file.float(key)
     }
     configuration.normOffset = 1
     configuration.multipliers.embedding = Float(configuration.hiddenSize).squareRoot()
-    configuration.multipliers.attention = Float(
-      1 / (try file.number("query_pre_attn_scalar", default: 256)).squareRoot())
+    configuration.multipliers.attention = 1 / (try file.float("query_pre_attn_scalar", default: 256)).squareRoot()
     configuration.multipliers.attentionCap = try cap("attn_logit_softcapping", caps.attention)
     configuration.multipliers.logitCap = try cap("final_logit_softcapping", caps.logits)
   }

@@ -43,11 +43,11 @@ enum Granite: Architecture {
 
   static func multipliers(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration.Multipliers {
     var result = TransformerConfiguration.Multipliers()
-    result.embedding = Float(try file.number(multiplierKeys[0], default: 1))
-    result.residual = Float(try file.number(multiplierKeys[1], default: 1))
-    result.attention = Float(try file.number(multiplierKeys[2], default: 1))
+    result.embedding = try file.float(multiplierKeys[0], default: 1)
+    result.residual = try file.float(multiplierKeys[1], default: 1)
+    result.attention = try file.float(multiplierKeys[2], default: 1)
     // Logits are divided by it.
-    result.logits = Float(1 / (try file.number(multiplierKeys[3], default: 1)))
+    result.logits = 1 / (try file.float(multiplierKeys[3], default: 1))
     return result
   }
 }

@@ -18,7 +18,7 @@ enum Ministral3: Architecture {
       mixture: nil)
     let parameters = Configuration(file: file.file, json: file["rope_parameters"] ?? .object([]))
     configuration.rotary.growth = RotaryConfiguration.Growth(
-      beta: Float(try parameters.number("llama_4_scaling_beta")),
+      beta: try parameters.float("llama_4_scaling_beta"),
       positions: try parameters.size("original_max_position_embeddings"))
     return configuration
   }

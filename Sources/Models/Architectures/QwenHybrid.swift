@@ -63,6 +63,10 @@ enum QwenHybrid {
       throw file.error(
         .malformed, "\(shape.valueHeadCount) heads of values cannot share \(shape.keyHeadCount) of keys evenly")
     }
+    // A state is made whatever the files hold.
+    guard shape.valueHeadCount * shape.keyDimension * shape.valueDimension <= 1 << 26 else {
+      throw file.error(.malformed, "the states of its linear attention would be too large")
+    }
     return shape
   }
 }

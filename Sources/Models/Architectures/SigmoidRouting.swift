@@ -29,7 +29,7 @@ enum SigmoidRouting {
       throw file.error(.unsupported, "\"scoring_func\" \"\(scoring)\" is not supported for this architecture")
     }
     mixture.gating = .sigmoid
-    mixture.weightScale = Float(try file.number("routed_scaling_factor", default: defaults.scale))
+    mixture.weightScale = try file.float("routed_scaling_factor", default: defaults.scale)
     mixture.groups = try .init(file, mixture, best: 2, defaults: defaults.groups)
     return mixture
   }
