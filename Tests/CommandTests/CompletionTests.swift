@@ -71,7 +71,7 @@ struct CompletionTests {
   @Test(arguments: shells) func signsOfEquality(_ shell: String) async throws {
     let lines: [String: Set<String>] = [
       "laser perplexity models --convention=s": ["strided"], "laser perplexity models --text=a": ["a.txt"],
-      "laser search models --roles=q": ["q_proj"], "laser search models --roles=w1,w": ["w1,w2", "w1,w3"],
+      "laser search models --roles=k_": ["k_proj"], "laser search models --roles=w1,w": ["w1,w2", "w1,w3"],
     ]
     let offered = try await offers(shell, Array(lines.keys))
     for (line, values) in lines {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Evaluation
+import Foundation
 import Reports
 import Testing
 
@@ -64,14 +65,19 @@ struct RoutingTableTests {
   @Test func thousandsOfExpertsTakeNoTime() throws {
     let wide = Self.layer(Array(0..<20_000))
     let deep = Array(repeating: Self.layer(Array(0..<100), repeated: 1), count: 1000)
-    let clock = ContinuousClock()
-    let time = try clock.measure {
-      for layers in [[wide], deep] {
-        let tables = RoutingTables([("a", RoutingStatistics(tokens: 1000, layers: layers))])
-        #expect(tables.plain.contains("overloaded") && tables.corpora[0].layers[0].dead.count > 0)
-        _ = try jsonText(tables)
-      }
+    let start = Self.processorTime
+    for layers in [[wide], deep] {
+      let tables = RoutingTables([("a", RoutingStatistics(tokens: 1000, layers: layers))])
+      #expect(tables.plain.contains("overloaded") && tables.corpora[0].layers[0].dead.count > 0)
+      _ = try jsonText(tables)
     }
-    #expect(time < .seconds(5))
+    #expect(Self.processorTime - start < .seconds(5))
+  }
+
+  /// Of this thread: what others do on the machine counts for nothing.
+  private static var processorTime: Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
 }
