@@ -11,6 +11,8 @@ package struct Model: Sendable {
   let architecture: any Architecture.Type
   package private(set) var configuration: TransformerConfiguration
   package let layout: TensorLayout
+  /// Whether it is the text model of one that reads images too.
+  package let isPartOfAnother: Bool
   package private(set) var replacements: [TensorReference: StoredMatrix] = [:]
   package var execution = Execution()
   /// What people should know of how the files were read: where they contradict each other.
@@ -24,9 +26,11 @@ package struct Model: Sendable {
       self.checkpoint = Checkpoint(checkpoint, configuration: try metadata.configuration())
       architecture = metadata.architecture
       (configuration, layout) = try metadata.understood(self.checkpoint.configuration)
+      isPartOfAnother = false
     } else {
       let text = try TextModel.configuration(checkpoint.configuration)
       let file = text ?? checkpoint.configuration
+      isPartOfAnother = text != nil
       self.checkpoint = text.map { Checkpoint(checkpoint, configuration: $0) } ?? checkpoint
       architecture = try ArchitectureRegistry.architecture(for: file)
       configuration = try architecture.configuration(file)
@@ -87,6 +91,9 @@ package struct Model: Sendable {
     result.replacements[reference] = matrix
     return result
   }
+
+  /// The module of a layer that has the experts in transformers: "mlp".
+  package var expertsModule: String { architecture.expertsModule }
 
   /// All tensors that the model consists of; tied ones twice.
   package var tensors: [TensorReference] { layout.all }

@@ -48,6 +48,11 @@ struct AdapterOutput {
       throw InputError(
         "\(model.checkpoint.path): an adapter is for a folder with config.json and safetensors, not for GGUF")
     }
+    if model.isPartOfAnother {
+      throw InputError(
+        "\(model.checkpoint.path): programs have other names for the modules of a model that reads images too; leave out "
+          + "'--lora'")
+    }
     for checkpoint in [model.checkpoint, side == .base ? reducer.base?.checkpoint : nil].compactMap(\.self)
     where checkpoint.isFactored {
       throw InputError(
@@ -139,6 +144,8 @@ struct AdapterOutput {
   /// projections, however a checkpoint stores them.
   private struct ExpertPlace: Hashable, Comparable {
     let layer: Int
+    /// "mlp"
+    let module: String
     let isDown: Bool
     let rows: Int
     let columns: Int
@@ -147,12 +154,13 @@ struct AdapterOutput {
     init?(_ site: Site, of model: Model) {
       guard site.expert != nil, let mixture = model.configuration.mixture else { return nil }
       layer = site.layer
+      module = model.expertsModule
       isDown = site.role == .w2
       rows = isDown ? model.configuration.hiddenSize : 2 * mixture.intermediateSize
       columns = isDown ? mixture.intermediateSize : model.configuration.hiddenSize
     }
 
-    var name: String { "model.layers.\(layer).mlp.experts.\(isDown ? "down_proj" : "gate_up_proj")" }
+    var name: String { "model.layers.\(layer).\(module).experts.\(isDown ? "down_proj" : "gate_up_proj")" }
 
     func firstRow(_ site: Site) -> Int { site.role == .w3 ? rows / 2 : 0 }
 

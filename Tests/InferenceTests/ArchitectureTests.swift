@@ -295,6 +295,13 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
     for word in words { #expect(error?.description.contains(word) == true, "\(error?.description ?? "no error")") }
   }
 
+  /// What adapters ask: how programs name modules.
+  @Test func modulesOfOtherPrograms() throws {
+    func model(_ name: String) throws -> Model { try ArchitectureFixture(name: name).model }
+    #expect(try model("granitemoe").expertsModule == "block_sparse_moe" && model("mixtral").expertsModule == "mlp")
+    #expect(try model("gemma3-whole").isPartOfAnother && !model("gemma3").isPartOfAnother)
+  }
+
   // MARK: Sites
 
   @Test func sharedExpertsAndDenseLayersAreSites() throws {
