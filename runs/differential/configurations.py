@@ -5,7 +5,7 @@
 
 Small random weights under random keys of config.json: biases, tied matrices (also with a head of its own under the flag),
 windows, kinds of rotary scaling, dense layers, experts, keys that are left out for the class's defaults, tensors under
-names without `model.`, in one file or in two with an index that says less or more than they hold. One in five is reduced
+names without `model.`, in one file or in two with an index that says less or more than they hold. Some are reduced
 first (`laser search --strategy denoise`, `laser apply`): transformers must load the result and agree. The nats per token of
 a text must agree to 2e-5. Prints what differs, and counts; the exit status is 1 if anything differs.
 """
