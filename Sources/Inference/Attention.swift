@@ -21,14 +21,8 @@ struct Attention: TokenMixer {
     layout = model.layout.layers[layer]
     norm = try StateNorm(model, layout.attentionNorm)
     projections = try HeadProjections(model, layout.attention)
-    let (outputReference, biasReference) =
-      switch layout.attention {
-      case .heads(let heads): (heads.output, heads.outputBias)
-      case .latent(let latent): (latent.output, latent.outputBias)
-      case .delta: preconditionFailure("a layer of linear attention")
-      }
-    output = try model.weightsForProducts(outputReference)
-    outputBias = try model.bias(biasReference)
+    output = try model.weightsForProducts(layout.attention.output.matrix)
+    outputBias = try model.bias(layout.attention.output.bias)
     scoring = AttentionScoring(
       dimension: configuration.headDimension, valueDimension: configuration.valueDimension,
       sight: layout.slidingWindow ?? .max, scale: configuration.multipliers.attention,

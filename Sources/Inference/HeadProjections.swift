@@ -8,7 +8,7 @@ enum HeadProjections {
   case direct(DirectProjections)
   case latent(LatentProjections)
 
-  init(_ model: Model, _ layout: TensorLayout.Attention) throws(CheckpointError) {
+  init(_ model: Model, _ layout: TensorLayout.AttentionKind) throws(CheckpointError) {
     switch layout {
     case .heads(let heads): self = .direct(try DirectProjections(model, heads))
     case .latent(let latent): self = .latent(try LatentProjections(model, latent))
@@ -30,6 +30,7 @@ enum HeadProjections {
 
 /// A matrix for queries, one for keys and one for values, with biases and norms where the layer has them.
 struct DirectProjections {
+  let layout: TensorLayout.HeadAttention
   /// Query, key and value matrices on top of each other: (queries + keys + values, hidden), as one where they are packed.
   private let weights: [ProductWeights]
   /// Whether the query matrix makes gates too, a head's behind its queries.
@@ -41,6 +42,7 @@ struct DirectProjections {
   private let configuration: TransformerConfiguration
 
   init(_ model: Model, _ layout: TensorLayout.HeadAttention) throws(CheckpointError) {
+    self.layout = layout
     configuration = model.configuration
     isGated = layout.isGated
     let parts = [layout.query, layout.key, layout.value]

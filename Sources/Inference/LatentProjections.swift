@@ -10,6 +10,7 @@ struct LatentProjections {
   /// Of norms of latents, whatever config.json says of the others.
   static let epsilon: Float = 1e-6
 
+  let layout: TensorLayout.LatentAttention
   private let configuration: TransformerConfiguration
   private let queryLatent: Latent?
   private let query: ProductWeights
@@ -47,6 +48,7 @@ struct LatentProjections {
   }
 
   init(_ model: Model, _ layout: TensorLayout.LatentAttention) throws(CheckpointError) {
+    self.layout = layout
     configuration = model.configuration
     queryLatent = try layout.queryDown.map { latent throws(CheckpointError) in try Latent(model, latent) }
     query = try model.weightsForProducts(layout.query)

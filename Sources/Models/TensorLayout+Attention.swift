@@ -2,7 +2,7 @@ package import Checkpoints
 
 extension TensorLayout {
   /// How a layer lets its tokens see those before them.
-  package enum Attention: Sendable {
+  package enum AttentionKind: Sendable {
     case heads(HeadAttention)
     case latent(LatentAttention)
     case delta(DeltaAttention)
@@ -43,6 +43,15 @@ extension TensorLayout {
       case .latent(let latent):
         [latent.queryDown?.bias, latent.keyValueDown.bias, latent.outputBias].compactMap(\.self)
       case .delta(let delta): [delta.decayBias, delta.decayLogarithm, delta.norm]
+      }
+    }
+
+    /// What makes the layer's output, (hidden, what is gathered), and its bias.
+    package var output: (matrix: TensorReference, bias: TensorReference?) {
+      switch self {
+      case .heads(let heads): (heads.output, heads.outputBias)
+      case .latent(let latent): (latent.output, latent.outputBias)
+      case .delta(let delta): (delta.output, nil)
       }
     }
 

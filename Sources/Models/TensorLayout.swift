@@ -12,7 +12,7 @@ package struct TensorLayout: Sendable {
   package struct Layer: Sendable {
     /// Of the states that attention takes; nil where it takes them as they are.
     package let attentionNorm: TensorReference?
-    package internal(set) var attention: Attention
+    package internal(set) var attention: AttentionKind
     /// Of what attention adds to the states.
     package let attentionOutputNorm: TensorReference?
     /// Whether queries and keys are rotated to their positions.

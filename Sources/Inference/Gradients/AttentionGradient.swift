@@ -32,8 +32,9 @@ struct AttentionGradient {
     try report(.output, heads.context, heads.outputGradient)
     let groups = batch.groups(ofTokens: ForwardPass.groupTokens).map { batch.group($0).all }
     let parts: [(gradients: Matrix, weights: TransposedWeights)]
-    switch (attention.projections, layer.attention) {
-    case (.direct(let projections), .heads(let layout)):
+    switch attention.projections {
+    case .direct(let projections):
+      let layout = projections.layout
       let projected = heads.projectedGradient
       let queries = projected[columns: attention.queryColumns]
       let queryGradient = heads.gateGradient.map { projections.joined(queries: queries, gates: $0) }
@@ -50,9 +51,8 @@ struct AttentionGradient {
       } else {
         parts = [(projected, try TransposedWeights([layout.query, layout.key, layout.value], of: model))]
       }
-    case (.latent(let projections), .latent(let layout)):
-      parts = try propagate(heads, projections, layout, groups, checkpoint: checkpoint, report)
-    default: preconditionFailure("projections of another kind than the layout's")
+    case .latent(let projections):
+      parts = try propagate(heads, projections, groups, checkpoint: checkpoint, report)
     }
     Parallelism.forEach(groups.count) { index in
       let rows = groups[index]
@@ -68,10 +68,10 @@ struct AttentionGradient {
 
   /// Through latents; returns the gradients at what is made of the normed states, with the matrices that make it.
   private func propagate(
-    _ heads: Heads, _ projections: LatentProjections, _ layout: TensorLayout.LatentAttention, _ groups: [Range<Int>],
+    _ heads: Heads, _ projections: LatentProjections, _ groups: [Range<Int>],
     checkpoint: () throws -> Void, _ observe: (Role, Matrix, Matrix) throws -> Void
   ) throws -> [(gradients: Matrix, weights: TransposedWeights)] {
-    let count = heads.normed.rows
+    let (layout, count) = (projections.layout, heads.normed.rows)
     let query = try TransposedWeights([layout.query], of: model)
     let keyValueUp = try TransposedWeights([layout.keyValueUp], of: model)
     let queryLatent = Matrix(unfilled: layout.queryDown == nil ? 0 : count, columns: layout.query.columns)
@@ -121,8 +121,7 @@ struct AttentionGradient {
   private func throughHeads(
     _ gradient: Matrix, _ states: Matrix, _ batch: WindowBatch, _ rotary: RotaryEmbeddings
   ) throws(CheckpointError) -> Heads {
-    let outputs = layer.attention.matrices.filter { $0.role == .output }.map(\.reference)
-    let output = try TransposedWeights(outputs, of: model)
+    let output = try TransposedWeights([layer.attention.output.matrix], of: model)
     let rotary = rotary[layer]
     let width = attention.configuration.contextWidth
     let count = states.rows

@@ -14,7 +14,7 @@ enum ArchitectureRegistry {
   static func architecture(for file: Configuration) throws(CheckpointError) -> any Architecture.Type {
     let modelType = try file.string("model_type")
     guard let architecture = all.first(where: { $0.modelTypes.contains(modelType) }) else {
-      let known = all.flatMap { $0.modelTypes }.joined(separator: ", ")
+      let known = (all.flatMap { $0.modelTypes } + TextModel.modelTypes.keys.sorted()).joined(separator: ", ")
       throw file.error(.unsupported, "the architecture \"\(modelType)\" is not supported; supported are \(known)")
     }
     return architecture

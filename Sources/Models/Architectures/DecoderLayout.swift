@@ -32,7 +32,7 @@ struct DecoderLayout {
   var isGated = false
   /// The attention of layers that have another kind, given a layer's number and the prefix of its tensors,
   /// "model.layers.0."; nil for those that have heads with queries, keys and values of their own.
-  var otherAttention: (_ layer: Int, _ prefix: String) -> TensorLayout.Attention? = { _, _ in nil }
+  var otherAttention: (_ layer: Int, _ prefix: String) -> TensorLayout.AttentionKind? = { _, _ in nil }
   var norms = Norms.before
   /// Each layer's, nil for those that see everything.
   var slidingWindows: [Int?]
@@ -69,7 +69,7 @@ struct DecoderLayout {
       experts: feedForward.experts, shared: feedForward.shared)
   }
 
-  private func heads(_ attention: String) -> TensorLayout.Attention {
+  private func heads(_ attention: String) -> TensorLayout.AttentionKind {
     let (queries, keys) = (configuration.queryWidth, configuration.keyWidth)
     let biases = [("q_proj.bias", queries), ("k_proj.bias", keys), ("v_proj.bias", keys)]
     return .heads(

@@ -3,7 +3,7 @@ internal import Checkpoints
 /// The text model of a checkpoint that reads images too.
 enum TextModel {
   /// By the `model_type` of the whole, that of its text model where config.json does not say it.
-  private static let modelTypes = [
+  static let modelTypes = [
     "gemma3": "gemma3_text", "mistral3": "mistral", "qwen3_5": "qwen3_5_text", "qwen3_5_moe": "qwen3_5_moe_text",
   ]
 
