@@ -1,8 +1,14 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
+/// The MPI library that the trait MPI builds with, as pkg-config knows it: Open MPI, or what LASER_MPI names ("mpich").
+let mpi = Context.environment["LASER_MPI"] ?? "ompi-c"
+
 let package = Package(
   name: "laser",
+  traits: [
+    .trait(name: "MPI", description: "One search by many processes: needs an MPI library (docs/clusters.md)")
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -23,6 +29,13 @@ let package = Package(
       linkerSettings: [.linkedLibrary("m")]
     ),
     .target(name: "Wording", dependencies: [.product(name: "Yams", package: "Yams")]),
+    .systemLibrary(name: "CMPI", pkgConfig: mpi, providers: [.apt(["libopenmpi-dev"])]),
+    .target(
+      name: "CProcesses",
+      dependencies: [.target(name: "CMPI", condition: .when(traits: ["MPI"]))],
+      cSettings: [.define("LASER_MPI", .when(traits: ["MPI"]))]),
+    .target(
+      name: "Processes", dependencies: ["Wording", .target(name: "CProcesses", condition: .when(traits: ["MPI"]))]),
 
     // MARK: A model: its files, its words, its function
     .target(
@@ -40,7 +53,9 @@ let package = Package(
     // MARK: LASER: scoring, reducing, searching
     .target(
       name: "Evaluation",
-      dependencies: ["Inference", "Models", "ChatTemplates", "Tokenization", "Checkpoints", "Tensors", "Wording"]),
+      dependencies: [
+        "Inference", "Models", "ChatTemplates", "Tokenization", "Checkpoints", "Tensors", "Processes", "Wording",
+      ]),
     .target(
       name: "Merging",
       dependencies: [
@@ -51,14 +66,15 @@ let package = Package(
     .target(
       name: "RankReduction",
       dependencies: [
-        "Inference", "Models", "Checkpoints", "Tensors", "Wording", .product(name: "Yams", package: "Yams"),
+        "Inference", "Models", "Checkpoints", "Tensors", "Processes", "Wording",
+        .product(name: "Yams", package: "Yams"),
       ]
     ),
     .target(
       name: "Search",
       dependencies: [
-        "RankReduction", "Evaluation", "Inference", "Models", "Checkpoints", "Tokenization", "Tensors", "Wording",
-        .product(name: "Yams", package: "Yams"),
+        "RankReduction", "Evaluation", "Inference", "Models", "Checkpoints", "Tokenization", "Tensors", "Processes",
+        "Wording", .product(name: "Yams", package: "Yams"),
       ]
     ),
 
@@ -74,7 +90,7 @@ let package = Package(
       name: "laser",
       dependencies: [
         "Reports", "Search", "RankReduction", "Merging", "Evaluation", "Inference", "Models", "ChatTemplates",
-        "Tokenization", "Checkpoints", "Tensors", "Wording", "CFiles",
+        "Tokenization", "Checkpoints", "Tensors", "Processes", "Wording", "CFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
@@ -115,11 +131,13 @@ let package = Package(
       dependencies: ["CheckpointFixtures", "RankReduction", "Inference", "Models", "Checkpoints", "Tensors", "Wording"]
     ),
     .testTarget(name: "WordingTests", dependencies: ["Wording"]),
+    .target(name: "ThreadProcesses", dependencies: ["Processes"], path: "Tests/ThreadProcesses"),
+    .testTarget(name: "ProcessesTests", dependencies: ["ThreadProcesses", "Processes", "Wording"]),
     .testTarget(
       name: "SearchTests",
       dependencies: [
-        "Search", "RankReduction", "Evaluation", "Inference", "Models", "Tokenization", "Checkpoints", "Tensors",
-        "Wording",
+        "ThreadProcesses", "Search", "RankReduction", "Evaluation", "Inference", "Models", "Tokenization",
+        "Checkpoints", "Tensors", "Processes", "Wording",
       ]
     ),
     .testTarget(

@@ -1,5 +1,6 @@
 package import Inference
 package import Models
+package import Processes
 package import Tokenization
 package import Wording
 
@@ -14,6 +15,8 @@ package struct Evaluation: Sendable {
   package let windows: [WindowBatch.Window]
   /// Corpus i's windows.
   package let ranges: [Range<Int>]
+  /// Among whom the windows are divided. All of them get the whole score.
+  package var processes = ProcessGroup.alone
 
   package init(
     _ corpora: [Corpus], convention: Convention, context: Int, tokenizer: Tokenizer, metric: any Metric = Perplexity()
@@ -49,6 +52,7 @@ package struct Evaluation: Sendable {
     convention = whole.convention
     context = whole.context
     metric = whole.metric
+    processes = whole.processes
     var windows: [WindowBatch.Window] = []
     var ranges: [Range<Int>] = []
     for range in whole.ranges {
@@ -129,7 +133,7 @@ package struct Evaluation: Sendable {
         }
         previous = routing
       }, progress: progress)
-    return (score, statistics)
+    return (score, try statistics.summed(over: processes))
   }
 
   private func score(
@@ -137,22 +141,26 @@ package struct Evaluation: Sendable {
     changing: ((Model, Int) throws -> Model)? = nil, observing: ((Range<Int>, WindowBatch, Int, Routing) -> Void)?,
     progress: (Double) throws -> Void
   ) throws -> Score {
-    var scores: [WindowScore] = []
-    try run(
-      model, memory: memory, others: others, changing: changing, observing: observing,
-      collect: { scores += isTrial ? try metric.samples(ofTrial: $0, $1) : try metric.samples(of: $0, $1) },
+    let likelihoods = try likelihoods(
+      model, memory: memory, others: others, isTrial: isTrial, changing: changing, observing: observing,
       progress: progress)
-    return Score(scores)
+    return Score(try samples(likelihoods, isTrial: isTrial))
   }
 
-  /// - Parameters:
-  ///   - observing: Called with the windows of a group, their batch, a layer and its routing, layer by layer.
-  ///   - collect: Given the batch of each group and what its scored tokens got.
-  func run(
-    _ model: Model, memory: Int, others: Int = 0, changing: ((Model, Int) throws -> Model)? = nil,
-    observing: ((Range<Int>, WindowBatch, Int, Routing) -> Void)? = nil,
-    collect: (WindowBatch, [TokenLikelihood]) throws -> Void, progress: (Double) throws -> Void
-  ) throws {
+  func samples(_ likelihoods: [TokenLikelihood], isTrial: Bool = false) throws -> [WindowScore] {
+    let all = WindowBatch(windows)
+    return isTrial ? try metric.samples(ofTrial: all, likelihoods) : try metric.samples(of: all, likelihoods)
+  }
+
+  /// What every scored token gets, of all windows in their order.
+  ///
+  /// - Parameter observing: Called with the windows of a group, their batch, a layer and its routing, layer by layer; of this
+  ///   process's windows.
+  func likelihoods(
+    _ model: Model, memory: Int, others: Int = 0, isTrial: Bool = false,
+    changing: ((Model, Int) throws -> Model)? = nil,
+    observing: ((Range<Int>, WindowBatch, Int, Routing) -> Void)? = nil, progress: (Double) throws -> Void
+  ) throws -> [TokenLikelihood] {
     let configuration = model.configuration
     let (groups, plan) = try groups(for: [model], memory: memory, others: others)
     let model = model.within(plan)
@@ -162,6 +170,7 @@ package struct Evaluation: Sendable {
       step += 1
       try progress(step / steps)
     }
+    var own: [TokenLikelihood] = []
     for group in groups {
       let batch = WindowBatch(Array(windows[group]))
       let forward = try ForwardPass(model, batch)
@@ -172,9 +181,19 @@ package struct Evaluation: Sendable {
         observing?(group, batch, layer, routing)
         try advance()
       }
-      try collect(batch, forward.likelihoods(states))
+      let found = try forward.likelihoods(states)
+      // A damaged model is found in its first windows.
+      if !isTrial { _ = try metric.samples(of: batch, found) }
+      own += found
       try advance()
     }
+    if let changing {
+      // Processes with more groups need the others once more for the matrices of every layer.
+      for _ in groups.count..<processes.greatest(groups.count) {
+        for layer in 0..<configuration.layerCount { _ = try changing(model, layer) }
+      }
+    }
+    return Array(processes.gather(own).joined())
   }
 
   /// The score of one corpus, out of the score of all.
@@ -189,7 +208,10 @@ package struct Evaluation: Sendable {
   /// Bytes of states that a group may take where all weights fit beside them: larger groups gain nothing then.
   private static let enoughForStates = 1 << 30
 
-  /// Windows whose states of all these models fit the memory at once, and how it is divided.
+  /// The windows that this process runs.
+  private var own: Range<Int> { processes.share(of: windows.map(\.tokens.count)) }
+
+  /// Those of this process's windows whose states of all these models fit the memory at once, and how it is divided.
   ///
   /// - Parameter others: Bytes that are taken beside states and weights.
   func groups(
@@ -205,9 +227,9 @@ package struct Evaluation: Sendable {
 
   private func groups(ofTokens limit: Int) -> [Range<Int>] {
     var result: [Range<Int>] = []
-    var start = 0
+    var start = own.lowerBound
     var tokens = 0
-    for index in windows.indices {
+    for index in own {
       let count = windows[index].tokens.count
       if tokens > 0, tokens + count > limit {
         result.append(start..<index)
@@ -215,6 +237,6 @@ package struct Evaluation: Sendable {
       }
       tokens += count
     }
-    return result + [start..<windows.count]
+    return start < own.upperBound ? result + [start..<own.upperBound] : result
   }
 }

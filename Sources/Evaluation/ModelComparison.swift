@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Inference
 package import Models
+internal import Processes
 internal import Wording
 
 /// Two models on the same windows: their scores, and how far the second's predictions are from the first's.
@@ -35,10 +36,9 @@ extension Evaluation {
           + "\(first.configuration.vocabularySize); only models of one tokenizer compare")
     }
     let (groups, plan) = try groups(for: [first, second], memory: memory, others: first.bytesOfDivergences)
-    var scores: [[WindowScore]] = [[], []]
-    var divergences: [Double] = []
-    var divergenceSums: [WindowScore] = []
-    var same = 0
+    var likelihoods: [[TokenLikelihood]] = [[], []]
+    /// The divergence as if it were −log p, and whether the likeliest token is the same.
+    var divergences: [TokenLikelihood] = []
     for (number, group) in groups.enumerated() {
       let batch = WindowBatch(Array(windows[group]))
       let passes = try [first, second].map { try ForwardPass($0.within(plan), batch) }
@@ -48,20 +48,21 @@ extension Evaluation {
         return states
       }
       for index in passes.indices {
-        scores[index] += try metric.samples(of: batch, passes[index].likelihoods(states[index]))
+        let found = try passes[index].likelihoods(states[index])
+        _ = try metric.samples(of: batch, found)
+        likelihoods[index] += found
       }
-      let tokens = try passes[0].divergences(states[0], from: passes[1], states[1])
-      divergences += tokens.map(\.nats)
-      // Their mean per token is wanted, as of −log p.
-      divergenceSums += try Perplexity().samples(
-        of: batch, tokens.map { TokenLikelihood(nll: $0.nats, isTop: $0.sameTop) })
-      same += tokens.count { $0.sameTop }
+      divergences += try passes[0].divergences(states[0], from: passes[1], states[1])
+        .map { TokenLikelihood(nll: $0.nats, isTop: $0.sameTop) }
       try progress(Double(number + 1) / Double(groups.count))
     }
-    let byWindow = Score(divergenceSums)
+    let scores = try likelihoods.map { Score(try samples(Array(processes.gather($0).joined()))) }
+    divergences = Array(processes.gather(divergences).joined())
+    // Their mean per token is wanted, as of −log p.
+    let byWindow = Score(try Perplexity().samples(of: WindowBatch(windows), divergences))
     return ModelComparison(
-      first: Score(scores[0]), second: Score(scores[1]), divergences: divergences.sorted(),
-      sameTopShare: Double(same) / Double(divergences.count),
+      first: scores[0], second: scores[1], divergences: divergences.map(\.nll).sorted(),
+      sameTopShare: Double(divergences.count(where: \.isTop)) / Double(divergences.count),
       meanDivergence: (byWindow.meanNLL, byWindow.standardError))
   }
 }

@@ -2,13 +2,15 @@ internal import Checkpoints
 internal import Glibc
 internal import Inference
 internal import Models
+internal import Processes
 internal import Tensors
 internal import Wording
 
 /// Where a mixture of experts sends the tokens of one corpus, layer by layer.
 ///
 /// What is stored are counts; shares, means and entropies are derived from them. Tokens are those of all windows, so
-/// that windows which overlap count the tokens they share once each.
+/// that windows which overlap count the tokens they share once each. Weights and probabilities are counted in units of 2⁻²⁴, of
+/// which float64 adds up 2⁵³ without rounding: sums are the same in whatever order tokens come, and from however many processes.
 package struct RoutingStatistics: Sendable, Codable, Equatable {
   package var tokens: Int
   package var layers: [Layer]
@@ -59,16 +61,24 @@ extension RoutingStatistics {
       return nil
     }
     for text in texts.dropFirst() {
-      sum.tokens += text.tokens
-      for (index, layer) in text.layers.enumerated() {
-        guard layer.experts.count == sum.layers[index].experts.count else { return nil }
-        for (expert, use) in layer.experts.enumerated() {
-          sum.layers[index].experts[expert].tokens += use.tokens
-          sum.layers[index].experts[expert].weight += use.weight
-        }
-      }
+      guard zip(text.layers, sum.layers).allSatisfy({ $0.experts.count == $1.experts.count }) else { return nil }
+      sum.add(text)
     }
     self = sum
+  }
+
+  /// Adds what was counted of other tokens in the same model.
+  mutating func add(_ other: RoutingStatistics) {
+    tokens += other.tokens
+    for (index, layer) in other.layers.enumerated() {
+      for (expert, use) in layer.experts.enumerated() {
+        layers[index].experts[expert].tokens += use.tokens
+        layers[index].experts[expert].weight += use.weight
+        let probability = layers[index].experts[expert].probability
+        layers[index].experts[expert].probability = probability.flatMap { own in use.probability.map { own + $0 } }
+      }
+      layers[index].repeated = layers[index].repeated.flatMap { own in layer.repeated.map { own + $0 } }
+    }
   }
 }
 
@@ -186,6 +196,9 @@ extension RoutingStatistics {
     }
   }
 
+  /// The nearest multiple of 2⁻²⁴.
+  private static func counted(_ number: Float) -> Double { (Double(number) * 0x1p24).rounded() * 0x1p-24 }
+
   /// Adds the choices of some of the tokens in one layer, given those of the same tokens in the layer before.
   mutating func record(_ routing: Routing, tokens part: Range<Int>, layer: Int, after previous: Routing?) {
     if layer == 0 { tokens += part.count }
@@ -196,12 +209,12 @@ extension RoutingStatistics {
     for slot in range where routing.experts[slot] < expertCount {
       let expert = Int(routing.experts[slot])
       layers[layer].experts[expert].tokens += 1
-      layers[layer].experts[expert].weight += Double(routing.weights[slot])
+      layers[layer].experts[expert].weight += Self.counted(routing.weights[slot])
     }
     if let probabilities = routing.probabilities(of: part) {
       for token in 0..<probabilities.rows {
         for expert in 0..<expertCount {
-          layers[layer].experts[expert].probability? += Double(probabilities[token, expert])
+          layers[layer].experts[expert].probability? += Self.counted(probabilities[token, expert])
         }
       }
     }
@@ -213,5 +226,17 @@ extension RoutingStatistics {
       if previous.experts[start..<start + perToken].contains(expert) { repeated += 1 }
     }
     layers[layer].repeated? += repeated
+  }
+}
+
+extension [RoutingStatistics] {
+  /// Those of all processes' tokens, by corpus.
+  func summed(over processes: ProcessGroup) throws -> [RoutingStatistics] {
+    let all = try processes.gather(codable: self)
+    return indices.map { corpus in
+      var sum = all[0][corpus]
+      for other in all.dropFirst() { sum.add(other[corpus]) }
+      return sum
+    }
   }
 }

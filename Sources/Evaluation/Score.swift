@@ -2,7 +2,7 @@ internal import Glibc
 
 /// What a model makes of one window: summed negative log-likelihood in nats, and over how many tokens. A question
 /// counts as one.
-package struct WindowScore: Sendable, Equatable, Codable {
+package struct WindowScore: Sendable, Equatable, Codable, BitwiseCopyable {
   package let nll: Double
   package let tokens: Int
   /// Whether the answer of a question is right; nil for text.

@@ -1,5 +1,5 @@
 /// What a model gives a token after those before it.
-package struct TokenLikelihood: Sendable, Equatable {
+package struct TokenLikelihood: Sendable, Equatable, BitwiseCopyable {
   /// −log p in nats.
   package let nll: Double
   /// Whether no other token is likelier: a model that takes the likeliest each time takes this one.

@@ -51,7 +51,7 @@ package enum Role: String, Sendable, CaseIterable, Codable {
 }
 
 /// One weight matrix that can be reduced.
-package struct Site: Sendable, Hashable, CustomStringConvertible {
+package struct Site: Sendable, Hashable, Codable, CustomStringConvertible {
   package let layer: Int
   /// Nil for attention, a shared expert, and a dense layer, which a mixture may have too.
   package let expert: Int?

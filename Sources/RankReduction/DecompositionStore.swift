@@ -16,9 +16,10 @@ final class DecompositionStore: Sendable {
   private let folder: String
   private let contents: Mutex<Contents>
 
-  init(in folder: String) {
+  /// - Parameter share: It takes one part in so many of what is free in the folder.
+  init(in folder: String, share: Int) {
     self.folder = folder
-    contents = Mutex(Contents(freeBytes: (freeDisk(at: folder) ?? 0) / 2))
+    contents = Mutex(Contents(freeBytes: (freeDisk(at: folder) ?? 0) / share))
   }
 
   func decomposition(of site: Site) -> (SingularValueDecomposition, Spectrum)? {

@@ -42,8 +42,23 @@ package struct DirectionEffects: Sendable {
     _ gradient: SiteGradient, windowOfToken: [Int], folds: [Int], to statistics: inout [DirectionStatistics],
     checkpoint: () throws -> Void = {}
   ) throws {
+    var empty = folds.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }
+    try forEachWindow(gradient, windowOfToken: windowOfToken, checkpoint: checkpoint) { window, changes in
+      statistics[folds[window]].take(changes)
+      empty[folds[window], default: 0] -= 1
+    }
+    for (fold, count) in empty { statistics[fold].takeEmptyWindows(count) }
+  }
+
+  /// Goes through the windows that have a token at the site, in their order.
+  ///
+  /// - Parameter take: Given a window's number and cᵢ of all directions.
+  func forEachWindow(
+    _ gradient: SiteGradient, windowOfToken: [Int], checkpoint: () throws -> Void,
+    _ take: (_ window: Int, _ changes: [Double]) -> Void
+  ) throws {
     let windows = gradient.tokens.map { windowOfToken[Int($0)] }
-    var sums = WindowSums(directions: left.directions, folds: folds)
+    var sums = WindowSums(directions: left.directions)
     for chunk in Parallelism.blocks(of: windows.count, size: Self.block * Parallelism.threads) {
       try checkpoint()
       let outputs = Matrix(unfilled: chunk.count, columns: left.directions)
@@ -54,31 +69,23 @@ package struct DirectionEffects: Sendable {
         left.project(gradient.gradients[rows: block], into: outputs[rows: here])
         right.project(gradient.inputs[rows: block], into: coordinates[rows: here])
       }
-      sums.add(outputs, coordinates, windows: windows[chunk], to: &statistics)
+      sums.add(outputs, coordinates, windows: windows[chunk], take)
     }
-    sums.end(&statistics)
+    sums.endWindow(take)
   }
 
 }
 
-/// Adds up the tokens of each window, block by block of tokens; a window that is complete goes to its fold's
-/// statistics.
+/// Adds up the tokens of each window, block by block of tokens.
 private struct WindowSums {
-  private let folds: [Int]
   /// The last window begun, and its −cᵢ so far.
   private var window: Int?
   private var sums: [Double]
-  /// By fold: windows that no token was seen of.
-  private var empty: [Int: Int]
 
-  init(directions: Int, folds: [Int]) {
-    self.folds = folds
-    sums = Array(repeating: 0, count: directions)
-    empty = folds.reduce(into: [:]) { $0[$1, default: 0] += 1 }
-  }
+  init(directions: Int) { sums = Array(repeating: 0, count: directions) }
 
   mutating func add(
-    _ a: Matrix, _ b: Matrix, windows: ArraySlice<Int>, to statistics: inout [DirectionStatistics]
+    _ a: Matrix, _ b: Matrix, windows: ArraySlice<Int>, _ take: (Int, [Double]) -> Void
   ) {
     var starts = windows.indices.filter { $0 == windows.startIndex || windows[$0] != windows[$0 - 1] }
     let first = windows.startIndex
@@ -89,24 +96,17 @@ private struct WindowSums {
     if let window, window == numbers.first { rows.elements.replaceSubrange(0..<sums.count, with: sums) }
     addColumnDots(a, b, groups: zip(starts, starts.dropFirst()).map { $0 - first..<$1 - first }, to: &rows)
     for (index, number) in numbers.enumerated() {
-      if window != number { endWindow(&statistics) }
+      if window != number { endWindow(take) }
       window = number
       sums.replaceSubrange(sums.indices, with: rows.elements[index * sums.count..<(index + 1) * sums.count])
     }
   }
 
   /// Hands over the window that is complete.
-  private mutating func endWindow(_ statistics: inout [DirectionStatistics]) {
+  mutating func endWindow(_ take: (Int, [Double]) -> Void) {
     guard let window else { return }
-    statistics[folds[window]].take(sums.lazy.map { -$0 })
-    empty[folds[window], default: 0] -= 1
+    take(window, sums.map { -$0 })
     self.window = nil
-  }
-
-  /// Hands over the last window, and counts those without a token.
-  mutating func end(_ statistics: inout [DirectionStatistics]) {
-    endWindow(&statistics)
-    for (fold, count) in empty { statistics[fold].takeEmptyWindows(count) }
   }
 }
 

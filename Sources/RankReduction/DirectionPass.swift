@@ -1,6 +1,7 @@
 internal import Checkpoints
 package import Inference
 package import Models
+internal import Processes
 package import Tensors
 
 /// Goes through a model's layers backwards and makes the statistics of their sites' directions: see
@@ -14,11 +15,17 @@ package struct DirectionPass {
   private let reducer: Reducer
   private let memory: Int
   private let scratchFolder: String
+  /// Windows whose changes are kept until all processes have theirs.
+  private let windowCount: Int
 
   /// - Parameters:
   ///   - memory: Bytes for directions: see `byteCount(of:)`.
+  ///   - windows: Of all processes together.
   ///   - scratchFolder: Where gradients are put aside; on a disk with room for those of a layer.
-  package init(_ reducer: Reducer, memory: Int = .max, scratchFolder: String) {
+  package init(_ reducer: Reducer, memory: Int = .max, windows: Int = 0, scratchFolder: String) {
+    let processes = reducer.division.group
+    // The same in all of them, since it decides what they do; windows of one length are divided evenly.
+    windowCount = processes.isAlone ? 0 : windows / processes.count + 1
     self.reducer = reducer
     self.memory = memory
     self.scratchFolder = scratchFolder
@@ -50,11 +57,12 @@ package struct DirectionPass {
     package let folds: [DirectionStatistics]
   }
 
-  /// Bytes of the directions of some sites, all at once.
+  /// Bytes of the directions of some sites, all at once; where others have windows too, with the changes of this process's.
   package func byteCount(of sites: [Site]) -> Int {
     sites.reduce(0) { sum, site in
       let reference = reducer.model.reference(of: site)
       return sum + DirectionEffects.byteCount(rows: reference.rows, columns: reference.columns)
+        + windowCount * min(reference.rows, reference.columns) * MemoryLayout<Double>.stride
     }
   }
 
@@ -99,7 +107,7 @@ package struct DirectionPass {
       try checkpoint()
       let decomposition = try decomposition.get()
       try checkpoint()
-      known[decomposition.site] = try SiteDirections(decomposition, foldCount: foldCount)
+      known[decomposition.site] = try SiteDirections(decomposition, foldCount: foldCount, reducer.division.group)
     }
     try passBack(layer, sites, groups, states, checkpoint) { group, gradient in
       try known[gradient.site]?.take(gradient, of: groups[group], number: group, checkpoint: checkpoint)
@@ -126,7 +134,7 @@ package struct DirectionPass {
       try checkpoint()
       let decomposition = try decomposition.get()
       try checkpoint()
-      var directions = try SiteDirections(decomposition, foldCount: foldCount)
+      var directions = try SiteDirections(decomposition, foldCount: foldCount, reducer.division.group)
       for part in kept[decomposition.site] ?? [] {
         try checkpoint()
         let gradient = SiteGradient(
@@ -160,19 +168,24 @@ package struct DirectionPass {
     let gradients: MatrixScratch.Place
   }
 
-  /// A site's directions, and its statistics so far.
+  /// A site's directions, and what is known of its windows so far.
   private struct SiteDirections {
     let site: Site
     let spectrum: Spectrum
     /// Nil where the matrix is zero, as the difference of one that no tuning touched: dropping nothing changes nothing.
     private let effects: DirectionEffects?
+    private let processes: ProcessGroup
     private var folds: [DirectionStatistics]
     /// Groups of which tokens came to the site.
     private var seen: Set<Int> = []
+    /// The fold of each of this process's windows that had a token, and their changes, where other processes have windows too.
+    private var ownFolds: [Int] = []
+    private var ownChanges: [Double] = []
 
-    init(_ decomposition: SiteDecomposition, foldCount: Int) throws {
+    init(_ decomposition: SiteDecomposition, foldCount: Int, _ processes: ProcessGroup) throws {
       (site, spectrum) = (decomposition.site, decomposition.spectrum)
       effects = decomposition.spectrum.singularValues.first ?? 0 > 0 ? try DirectionEffects(decomposition) : nil
+      self.processes = processes
       folds = Array(repeating: DirectionStatistics(directions: decomposition.fullRank), count: foldCount)
     }
 
@@ -181,8 +194,17 @@ package struct DirectionPass {
     ) throws {
       guard let effects else { return }
       seen.insert(number)
-      try effects.add(
-        gradient, windowOfToken: group.windowOfToken, folds: group.folds, to: &folds, checkpoint: checkpoint)
+      guard !processes.isAlone else {
+        return try effects.add(
+          gradient, windowOfToken: group.windowOfToken, folds: group.folds, to: &folds, checkpoint: checkpoint)
+      }
+      var empty = Set(group.folds.indices)
+      try effects.forEachWindow(gradient, windowOfToken: group.windowOfToken, checkpoint: checkpoint) {
+        empty.remove($0)
+        ownFolds.append(group.folds[$0])
+        ownChanges += $1
+      }
+      for window in empty { folds[group.folds[window]].takeEmptyWindows(1) }
     }
 
     /// With the windows of groups that no token came from.
@@ -191,7 +213,19 @@ package struct DirectionPass {
       for (number, group) in groups.enumerated() where !seen.contains(number) {
         for fold in group.folds { folds[fold].takeEmptyWindows(1) }
       }
-      return Finding(site: site, spectrum: spectrum, folds: folds)
+      guard !processes.isAlone else { return Finding(site: site, spectrum: spectrum, folds: folds) }
+      let empty = processes.gather(folds.map(\.windows))
+      let (allFolds, allChanges) = (processes.gather(ownFolds), processes.gather(ownChanges))
+      let directions = spectrum.fullRank
+      var sums = folds.map { _ in DirectionStatistics(directions: directions) }
+      // Each process has windows that follow those of the one before.
+      for (ofWindow, changes) in zip(allFolds, allChanges) {
+        for (index, fold) in ofWindow.enumerated() {
+          sums[fold].take(changes[index * directions..<(index + 1) * directions])
+        }
+      }
+      for counts in empty { for (fold, count) in counts.enumerated() { sums[fold].takeEmptyWindows(count) } }
+      return Finding(site: site, spectrum: spectrum, folds: sums)
     }
   }
 }

@@ -1,5 +1,6 @@
 internal import Checkpoints
 package import Models
+package import Processes
 package import Tensors
 package import Wording
 
@@ -11,6 +12,8 @@ package struct Reducer: Sendable {
   package let isControl: Bool
   /// Where decompositions are kept once they are made; nil where each is used once.
   private var store: DecompositionStore?
+  /// Among whom the sites are divided.
+  package private(set) var division = SiteDivision()
 
   package var kind: ReductionKind { base == nil ? .weights : .delta }
 
@@ -88,13 +91,21 @@ package struct Reducer: Sendable {
   /// The same, with its decompositions kept on disk from now on, so that none is made twice.
   ///
   /// - Parameter folder: On a disk with room for them: 8 · (full rank)² bytes each. They take half of what is free
-  ///   there at most; beyond that decompositions are made anew.
+  ///   there at most, all processes together; beyond that decompositions are made anew.
   package func keepingDecompositions(in folder: String) -> Reducer {
     var result = self
-    result.store = DecompositionStore(in: folder)
+    result.store = DecompositionStore(in: folder, share: 2 * division.group.count)
     return result
   }
 
+  /// The same with the work divided among processes, each of which gets all that it asks for: all must ask for the same.
+  package func dividing(among processes: ProcessGroup) -> Reducer {
+    var result = self
+    result.division = SiteDivision(among: processes, sites: model.sites)
+    return result
+  }
+
+  /// The decomposition of a site, by this process alone.
   package func decompose(_ site: Site) throws -> SiteDecomposition {
     let numbers = try numbers(of: site)
     if let (decomposition, spectrum) = store?.decomposition(of: site) {
@@ -138,23 +149,64 @@ package struct Reducer: Sendable {
         .first.map { $0.count * side } ?? 0
       // The Gram matrix, which becomes the vectors, and LAPACK's workspace of two more; in each worker a part, the
       // base's, the result and coordinates; the matrix as stored, reduced, and the ones before and after it.
-      let decomposition = 4 * double * side * side
+      // One more arrives from another process.
+      let decomposition = (division.isAlone ? 4 : 5) * double * side * side
       return (side < Self.largeRank ? 2 * Parallelism.threads : 1) * decomposition
         + Parallelism.threads * 4 * double * part + 4 * 2 * side * length
     }.max() ?? 0
   }
 
-  /// Sites that are worked on side by side: a few small ones, large ones one at a time, with all threads.
-  package func blocks(of sites: [Site]) -> [Range<Int>] {
+  /// Sites that are worked on side by side: a few small ones, large ones one at a time with all threads; as many in each
+  /// process.
+  private func blocks(of sites: [Site]) -> [Range<Int>] {
     let isLarge = sites.contains { fullRank(of: $0) >= Self.largeRank }
-    return Parallelism.blocks(of: sites.count, size: isLarge ? 1 : 2 * Parallelism.threads)
+    return division.blocks(of: sites, size: isLarge ? 1 : 2 * Parallelism.threads)
   }
 
   /// The decompositions of some sites, in order, as they are asked for: a few small ones ahead, large ones one at a
   /// time.
   package func decompositions(of sites: [Site]) -> some Sequence<Result<SiteDecomposition, any Error>> {
     blocks(of: sites).lazy.flatMap { block in
-      Parallelism.map(Array(sites[block])) { site in Result { try decompose(site) } }
+      let own = Parallelism.map(sites[block].filter(division.isOwn)) { site in Result { try decompose(site) } }
+      var next = own.makeIterator()
+      return sites[block].lazy.map { site in
+        Result {
+          let made = division.isOwn(site) ? try next.next()?.get() : nil
+          return try division.isAlone ? made ?? decompose(site) : received(made, of: site)
+        }
+      }
+    }
+  }
+
+  /// A site's decomposition in every process, from the one that made it.
+  private func received(_ made: SiteDecomposition?, of site: Site) throws -> SiteDecomposition {
+    let (decomposition, spectrum) = division.shared(made.map { ($0.decomposition, $0.spectrum) }, of: site) {
+      let reference = model.reference(of: site)
+      return (reference.rows, reference.columns)
+    }
+    return try made
+      ?? SiteDecomposition(numbers(of: site), kind: kind, spectrum: spectrum, decomposition: decomposition)
+  }
+
+  /// Makes the matrices of some reductions that were checked, in order.
+  ///
+  /// - Parameters:
+  ///   - checkpoint: Called between matrices, or a few small ones; may throw to end the work.
+  ///   - body: Given each as soon as it is made.
+  package func forEachReduced(
+    _ reductions: [Reduction], type: ElementType? = nil, factored: Bool = false, checkpoint: () throws -> Void = {},
+    _ body: (Reduction, StoredMatrix) throws -> Void
+  ) throws {
+    for block in blocks(of: reductions.map(\.site)) {
+      try checkpoint()
+      let own = Parallelism.map(reductions[block].filter { division.isOwn($0.site) }) { reduction in
+        Result { try reduced(reduction, type: type, factored: factored) }
+      }
+      var next = own.makeIterator()
+      for reduction in reductions[block] {
+        let made = division.isOwn(reduction.site) ? try next.next()?.get() : nil
+        try body(reduction, division.shared(made, of: reduction.site))
+      }
     }
   }
 
@@ -179,15 +231,9 @@ package struct Reducer: Sendable {
   ) throws -> [(site: Site, matrix: StoredMatrix)] {
     try check(reductions)
     var result: [(site: Site, matrix: StoredMatrix)] = []
-    for block in blocks(of: reductions.map(\.site)) {
-      let made = Parallelism.map(Array(reductions[block])) { reduction in
-        Result { try reduced(reduction, type: type, factored: factored) }
-      }
-      for (reduction, matrix) in zip(reductions[block], made) {
-        let matrix = try matrix.get()
-        result.append((reduction.site, try scratchFolder.map { try matrix.spilled(to: $0) } ?? matrix))
-        try progress(result.count)
-      }
+    try forEachReduced(reductions, type: type, factored: factored) { reduction, matrix in
+      result.append((reduction.site, try scratchFolder.map { try matrix.spilled(to: $0) } ?? matrix))
+      try progress(result.count)
     }
     return result
   }

@@ -9,7 +9,7 @@ package enum ReductionKind: String, Sendable, Codable {
 }
 
 /// A site and the filter that its directions pass.
-package struct Reduction: Sendable, Hashable {
+package struct Reduction: Sendable, Hashable, Codable {
   package let site: Site
   package let kind: ReductionKind
   package let filter: Filter

@@ -2,6 +2,7 @@ internal import Checkpoints
 internal import Evaluation
 internal import Inference
 package import Models
+package import Processes
 package import RankReduction
 internal import Tensors
 internal import Tokenization
@@ -24,6 +25,8 @@ package struct Search: Sendable {
   let guarded: Evaluation?
   /// From the last layer down.
   let sites: [Site]
+  /// Who works on it together: each has the same settings.
+  package let processes: ProcessGroup
 
   /// What a search tells while it runs.
   package enum Event: Sendable {
@@ -43,8 +46,9 @@ package struct Search: Sendable {
     case confirmation(share: Double)
   }
 
-  package init(_ settings: SearchSettings, program: String) throws {
+  package init(_ settings: SearchSettings, program: String, processes: ProcessGroup = .alone) throws {
     self.settings = settings
+    self.processes = processes
     self.program = program
     modelFolder = try modelPath(settings.model)
     baseFolder = try settings.base.map { try modelPath($0) }
@@ -58,7 +62,12 @@ package struct Search: Sendable {
       for rule in settings.rankRules { try rule.check(fullRank: reducer.fullRank(of: site)) }
     }
     let material = try SearchMaterial(settings, model, Tokenizer(path: modelFolder))
-    (text, heldOut, guarded) = (material.search, material.heldOut, material.guarded)
+    func divided(_ evaluation: Evaluation) -> Evaluation {
+      var evaluation = evaluation
+      evaluation.processes = processes
+      return evaluation
+    }
+    (text, heldOut, guarded) = (divided(material.search), divided(material.heldOut), material.guarded.map(divided))
     func texts(_ evaluation: Evaluation) -> [SearchInputs.Text] {
       zip(evaluation.corpora, evaluation.ranges).map {
         SearchInputs.Text(
@@ -100,17 +109,18 @@ package struct Search: Sendable {
   /// The order in which trials run over the windows.
   var rounds: WindowRounds { WindowRounds(count: text.windows.count, exhaustive: settings.isExhaustive) }
 
-  /// Runs the search, or goes on where its journal ends, and returns what it found.
+  /// Runs the search, or goes on where its journal ends, and returns what it found; nil in processes that help the first one,
+  /// which alone writes files.
   ///
   /// - Parameters:
   ///   - folder: The run folder; made if it is not there. It receives journal.jsonl, spectra.jsonl and plan.yaml.
-  ///   - memory: Bytes that the search may take: see `MemoryPlan`. States kept for trials beyond it go to disk, in the
-  ///     run folder.
+  ///   - memory: Bytes that the search may take: see `MemoryPlan`; the same in all processes. States kept for trials beyond
+  ///     it go to disk, in the run folder.
   ///   - report: Called as the search goes on, after what it tells is on disk. What it throws ends the search, which
   ///     can be continued later.
   package func run(
     in folder: String, memory: Int, report: @escaping (Event) throws -> Void
-  ) throws -> SearchOutcome {
+  ) throws -> SearchOutcome? {
     let screening =
       settings.strategy.screensTrials
       ? PrecisionScreening(
@@ -118,10 +128,10 @@ package struct Search: Sendable {
     // What is recorded is the precision that is used: it takes a processor and memory for it.
     var used = settings
     used.screening = screening?.precision ?? .float32
-    try RunFolder.make(folder, inputs: settings.files)
-    let opened = try RunJournal.open(
-      in: folder, for: SearchRecord.Header(program: program, settings: used, inputs: inputs)
-    ) { try report(.extends($0)) }
+    let header = SearchRecord.Header(program: program, settings: used, inputs: inputs)
+    try refuseDifferences(header)
+    if processes.isFirst { try RunFolder.make(folder, inputs: settings.files) }
+    let opened = try RunJournal.open(in: folder, for: header, processes) { try report(.extends($0)) }
     let past = opened.past
     let clock = ContinuousClock()
     let start = clock.now
@@ -129,16 +139,18 @@ package struct Search: Sendable {
     let seconds = { secondsBefore + (clock.now - start) / .seconds(1) }
 
     if !past.isFinished {
+      let scratchFolder = processes.isFirst ? folder : RunFolder.scratch(for: folder)
       var search = self
-      search.reducer = reducer.keepingDecompositions(in: folder)
+      search.reducer = reducer.dividing(among: processes).keepingDecompositions(in: scratchFolder)
       var context = SearchContext(
         search, log: TrialLog(opened.journal, past: past),
-        spectra: try SpectrumCache(in: folder, kind: reducer.kind, continues: opened.isContinued), screening: screening,
-        memory: memory, folder: folder, seconds: seconds, report: report)
+        spectra: try SpectrumCache(in: folder, kind: reducer.kind, continues: opened.isContinued, processes),
+        screening: screening, memory: memory, folder: scratchFolder, seconds: seconds, report: report)
       try report(.begun)
       try settings.strategy.run(&context)
       let (original, searched) = context.end()
-      let confirmation = Confirmation(search, heldOut: heldOut, memory: memory, scratchFolder: folder, report: report)
+      let confirmation = Confirmation(
+        search, heldOut: heldOut, memory: memory, scratchFolder: scratchFolder, report: report)
       var result = try confirmation.result(
         of: context.kept, original: original, searched: searched, alternatives: context.alternatives)
       result.spentBudget = context.hasSpentBudget
@@ -146,9 +158,26 @@ package struct Search: Sendable {
       for model in [model, reducer.base].compactMap(\.self) { try model.checkpoint.refuseChange() }
       try context.finish(result)
     }
+    guard processes.isFirst else { return nil }
     let outcome = try SearchOutcome(folder: folder)
     if !settings.isControl { try AtomicFile.write(plan(outcome, folder: folder).yaml, to: folder + "/plan.yaml") }
     return outcome
+  }
+
+  /// All processes must search the same, with the same arithmetic.
+  private func refuseDifferences(_ header: SearchRecord.Header) throws {
+    let texts = [header.inputs.text, header.inputs.heldOut, header.inputs.guarded ?? []]
+    try processes.refuseDifferences(
+      ProcessorKernels.facts + [
+        ("version of laser", header.program), ("model", header.inputs.model.fingerprint),
+        ("base", header.inputs.base?.fingerprint ?? "none"), ("tokenizer", header.inputs.tokenizer),
+        ("text", texts.joined().map(\.fingerprint).joined(separator: " ")),
+        (
+          "setting",
+          Setting.all.filter { !$0.isPath }.map { "\($0.label) \($0.write(header.settings).joined(separator: ","))" }
+            .joined(separator: "; ")
+        ),
+      ])
   }
 
   private func plan(_ outcome: SearchOutcome, folder: String) -> Plan {

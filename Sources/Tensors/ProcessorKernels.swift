@@ -31,6 +31,14 @@ package enum ProcessorKernels {
     #endif
   }
 
+  /// What the last bits of results depend on, by name: processes that work together must have the same.
+  package static var facts: [(what: String, value: String)] {
+    let order = 1.littleEndian == 1 ? "least significant first" : "most significant first"
+    return [
+      ("order of bytes", order), ("kernels", instructions), ("BLAS library", library), ("BLAS kernels", coreName),
+    ]
+  }
+
   /// The core type that the environment should name before OpenBLAS loads; nil when its own choice is right.
   package static var betterCoreType: String? {
     let usesAVX512 = ["SkylakeX", "Cooperlake", "SapphireRapids"]

@@ -31,6 +31,19 @@ package struct SingularValueDecomposition: Sendable {
     self.vectors = vectors
   }
 
+  /// One that was made elsewhere.
+  ///
+  /// - Parameter vectorElements: Row by row: see `vectorElements`.
+  package init(singularValues: [Double], rows: Int, columns: Int, vectorElements: [Double]) {
+    precondition(singularValues.count == min(rows, columns), "not all singular values")
+    self.init(
+      singularValues: singularValues, rows: rows, columns: columns,
+      vectors: DoubleMatrix(rows: singularValues.count, columns: singularValues.count, elements: vectorElements))
+  }
+
+  /// The singular vectors of the shorter side, one after another.
+  package var vectorElements: [Double] { vectors.elements }
+
   package init(_ matrix: DoubleMatrix) throws {
     try self.init(rows: matrix.rows, columns: matrix.columns, parts: [0..<max(matrix.rows, matrix.columns)]) {
       _ in matrix

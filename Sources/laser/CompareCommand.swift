@@ -7,7 +7,7 @@ internal import Search
 internal import Tokenization
 internal import Wording
 
-struct CompareCommand: ParsableCommand {
+struct CompareCommand: ParsableCommand, DividedCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
     abstract: "Compare two models on texts or questions: the change, paired.",
@@ -84,7 +84,8 @@ struct CompareCommand: ParsableCommand {
       return readings[0]
     }
     let evaluation = try Evaluation(
-      corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizers[0])
+      corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizers[0]
+    ).divided(models[0], models[1])
     let comparison = try evaluation.compare(models[0], models[1], memory: memory.bytes) {
       console.progress("Comparing", $0)
     }
@@ -97,7 +98,7 @@ struct CompareCommand: ParsableCommand {
 
   private func compareAnswers(_ models: [Model], _ tokenizers: [Tokenizer], _ console: Console) throws {
     let files = try questions.files()
-    let evaluations = try zip(models, tokenizers).map { try Evaluation(files, QuestionEncoder($0, $1)) }
+    let evaluations = try zip(models, tokenizers).map { try Evaluation(files, QuestionEncoder($0, $1)).divided($0) }
     let answers = try zip(models, evaluations).enumerated().map { index, pair in
       try pair.1.answers(pair.0, memory: memory.bytes) { console.progress("Asking", (Double(index) + $0) / 2) }
     }

@@ -14,7 +14,13 @@ enum Interruption {
   /// Seconds for the step in hand.
   private static let patience: UInt32 = 1
 
-  static func watch() {
+  /// - Parameter isAtOnce: Whether the first signal ends the search at once: that of a process on which others wait, or whose
+  ///   others are gone.
+  static func watch(isAtOnce: Bool = false) {
+    guard !isAtOnce else {
+      for number in [SIGINT, SIGTERM] { signal(number, giveUp) }
+      return
+    }
     signal(SIGALRM, giveUp)
     signal(SIGINT, request)
     signal(SIGTERM, request)

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Checkpoints
 internal import Glibc
+internal import Processes
 internal import Tensors
 
 struct Laser: ParsableCommand {
@@ -46,6 +47,8 @@ enum Main {
   private static func exit(with error: any Error, hasPrintedResult: Bool = false) -> Never {
     let (text, code) = (Laser.fullMessage(for: error), Laser.exitCode(for: error))
     if !hasPrintedResult { JSONError.show(Laser.message(for: error), status: code.rawValue) }
+    if code != .success, !text.isEmpty, !Launch.processes.isAlone { Launch.fail(text, status: code.rawValue) }
+    Launch.end()
     guard code != .success, !text.isEmpty, let columns = TerminalText.columns(STDERR_FILENO) else {
       Laser.exit(withError: error)
     }
@@ -63,6 +66,7 @@ enum Main {
     signal(SIGXFSZ, SIG_IGN)
     let arguments = Array(CommandLine.arguments.dropFirst())
     if let script = CompletionScript(arguments: arguments) { return print(script.text) }
+    do { try Launch.begin() } catch { exit(with: error) }
     var command: any ParsableCommand
     do {
       // The parser would show its own help for a command that it does not know.
@@ -70,6 +74,11 @@ enum Main {
         throw ValidationError(message)
       }
       command = try Laser.parseAsRoot()
+      let name = type(of: command)._commandName
+      if !Launch.processes.isAlone, !(command is any DividedCommand), name != "help", name != Laser._commandName {
+        throw ValidationError(
+          "'\(name)' is for one process; several can do \(divided) together.")
+      }
     } catch {
       let isRefused = Laser.exitCode(for: error) == .validationFailure && arguments.first != "help"
       let message = isRefused ? Misspelling(help: Laser._dumpHelp())?.message(arguments) : nil
@@ -77,5 +86,8 @@ enum Main {
     }
     do { try command.run() } catch { exit(with: error) }
     do { try InputChanges.refuse() } catch { exit(with: error, hasPrintedResult: true) }
+    Launch.end()
   }
+
+  private static let divided = "'search', 'run', 'perplexity', 'compare' and 'score'"
 }

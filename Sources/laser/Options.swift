@@ -1,9 +1,12 @@
 internal import ArgumentParser
+internal import Processes
 internal import Tensors
 
 /// How a command runs and what it tells.
 struct CommonOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Threads that work; all processors by default.", valueName: "count"))
+  @Option(
+    help: ArgumentHelp(
+      "Threads that work; all processors by default. Of each process, where several are started.", valueName: "count"))
   var threads: Int?
 
   @Flag(help: "Say more: the BLAS library and its kernels.")
@@ -25,7 +28,7 @@ struct CommonOptions: ParsableArguments {
   /// Sets the threads; returns the channel for progress.
   func begin() -> Console {
     if let threads { Parallelism.threads = threads }
-    let console = Console(isQuiet: quiet)
+    let console = Console(isQuiet: quiet || !Launch.processes.isFirst)
     if verbose { console.note(BLASKernelChoice.description) }
     return console
   }
@@ -42,7 +45,8 @@ struct MemoryOption: ParsableArguments {
         """, valueName: "size"))
   var memory: ByteSize?
 
-  var bytes: Int { memory?.bytes ?? SystemMemory.share }
+  /// Of this process.
+  var bytes: Int { memory?.bytes ?? Launch.memory }
 }
 
 /// How many experts work on each token: numbers and ranges, as in 1-4 or 1,2,8.

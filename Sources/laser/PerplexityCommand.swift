@@ -7,7 +7,7 @@ internal import Search
 internal import Tensors
 internal import Tokenization
 
-struct PerplexityCommand: ParsableCommand {
+struct PerplexityCommand: ParsableCommand, DividedCommand {
   static let configuration = CommandConfiguration(
     commandName: "perplexity",
     abstract: "Measure a model's perplexity on texts.",
@@ -62,7 +62,8 @@ struct PerplexityCommand: ParsableCommand {
     let tokenizer = try Tokenizer(path: folder)
     let corpora = try text.map { try Corpus(file: $0, tokenizer: tokenizer, model: folder) }
     let evaluation = try Evaluation(
-      corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizer)
+      corpora, convention: windows.settings.convention, context: windows.settings.context, tokenizer: tokenizer
+    ).divided(loaded)
     let peak = profile ? Profile.peak(precision) : 0
     let results = try models.enumerated().map { index, model in
       if profile { Profile.start() }

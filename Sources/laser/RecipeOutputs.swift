@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Inference
 internal import Models
+internal import Processes
 internal import RankReduction
 internal import Reports
 internal import Search
@@ -49,10 +50,20 @@ struct RecipeOutputs {
     }
   }
 
+  /// What processes that do not write anything do meanwhile: their part of the matrices of the checkpoint.
+  static func help(_ recipe: Recipe, of search: Search) throws {
+    let products = products(recipe)
+    guard products.checkpoint != nil else { return }
+    let reductions = try search.processes.fromFirst { [Reduction]() }
+    try search.reducer.dividing(among: search.processes)
+      .forEachReduced(reductions, factored: products.isFactored) { _, _ in }
+  }
+
   /// Nothing where the search kept nothing: a copy of the model is worth its disk to nobody.
   func write(_ outcome: SearchOutcome, _ console: Console) throws {
-    guard !outcome.kept.isEmpty else { return }
-    let reductions = outcome.kept.map(outcome.reduction)
+    var reductions = outcome.kept.map(outcome.reduction)
+    if copy != nil { reductions = try search.processes.fromFirst { reductions } }
+    guard !reductions.isEmpty else { return }
     func card(_ form: ModelCard.Form) throws -> ModelCard {
       try ModelCard(
         modelFolder: search.modelFolder, name: recipe.products.name, fingerprint: search.inputs.model.fingerprint,
@@ -61,7 +72,8 @@ struct RecipeOutputs {
     if let copy {
       let isFactored = recipe.products.isFactored
       try writeLasered(
-        copy, search.reducer, reductions, card(isFactored ? .factored : .checkpoint), factored: isFactored,
+        copy, search.reducer.dividing(among: search.processes), reductions, card(isFactored ? .factored : .checkpoint),
+        factored: isFactored,
         scratchFolder: recipe.out, console)
     }
     if let adapter {

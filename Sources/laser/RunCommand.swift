@@ -2,12 +2,13 @@ internal import ArgumentParser
 internal import Checkpoints
 internal import FoundationEssentials
 internal import Models
+internal import Processes
 internal import RankReduction
 internal import Reports
 internal import Search
 internal import Wording
 
-struct RunCommand: ParsableCommand {
+struct RunCommand: ParsableCommand, DividedCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
     abstract: "Search, write the lasered checkpoint and report, as a recipe says.",
@@ -69,7 +70,7 @@ struct RunCommand: ParsableCommand {
   }
 
   private func runAlone(_ recipe: Recipe, from path: String, _ console: Console) throws {
-    let outcome = try carryOut(recipe, from: path, console)
+    guard let outcome = try carryOut(recipe, from: path, console) else { return }
     if json {
       print(try jsonText(JSONReport(outcome)), terminator: "")
     } else {
@@ -91,10 +92,11 @@ struct RunCommand: ParsableCommand {
         let name = recipe.name.isEmpty ? file.path : recipe.name
         console.note("\(all.count + members.count + 1) of \(count): \(name)")
         let outcome = try resultUnlessInterrupted { try carryOut(recipe, from: file.path, console) }
+        guard let outcome else { continue }
         if case .failure(let error) = outcome { console.note("\(name) failed: \(error)") }
         members.append(.init(name: name, folder: recipe.out, outcome: outcome))
       }
-      if members.count > 1 {
+      if members.count > 1, Launch.processes.isFirst {
         let summary = BatchSummary(members)
         try AtomicFile.makeFolder(file.contents.out)
         let texts = [summary.markdown, try jsonText(summary.json)]
@@ -104,6 +106,7 @@ struct RunCommand: ParsableCommand {
       }
       all += members
     }
+    guard Launch.processes.isFirst else { return }
     let summary = BatchSummary(all)
     print(json ? try jsonText(summary.json) : summary.plain, terminator: "")
     if summary.failures > 0 { throw ExitCode(1) }
@@ -130,18 +133,25 @@ struct RunCommand: ParsableCommand {
   }
 
   private func resultUnlessInterrupted(
-    _ body: () throws -> SearchOutcome
-  ) throws -> Result<SearchOutcome, any Error> {
-    do { return .success(try body()) } catch let error as Interruption.Requested { throw error } catch {
+    _ body: () throws -> SearchOutcome?
+  ) throws -> Result<SearchOutcome, any Error>? {
+    do { return try body().map { .success($0) } } catch let error as Interruption.Requested { throw error } catch {
+      // Where several processes work, the others may not have failed.
+      guard Launch.processes.isAlone else { throw error }
       return .failure(error)
     }
   }
 
-  private func carryOut(_ recipe: Recipe, from path: String, _ console: Console) throws -> SearchOutcome {
-    let search = try Search(recipe.settings, program: Version.program)
+  private func carryOut(_ recipe: Recipe, from path: String, _ console: Console) throws -> SearchOutcome? {
+    let search = try Search(recipe.settings, program: Version.program, processes: Launch.processes)
     console.note([search.model], context: search.settings.context)
-    let outputs = try RecipeOutputs(recipe, of: search, recipePath: path, replacesExisting: force)
-    let outcome = try search.run(in: recipe.out, memory: memory.bytes, console)
+    let outputs =
+      search.processes.isFirst
+      ? try RecipeOutputs(recipe, of: search, recipePath: path, replacesExisting: force) : nil
+    guard let outcome = try search.run(in: recipe.out, memory: memory.bytes, console), let outputs else {
+      try RecipeOutputs.help(recipe, of: search)
+      return nil
+    }
     try RunReport.write(outcome, in: recipe.out)
     try outputs.write(outcome, console)
     return outcome

@@ -5,7 +5,7 @@ internal import Reports
 internal import Tensors
 internal import Tokenization
 
-struct ScoreCommand: ParsableCommand {
+struct ScoreCommand: ParsableCommand, DividedCommand {
   static let configuration = CommandConfiguration(
     commandName: "score",
     abstract: "Put questions to a model: how many it answers rightly.",
@@ -59,10 +59,10 @@ struct ScoreCommand: ParsableCommand {
     model.execution.precision = precision
     let encoder = try QuestionEncoder(model, Tokenizer(path: folder))
     let files = try questions.files()
-    let evaluation = try Evaluation(files, encoder)
+    let evaluation = try Evaluation(files, encoder).divided(model)
     // Each choice once more, alone, of the files whose choices can stand alone.
     let asked = mutualInfo ? files.filter { $0.questions[0].hasQuery } : []
-    let alone = asked.isEmpty ? nil : try Evaluation(asked, encoder, withoutContext: true)
+    let alone = asked.isEmpty ? nil : try Evaluation(asked, encoder, withoutContext: true).divided(model)
     let clock = ContinuousClock()
     let start = clock.now
     let parts = alone == nil ? 1.0 : 2

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Reports
 internal import Search
 
-struct SearchCommand: ParsableCommand {
+struct SearchCommand: ParsableCommand, DividedCommand {
   static let configuration = CommandConfiguration(
     commandName: "search",
     abstract: "Find what of a model's matrices it is better without.",
@@ -35,9 +35,9 @@ struct SearchCommand: ParsableCommand {
 
   func run() throws {
     let console = common.begin()
-    let search = try Search(options.settings, program: Version.program)
+    let search = try Search(options.settings, program: Version.program, processes: Launch.processes)
     console.note([search.model], context: search.settings.context)
-    let outcome = try search.run(in: out, memory: memory.bytes, console)
+    guard let outcome = try search.run(in: out, memory: memory.bytes, console) else { return }
     try RunReport.write(outcome, in: out)
     if json {
       print(try jsonText(JSONReport(outcome)), terminator: "")

@@ -1,11 +1,13 @@
 internal import Evaluation
+internal import Processes
 internal import Reports
 internal import Search
 
 extension Search {
   /// Runs the search with its progress on the console.
-  func run(in folder: String, memory: Int, _ console: Console) throws -> SearchOutcome {
-    Interruption.watch()
+  func run(in folder: String, memory: Int, _ console: Console) throws -> SearchOutcome? {
+    // Who helps ends with the first, without a word.
+    if processes.isFirst { Interruption.watch(isAtOnce: !processes.isAlone) }
     var kept = KeptSoFar()
     return try run(in: folder, memory: memory) { event in
       do { try Interruption.check() } catch {
@@ -16,8 +18,8 @@ extension Search {
       case .extends(let changes):
         console.note("extends the search in \(folder): \(changes.joined(separator: "; "))")
       case .begun:
-        // Where the memory is not enough, the first step says so.
-        if let estimate = try? SearchEstimate(self, memory: memory) {
+        // Where the memory is not enough, the first step says so. It is made for one process.
+        if processes.isAlone, let estimate = try? SearchEstimate(self, memory: memory) {
           console.note(EstimateText(estimate, free: nil).line)
         }
       case .baseline(let share): console.progress("Baseline", share)

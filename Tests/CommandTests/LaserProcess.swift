@@ -115,7 +115,7 @@ func expectFailure(
 }
 
 /// SwiftPM links the tests and the product into one folder.
-private func executable() throws -> URL {
+func executable() throws -> URL {
   let tests = URL(filePath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
   let laser = tests.deletingLastPathComponent().appending(path: "laser")
   try #require(FileManager.default.isExecutableFile(atPath: laser.path), "no laser in \(laser.path)")

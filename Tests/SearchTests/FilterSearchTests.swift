@@ -107,7 +107,7 @@ import Tokenization
     settings.context = Self.context
     set(&settings)
     let search = try Search(settings, program: "test")
-    return try search.run(in: folder.appending(path: "run").path, memory: 1 << 32) { _ in }
+    return try #require(try search.run(in: folder.appending(path: "run").path, memory: 1 << 32) { _ in })
   }
 
   /// What helps only the windows that made the filters, one word over and over, is found out on the others.

@@ -6,7 +6,12 @@ internal import SystemPackage
 /// the file is opened again. One process at a time has it. A file that is not one of its kind stays as it is.
 package struct LineFile: ~Copyable {
   private let path: String
-  private let descriptor: FileDescriptor
+  private let descriptor: FileDescriptor?
+
+  /// One that keeps nothing: of a process that helps another, which keeps the file.
+  package static var nowhere: LineFile { LineFile() }
+
+  private init() { (path, descriptor) = ("", nil) }
 
   /// - Parameters:
   ///   - beginnings: What the first line of such a file may begin with. One that is cut off within its first line is told
@@ -41,7 +46,7 @@ package struct LineFile: ~Copyable {
     self.descriptor = descriptor
   }
 
-  deinit { try? descriptor.close() }
+  deinit { try? descriptor?.close() }
 
   /// Waits a moment for those who only look whether somebody has the file.
   private static func lock(_ descriptor: FileDescriptor) -> Bool {
@@ -87,6 +92,7 @@ package struct LineFile: ~Copyable {
   ///
   /// - Parameter synced: Whether the line is on disk when this returns.
   package func append(_ value: some Encodable, synced: Bool) throws {
+    guard let descriptor else { return }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     var line = Array(try encoder.encode(value))

@@ -61,13 +61,7 @@ extension Evaluation {
     _ model: Model, memory: Int = .max, progress: (Double) throws -> Void = { _ in }
   ) throws -> [Answer] {
     guard let metric = metric as? AnswerMetric else { return [] }
-    var answers: [Answer] = []
-    try run(
-      model, memory: memory,
-      collect: { batch, tokens in
-        _ = try metric.samples(of: batch, tokens)
-        answers += metric.each(of: batch, tokens) { metric.answer($0, $1) }.compactMap(\.self)
-      }, progress: progress)
-    return answers
+    let likelihoods = try likelihoods(model, memory: memory, progress: progress)
+    return metric.each(of: WindowBatch(windows), likelihoods) { metric.answer($0, $1) }.compactMap(\.self)
   }
 }

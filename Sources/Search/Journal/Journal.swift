@@ -20,6 +20,12 @@ package struct Journal: ~Copyable {
     self.records = records
   }
 
+  /// The journal that another process keeps.
+  init(keptElsewhere records: [SearchRecord]) {
+    file = .nowhere
+    self.records = records
+  }
+
   /// Starts another journal, and keeps this one beside it as journal-1.jsonl, or with the next number.
   consuming func setAside(in folder: String) throws -> Journal {
     let number = Self.earlierPaths(in: folder).count + 1

@@ -19,6 +19,12 @@ enum RunFolder {
     try AtomicFile.makeFolder(folder)
   }
 
+  /// Where a process that helps keeps what does not fit its memory: in the run folder if its host has it, else where
+  /// temporary files go.
+  static func scratch(for folder: String) -> String {
+    FileManager.default.isWritableFile(atPath: folder) ? folder : FileManager.default.temporaryDirectory.path
+  }
+
   /// Without a journal, files of these names may be anyone's, unless there is a plan that says whose it is.
   private static func refuseForeign(in folder: String) throws {
     let manager = FileManager.default

@@ -1,5 +1,6 @@
 internal import Checkpoints
 package import Models
+internal import Processes
 package import RankReduction
 internal import Wording
 
@@ -16,16 +17,27 @@ package struct SpectrumCache: ~Copyable {
   ///   - kind: Of the search's reductions: spectra of matrices are not those of differences.
   ///   - continues: Whether the folder has a journal of this search. Without one nothing says which model its spectra
   ///     are of, and they are made anew.
-  package init(in folder: String, kind: ReductionKind, continues: Bool) throws {
-    let path = Self.path(in: folder)
+  init(in folder: String, kind: ReductionKind, continues: Bool, _ processes: ProcessGroup) throws {
     var known: [SiteSpectrum] = []
-    file = try LineFile(path: path, beginnings: [#"{"columns":"#]) {
-      let (values, byteCount) = try Self.readLines(path)
+    let opened = processes.isFirst ? try Self.open(in: folder, kind, continues, known: &known) : .nowhere
+    let shared = try processes.fromFirst { known }
+    file = opened
+    for entry in shared { spectra[entry.site] = entry.spectrum }
+  }
+
+  private static func open(
+    in folder: String, _ kind: ReductionKind, _ continues: Bool, known: inout [SiteSpectrum]
+  ) throws -> LineFile {
+    let path = path(in: folder)
+    var found: [SiteSpectrum] = []
+    let file = try LineFile(path: path, beginnings: [#"{"columns":"#]) {
+      let (values, byteCount) = try readLines(path)
       guard continues, values.allSatisfy({ $0.kind == kind }) else { return 0 }
-      known = values
+      found = values
       return byteCount
     }
-    for entry in known { spectra[entry.site] = entry.spectrum }
+    known = found
+    return file
   }
 
   package subscript(site: Site) -> Spectrum? { spectra[site] }

@@ -17,6 +17,7 @@ struct RankPrefetch {
   /// A model of the site with one rank, and −log p by shard, of whole rounds.
   struct Variant {
     let changed: ChangedModel
+    var roundCount = 0
     var likelihoods: [[TokenLikelihood]] = []
   }
 

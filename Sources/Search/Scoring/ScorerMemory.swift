@@ -15,14 +15,18 @@ struct ScorerMemory {
   /// Bytes for the entered layer, taken apart.
   let layer: Int
 
-  /// - Parameter others: Bytes that the caller takes for something else.
+  /// - Parameters:
+  ///   - tokens: That are run here; nil for all of the text's.
+  ///   - others: Bytes that the caller takes for something else.
   /// - Throws: `MemoryPlan.TooSmall` if the memory is not enough for one window.
-  init(_ model: Model, _ text: Evaluation, memory: Int, others: Int) throws(MemoryPlan.TooSmall) {
+  init(
+    _ model: Model, _ text: Evaluation, tokens: Int? = nil, memory: Int, others: Int
+  ) throws(MemoryPlan.TooSmall) {
     let states = model.configuration.hiddenSize * MemoryLayout<Float>.stride
     let bytesPerToken = model.bytesOfStep + model.bytesOfStage + states
     plan = try MemoryPlan(
       bytes: memory, models: [model], window: text.longestWindow, bytesPerToken: bytesPerToken, others: others)
-    let tokenCount = text.windows.reduce(0) { $0 + $1.tokens.count }
+    let tokenCount = tokens ?? text.tokenCount
     limit = max(text.longestWindow, plan.tokens(bytesEach: bytesPerToken, share: 2))
     gradientLimit = max(1, (plan.states / 2 - model.bytesOfGradientWeights) / model.bytesOfGradient)
     let kept = plan.states - min(limit, tokenCount) * bytesPerToken

@@ -2,6 +2,7 @@ internal import Checkpoints
 package import Evaluation
 internal import Inference
 package import Models
+internal import Processes
 internal import RankReduction
 package import Tensors
 
@@ -13,7 +14,8 @@ package import Tensors
 /// then the layers above. In the last layer, only those tokens' logits are computed. The score of a trial is, bit for
 /// bit, that of the changed model.
 ///
-/// Windows are divided into shards whose states fit the memory; what is kept beyond it lies in a scratch file.
+/// Windows are divided into shards whose states fit the memory; what is kept beyond it lies in a scratch file. Where several
+/// processes work together, each has some windows of every round; all of them have every window's score.
 package struct TrialScorer: ~Copyable {
   /// With all that was kept so far.
   package private(set) var model: Model
@@ -22,9 +24,10 @@ package struct TrialScorer: ~Copyable {
   private(set) var isScoreKnown = true
   /// The score of the model that the scorer began with.
   package let original: Score
+  /// Of this process.
   let shards: [WindowShard]
-  /// The shards of each round of windows.
-  private let rounds: [Range<Int>]
+  private let rounds: [Round]
+  private let processes: ProcessGroup
   let memory: ScorerMemory
   /// Where matrices that were kept lie on disk; nil where there is memory for all weights.
   private let spillFolder: String?
@@ -35,6 +38,14 @@ package struct TrialScorer: ~Copyable {
   /// Layers below this one have kept inputs that are those of the current model.
   private var currentInputs: Int
   private var enteredLayer: Int?
+
+  private struct Round {
+    /// Of all processes, in the order in which they count.
+    let windows: [Int]
+    let shards: Range<Int>
+    /// Tokens of the largest shard of all processes.
+    let largestShard: Int
+  }
 
   /// Runs the model once over all windows and keeps the states that enter each layer from `firstLayer` on.
   ///
@@ -47,16 +58,22 @@ package struct TrialScorer: ~Copyable {
     _ model: Model, _ text: Evaluation, rounds: WindowRounds, firstLayer: Int, memory: Int = .max, others: Int = 0,
     scratchFolder: String = "/tmp", progress: (Double) throws -> Void = { _ in }
   ) throws {
-    let memory = try ScorerMemory(model, text, memory: memory, others: others)
+    let processes = text.processes
+    let own = rounds.rounds.map { round in
+      round[processes.share(of: round.map { text.windows[$0].tokens.count })]
+    }
+    let memory = try ScorerMemory(
+      model, text, tokens: own.joined().reduce(0) { $0 + text.windows[$1].tokens.count }, memory: memory, others: others
+    )
     let stores = WindowShard.Stores(
       inputs: ActivationStore(memory: memory.inputs, folder: scratchFolder),
       layer: ActivationStore(memory: memory.layer, folder: scratchFolder))
     let model = model.within(memory.plan)
     var groups: [[Int]] = []
     var ranges: [Range<Int>] = []
-    for round in rounds.rounds {
+    for round in own {
       let start = groups.count
-      groups += ScorerMemory.groups(round, limit: memory.limit) { text.windows[$0].tokens.count }
+      groups += ScorerMemory.groups(Array(round), limit: memory.limit) { text.windows[$0].tokens.count }
       ranges.append(start..<groups.count)
     }
     let steps = Double(groups.count * (model.configuration.layerCount + 1))
@@ -67,11 +84,17 @@ package struct TrialScorer: ~Copyable {
         try progress(step / steps)
       }
     }
-    let score = try shards.score(shards.map(\.likelihoods))
+    let measured = zip(rounds.rounds, ranges).map { windows, range in
+      Round(
+        windows: windows, shards: range,
+        largestShard: processes.greatest(shards[range].map(\.tokenCount).max() ?? 1))
+    }
+    let score = try Score(Self.windows(measured, shards, processes) { try $0.samples($0.likelihoods) }.inOrder)
     self.model = model
     self.shards = shards
     self.memory = memory
-    self.rounds = ranges
+    self.rounds = measured
+    self.processes = processes
     runsRanksTogether = memory.plan.streams
     spillFolder = memory.plan.streams ? scratchFolder : nil
     currentInputs = model.configuration.layerCount
@@ -100,7 +123,7 @@ package struct TrialScorer: ~Copyable {
     }
     if !isScoreKnown {
       for shard in shards { try shard.refreshLikelihoods(from: layer) }
-      score = try shards.score(shards.map(\.likelihoods))
+      score = try Score(Self.windows(rounds, shards, processes) { try $0.samples($0.likelihoods) }.inOrder)
       isScoreKnown = true
     }
     for shard in shards { try shard.enter(layer: layer) }
@@ -154,67 +177,82 @@ package struct TrialScorer: ~Copyable {
     var trial = try variant(rank)
     defer { for (rank, variant) in variants { prefetch.put(variant, rank: rank) } }
     for (number, round) in rounds.enumerated() {
-      if trial.likelihoods.count < round.upperBound {
+      if trial.roundCount <= number {
         let places = runsRanksTogether ? capacity(of: round, site) - 1 : 0
         var companions: [Int] = []
         for rank in later where companions.count < places {
           let other = try variant(rank)
           variants[rank] = other
-          guard other.likelihoods.count == round.lowerBound,
-            try number == 0 || !stops(outcome(of: other.changed, after: other.likelihoods).evidence)
+          guard other.roundCount == number,
+            try number == 0 || !stops(outcome(of: other.changed, after: number, other.likelihoods).evidence)
           else { continue }
           companions.append(rank)
         }
         let models = [trial.changed] + companions.compactMap { variants[$0]?.changed }
-        for shard in shards[round] {
+        for shard in shards[round.shards] {
           let results = try shard.likelihoods(of: models, in: site.layer)
           trial.likelihoods.append(results[0])
           for (rank, result) in zip(companions, results.dropFirst()) { variants[rank]?.likelihoods.append(result) }
         }
+        trial.roundCount = number + 1
+        for rank in companions { variants[rank]?.roundCount = number + 1 }
       }
       guard number < rounds.count - 1 else { break }
-      let outcome = try outcome(of: trial.changed, after: Array(trial.likelihoods[..<round.upperBound]))
+      let outcome = try outcome(of: trial.changed, after: number + 1, trial.likelihoods)
       if stops(outcome.evidence) { return outcome }
     }
     return try complete(trial.changed, trial.likelihoods)
   }
 
   /// How many ranks of a site the memory lets through the layers above at once; 1 where nothing is above.
-  private func capacity(of round: Range<Int>, _ site: Site) -> Int {
+  private func capacity(of round: Round, _ site: Site) -> Int {
     guard site.layer < model.configuration.layerCount - 1 else { return 1 }
-    let tokens = shards[round].map(\.tokenCount).max() ?? 1
-    return min(RankPrefetch.most, max(1, memory.limit / max(1, tokens)))
+    return min(RankPrefetch.most, max(1, memory.limit / max(1, round.largestShard)))
   }
 
-  /// The outcome of a trial that has run all shards.
+  /// The outcome of a trial that has run all rounds.
   private func complete(_ changed: ChangedModel, _ likelihoods: [[TokenLikelihood]]) throws -> TrialOutcome {
     TrialOutcome(
-      original: original, before: score, after: try shards.score(likelihoods) { try $0.samples(ofTrial: $1) },
-      isComplete: true, changed: changed,
-      likelihoods: likelihoods)
+      original: original, before: score, after: Score(try windows(rounds[...], ofTrial: likelihoods).inOrder),
+      isComplete: true, changed: changed, likelihoods: likelihoods)
   }
 
-  /// The outcome of a trial that has run the first shards.
-  private func outcome(of changed: ChangedModel, after likelihoods: [[TokenLikelihood]]) throws -> TrialOutcome {
-    let indices = shards[..<likelihoods.count].flatMap(\.indices)
-    let after = try zip(shards, likelihoods).flatMap { try $0.samples(ofTrial: $1) }
+  /// The outcome of a trial that has run the first rounds.
+  private func outcome(
+    of changed: ChangedModel, after roundCount: Int, _ likelihoods: [[TokenLikelihood]]
+  ) throws -> TrialOutcome {
+    let after = try windows(rounds[..<roundCount], ofTrial: likelihoods)
+    let run = Array(likelihoods[..<(rounds[roundCount - 1].shards.upperBound)])
     return TrialOutcome(
-      original: Score(indices.map { original.windows[$0] }), before: Score(indices.map { score.windows[$0] }),
-      after: Score(after), isComplete: false, changed: changed, likelihoods: likelihoods)
+      original: Score(after.map { original.windows[$0.window] }), before: Score(after.map { score.windows[$0.window] }),
+      after: Score(after.map(\.score)), isComplete: false, changed: changed, likelihoods: run)
+  }
+
+  private func windows(
+    _ rounds: ArraySlice<Round>, ofTrial likelihoods: [[TokenLikelihood]]
+  ) throws -> [(window: Int, score: WindowScore)] {
+    let count = rounds.last?.shards.upperBound ?? 0
+    var next = likelihoods[..<count].makeIterator()
+    return try Self.windows(Array(rounds), shards[..<count], processes) { try $0.samples(ofTrial: next.next() ?? []) }
+  }
+
+  /// The scores of the windows of some rounds, of all processes, round by round.
+  ///
+  /// - Parameters:
+  ///   - shards: This process's of these rounds.
+  ///   - samples: What the windows of a shard score; asked for in order.
+  private static func windows(
+    _ rounds: [Round], _ shards: some Sequence<WindowShard>, _ processes: ProcessGroup,
+    _ samples: (WindowShard) throws -> [WindowScore]
+  ) throws -> [(window: Int, score: WindowScore)] {
+    let own = try shards.flatMap { shard in Array(zip(shard.indices, try samples(shard))) }
+    let windows = processes.gather(own.map(\.0)).joined()
+    let known = Dictionary(uniqueKeysWithValues: zip(windows, processes.gather(own.map(\.1)).joined()))
+    return rounds.flatMap { round in round.windows.compactMap { window in known[window].map { (window, $0) } } }
   }
 }
 
-extension [WindowShard] {
-  /// The scores of all shards' windows, in the order of the text.
-  fileprivate func score(
-    _ likelihoods: [[TokenLikelihood]],
-    samples: (WindowShard, [TokenLikelihood]) throws -> [WindowScore] = { try $0.samples($1) }
-  ) throws -> Score {
-    var windows = Array<WindowScore>(
-      repeating: WindowScore(nll: 0, tokens: 0), count: reduce(0) { $0 + $1.indices.count })
-    for (shard, likelihoods) in zip(self, likelihoods) {
-      for (index, sample) in zip(shard.indices, try samples(shard, likelihoods)) { windows[index] = sample }
-    }
-    return Score(windows)
-  }
+extension [(window: Int, score: WindowScore)] {
+  /// The scores in the order of the text.
+  fileprivate var inOrder: [WindowScore] { sorted { $0.window < $1.window }.map(\.score) }
 }

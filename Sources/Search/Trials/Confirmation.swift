@@ -1,6 +1,7 @@
 internal import Evaluation
 internal import Inference
 internal import Models
+internal import Processes
 internal import RankReduction
 
 /// The end of a search: the original and the lasered model measured on both texts, as `laser perplexity` measures them.
@@ -41,29 +42,30 @@ struct Confirmation {
       defer { finished += 1 / steps }
       return try body { try report(.confirmation(share: finished + $0 / steps)) }
     }
-    let matrices = try search.reducer.reduced(reductions, scratchFolder: scratchFolder) { _ in
-      try report(.confirmation(share: 0))
-    }
-    let lasered = matrices.isEmpty ? nil : matrices.reduce(model) { $0.replacing($1.site, by: $1.matrix) }
-    func score(_ model: Model, _ evaluation: Evaluation, isTrial: Bool = true) throws -> Score {
+    let models = FilteredModels(search.reducer, memory: memory, folder: scratchFolder)
+    let (lasered, matrices) = try lasered(reductions, models)
+    func score(_ model: Model, _ evaluation: Evaluation, isTrial: Bool = false) throws -> Score {
       try step { try evaluation.score(model, memory: memory, isTrial: isTrial, progress: $0) }
     }
-    let found = try original ?? score(model, search.text, isTrial: false)
-    let improved = try lasered.map { try searched ?? score($0, search.text) } ?? found
+    func scoreLasered(_ evaluation: Evaluation) throws -> Score? {
+      guard isChanged else { return nil }
+      return try step { try lasered(evaluation, $0) }
+    }
+    let found = try original ?? score(model, search.text)
+    let improved = try (isChanged ? searched : nil) ?? scoreLasered(search.text) ?? found
     let isMixture = model.configuration.mixture != nil
     let (confirmed, routing) = try step { progress in
       isMixture
         ? try heldOut.scoreAndRouting(model, memory: memory, progress: progress)
         : (try heldOut.score(model, memory: memory, progress: progress), [])
     }
-    let changed = try lasered.map { try score($0, heldOut) } ?? confirmed
-    let guardBaseline = try search.guarded.map { try score(model, $0, isTrial: false) }
-    let guarded = try search.guarded.flatMap { text in try lasered.map { try score($0, text) } } ?? guardBaseline
-    let models = FilteredModels(search.reducer, memory: memory, folder: scratchFolder)
+    let changed = try scoreLasered(heldOut) ?? confirmed
+    let guardBaseline = try search.guarded.map { try score(model, $0) }
+    let guarded = try search.guarded.flatMap { try scoreLasered($0) } ?? guardBaseline
     return SearchRecord.Result(
       searchBaseline: found.windows, search: improved.windows, heldOutBaseline: confirmed.windows,
       heldOut: changed.windows,
-      heldOutBase: try base.map { try score($0, heldOut).windows },
+      heldOutBase: try base.map { try score($0, heldOut, isTrial: true).windows },
       guardBaseline: guardBaseline?.windows, guarded: guarded?.windows,
       changes: search.settings.questions.isEmpty
         ? nil : heldOut.changes(from: confirmed, to: changed, atMost: Self.mostChanges),
@@ -75,6 +77,27 @@ struct Confirmation {
             name: alternative.name,
             heldOut: try step { try models.score(alternative.reductions, on: heldOut, checkpoint: $0).windows })
         },
-      matrices: matrices.map { $0.matrix.fingerprint }, spentBudget: false, seconds: 0)
+      matrices: matrices, spentBudget: false, seconds: 0)
+  }
+
+  /// How the lasered model scores a text, and the fingerprints of its matrices.
+  ///
+  /// One process makes the matrices once and keeps them on disk. Several would keep as many copies: they make a layer's when
+  /// the windows reach it, and the model never exists as a whole.
+  private func lasered(
+    _ reductions: [Reduction], _ models: FilteredModels
+  ) throws -> (score: (Evaluation, (Double) throws -> Void) throws -> Score, matrices: [String]) {
+    var fingerprints: [String] = []
+    let begin = { try report(.confirmation(share: 0)) }
+    guard search.processes.isAlone else {
+      try search.reducer.check(reductions)
+      try search.reducer.forEachReduced(reductions, checkpoint: begin) { fingerprints.append($1.fingerprint) }
+      return ({ try models.score(reductions, on: $0, checkpoint: $1) }, fingerprints)
+    }
+    let matrices = try search.reducer.reduced(reductions, scratchFolder: scratchFolder) { _ in try begin() }
+    let lasered = matrices.reduce(search.model) { $0.replacing($1.site, by: $1.matrix) }
+    return (
+      { try $0.score(lasered, memory: memory, isTrial: true, progress: $1) }, matrices.map { $0.matrix.fingerprint }
+    )
   }
 }

@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Evaluation
 package import Models
+internal import Processes
 package import RankReduction
 package import Tensors
 internal import Wording
@@ -11,7 +12,7 @@ package struct SearchContext: ~Copyable {
   package let reducer: Reducer
   /// From the last layer down.
   package let sites: [Site]
-  /// Where the search keeps its files.
+  /// Where the search keeps its files, or, in a process that helps, what does not fit its memory.
   package let folder: String
   /// When trials over this search's windows are stopped.
   package let futility: FutilityRule
@@ -242,6 +243,7 @@ package struct SearchContext: ~Copyable {
 
   /// Writes the factors of the kept filters down, beside where the plan will be.
   package func writeFilters() throws {
+    guard search.processes.isFirst else { return }
     try FilterFile.write(log.kept, to: FilterFile.path(besidePlan: folder + "/plan.yaml"))
   }
 
@@ -264,7 +266,12 @@ package struct SearchContext: ~Copyable {
 
   // MARK: Inside
 
-  func allowsTrial() -> Bool { budget.map { $0.allows(trials: log.count, seconds: seconds()) } ?? true }
+  /// The same in all processes, whose clocks differ.
+  func allowsTrial() -> Bool {
+    guard let budget else { return true }
+    let allows = budget.allows(trials: log.count, seconds: seconds())
+    return search.processes.broadcast([allows], from: 0) == [true]
+  }
 
   private mutating func outOfBudget() -> SearchRecord.Trial? {
     isOverBudget = true

@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import FoundationEssentials
 internal import Models
+internal import Processes
 internal import RankReduction
 internal import Wording
 
@@ -63,15 +64,25 @@ struct DirectionFile: ~Copyable {
     }
   }
 
-  /// Opens the file of a run folder, or makes it.
+  /// Opens the file of a run folder, or makes it; of processes that work together, the first does.
   ///
   /// - Parameters:
   ///   - known: Receives what was there.
   ///   - isUsable: Where it is false of an entry, the file is begun anew.
-  init(_ name: String, in folder: String, known: inout [Entry], isUsable: (Entry) -> Bool) throws {
-    let path = folder + "/" + name
+  init(
+    _ name: String, in folder: String, _ processes: ProcessGroup, known: inout [Entry], isUsable: (Entry) -> Bool
+  ) throws {
+    var found: [Entry] = []
+    let opened = processes.isFirst ? try Self.open(folder + "/" + name, known: &found, isUsable: isUsable) : .nowhere
+    known = try processes.fromFirst { found }
+    file = opened
+  }
+
+  private static func open(
+    _ path: String, known: inout [Entry], isUsable: (Entry) -> Bool
+  ) throws -> LineFile {
     var entries: [Entry] = []
-    file = try LineFile(path: path, beginnings: [#"{"expert":"#, #"{"folds":["#]) {
+    let file = try LineFile(path: path, beginnings: [#"{"expert":"#, #"{"folds":["#]) {
       let (values, byteCount) = try LineFile.read(path, as: Entry.self) { line in
         InputError("\(path), line \(line): not the statistics of a matrix; remove the file, it will be made again")
       }
@@ -80,6 +91,7 @@ struct DirectionFile: ~Copyable {
       return byteCount
     }
     known = entries
+    return file
   }
 
   func add(_ entry: Entry) throws { try file.append(entry, synced: true) }

@@ -69,16 +69,8 @@ final class FilteredModels {
     _ reductions: [Reduction], checkpoint: () throws -> Void
   ) throws -> [(site: Site, matrix: StoredMatrix)] {
     var made: [(site: Site, matrix: StoredMatrix)] = []
-    for block in reducer.blocks(of: reductions.map(\.site)) {
-      try checkpoint()
-      let reducer = reducer
-      let matrices = Parallelism.map(Array(reductions[block])) { reduction in
-        Result { try reducer.reduced(reduction) }
-      }
-      for (reduction, matrix) in zip(reductions[block], matrices) {
-        let matrix = try matrix.get()
-        made.append((reduction.site, isTight ? try matrix.spilled(to: folder) : matrix))
-      }
+    try reducer.forEachReduced(reductions, checkpoint: checkpoint) { reduction, matrix in
+      made.append((reduction.site, isTight ? try matrix.spilled(to: folder) : matrix))
     }
     return made
   }

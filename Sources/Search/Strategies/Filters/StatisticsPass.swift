@@ -37,7 +37,7 @@ struct StatisticsPass {
     decomposed: (Site, Spectrum) throws -> Void = { _, _ in }
   ) throws -> [Site: [DirectionStatistics]] {
     var entries: [DirectionFile.Entry] = []
-    let file = try DirectionFile(fileName, in: folder, known: &entries) {
+    let file = try DirectionFile(fileName, in: folder, text.processes, known: &entries) {
       [replacesOthers, origin = origin.description] in
       !replacesOthers || $0.origin == origin
     }
@@ -48,7 +48,8 @@ struct StatisticsPass {
     guard let lowest = missing.map(\.layer).min() else { return known }
     let layers = Dictionary(grouping: missing, by: \.layer)
     // A layer's directions all at once if a quarter of the memory holds them, else one site's after another.
-    var pass = DirectionPass(reducer, memory: memory / 4, scratchFolder: folder)
+    let count = text.windows.count
+    var pass = DirectionPass(reducer, memory: memory / 4, windows: count, scratchFolder: folder)
     func makeScorer(beside pass: DirectionPass) throws -> TrialScorer {
       try TrialScorer(
         model, text, rounds: WindowRounds(count: text.windows.count, exhaustive: true), firstLayer: lowest,
@@ -59,7 +60,7 @@ struct StatisticsPass {
     do {
       scorer = try makeScorer(beside: pass)
     } catch is MemoryPlan.TooSmall {
-      pass = DirectionPass(reducer, memory: 0, scratchFolder: folder)
+      pass = DirectionPass(reducer, memory: 0, windows: count, scratchFolder: folder)
       scorer = try makeScorer(beside: pass)
     }
     try scored(scorer.original)
