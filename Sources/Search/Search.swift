@@ -29,6 +29,8 @@ package struct Search: Sendable {
   package enum Event: Sendable {
     /// The run folder has a search that this one extends; what is other now, in words.
     case extends([String])
+    /// The run folder was another machine's, of which there was no sign of life for long; what is to be said of it.
+    case takesOver(String)
     /// The run folder is there, and nothing was run yet.
     case begun
     case baseline(share: Double)
@@ -119,6 +121,9 @@ package struct Search: Sendable {
     var used = settings
     used.screening = screening?.precision ?? .float32
     try RunFolder.make(folder, inputs: settings.files)
+    let lock = try FolderLock(folder) { try report(.takesOver($0)) }
+    defer { lock.release() }
+    let report = lock.guarding(report)
     let opened = try RunJournal.open(
       in: folder, for: SearchRecord.Header(program: program, settings: used, inputs: inputs)
     ) { try report(.extends($0)) }

@@ -15,6 +15,7 @@ extension Search {
       switch event {
       case .extends(let changes):
         console.note("extends the search in \(folder): \(changes.joined(separator: "; "))")
+      case .takesOver(let note): console.note(note)
       case .begun:
         // Where the memory is not enough, the first step says so.
         if let estimate = try? SearchEstimate(self, memory: memory) {
