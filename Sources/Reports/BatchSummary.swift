@@ -1,14 +1,21 @@
 internal import Evaluation
 package import Search
 
-/// What became of several searches: one row each, failed ones too.
+/// What became of several searches: one row each, failed and unfinished ones too.
 package struct BatchSummary {
+  package enum Outcome {
+    case finished(SearchOutcome)
+    case failed(any Error)
+    /// Nothing is wrong with it: running the batch goes on with it.
+    case unfinished(RecipeState)
+  }
+
   package struct Member {
     let name: String
     let folder: String
-    let outcome: Result<SearchOutcome, any Error>
+    let outcome: Outcome
 
-    package init(name: String, folder: String, outcome: Result<SearchOutcome, any Error>) {
+    package init(name: String, folder: String, outcome: Outcome) {
       self.name = name
       self.folder = folder
       self.outcome = outcome
@@ -20,16 +27,18 @@ package struct BatchSummary {
   package init(_ members: [Member]) { self.members = members }
 
   package var failures: Int {
-    members.count { if case .failure = $0.outcome { true } else { false } }
+    members.count { if case .failed = $0.outcome { true } else { false } }
   }
 
-  package var outcomes: [SearchOutcome] { members.compactMap { try? $0.outcome.get() } }
+  package var outcomes: [SearchOutcome] {
+    members.compactMap { if case .finished(let outcome) = $0.outcome { outcome } else { nil } }
+  }
 
   private var table: Table {
     var table = Table(["search", "kept", "trials", "search text", "held-out text", "held-out change", "verdict"])
     for member in members {
       switch member.outcome {
-      case .success(let outcome):
+      case .finished(let outcome):
         func perplexities(_ comparison: SearchOutcome.Comparison) -> String {
           "\(Measure.value(comparison.baseline)) → \(Measure.value(comparison.result))"
         }
@@ -39,7 +48,8 @@ package struct BatchSummary {
           perplexities(outcome.heldOut), "\(Numbers.signed(delta.mean, 4)) ± \(Numbers.fixed(delta.standardError, 4))",
           VerdictText(outcome).short,
         ])
-      case .failure: table.append([member.name, "–", "–", "–", "–", "–", "failed"])
+      case .failed: table.append([member.name, "–", "–", "–", "–", "–", "failed"])
+      case .unfinished(let state): table.append([member.name, "–", "–", "–", "–", "–", state.text])
       }
     }
     return table
@@ -47,7 +57,7 @@ package struct BatchSummary {
 
   private var problems: [String] {
     members.compactMap { member in
-      if case .failure(let error) = member.outcome { "\(member.name): \(error)" } else { nil }
+      if case .failed(let error) = member.outcome { "\(member.name): \(error)" } else { nil }
     }
   }
 
@@ -76,20 +86,25 @@ package struct BatchSummary {
       """
   }
 
-  /// `{"searches": [{"name", "out", "report" or "error"}]}`
+  /// `{"searches": [{"name", "out", "report" or "error" or "state"}]}`
   package var json: some Encodable {
     struct Row: Encodable {
       let name: String
       let out: String
       let report: JSONReport?
       let error: String?
+      let state: String?
+
+      init(_ member: Member, report: JSONReport? = nil, error: String? = nil, state: String? = nil) {
+        (name, out, self.report, self.error, self.state) = (member.name, member.folder, report, error, state)
+      }
     }
     return [
       "searches": members.map { member in
         switch member.outcome {
-        case .success(let outcome):
-          Row(name: member.name, out: member.folder, report: JSONReport(outcome), error: nil)
-        case .failure(let error): Row(name: member.name, out: member.folder, report: nil, error: "\(error)")
+        case .finished(let outcome): Row(member, report: JSONReport(outcome))
+        case .failed(let error): Row(member, error: "\(error)")
+        case .unfinished(let state): Row(member, state: state.rawValue)
         }
       }
     ]

@@ -1,7 +1,9 @@
+internal import Checkpoints
 internal import Evaluation
 internal import Models
 internal import RankReduction
 package import Search
+internal import Wording
 
 /// What is known so far of a search, in words: for the terminal and the page of an unfinished one.
 package struct StatusText {
@@ -15,10 +17,11 @@ package struct StatusText {
     measure = Measure(status.header.settings)
   }
 
-  /// "Running: trials, the last one of layer 3, expert 1, w2."
+  /// "Running (node2, process 4711): trials, now at layer 3, expert 1, w2"
   package var headline: String {
     if status.isFinished { return "Finished" }
-    return (status.isRunning ? "Running" : "Interrupted, the same command continues it") + ": \(phase)"
+    return (status.process.map { "Running (\(printable($0.name)))" } ?? "Interrupted, the same command continues it")
+      + ": \(phase)"
   }
 
   private var phase: String {
@@ -93,6 +96,9 @@ package struct StatusText {
 /// The same for programs.
 package struct StatusJSON: Encodable {
   private let state: String
+  /// Where it runs, and as which process; absent where it does not.
+  private let host: String?
+  private let process: Int?
   private let phase: String
   private let model: String
   private let strategy: String
@@ -115,6 +121,7 @@ package struct StatusJSON: Encodable {
 
   package init(_ status: RunStatus) {
     state = status.isFinished ? "finished" : status.isRunning ? "running" : "interrupted"
+    (host, process) = (status.process?.host, status.process.map { Int($0.process) })
     phase = status.phase.rawValue
     model = status.header.settings.model
     strategy = status.header.settings.strategyName
@@ -125,7 +132,7 @@ package struct StatusJSON: Encodable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case state, phase, model, strategy, program, original, trials, rungs, kept, seconds
+    case state, host, process, phase, model, strategy, program, original, trials, rungs, kept, seconds
     case lastRecord = "last_record"
   }
 }

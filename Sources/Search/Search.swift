@@ -32,6 +32,8 @@ package struct Search: Sendable {
   package enum Event: Sendable {
     /// The run folder has a search that this one extends; what is other now, in words.
     case extends([String])
+    /// The run folder was another machine's, of which there was no sign of life for long; what is to be said of it.
+    case takesOver(String)
     /// The run folder is there, and nothing was run yet.
     case begun
     case baseline(share: Double)
@@ -131,6 +133,9 @@ package struct Search: Sendable {
     let header = SearchRecord.Header(program: program, settings: used, inputs: inputs)
     try refuseDifferences(header)
     if processes.isFirst { try RunFolder.make(folder, inputs: settings.files) }
+    let lock = processes.isFirst ? try FolderLock(folder) { try report(.takesOver($0)) } : nil
+    defer { lock?.release() }
+    let report = lock?.guarding(report) ?? report
     let opened = try RunJournal.open(in: folder, for: header, processes) { try report(.extends($0)) }
     let past = opened.past
     let clock = ContinuousClock()

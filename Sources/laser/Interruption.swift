@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Glibc
 internal import Synchronization
 
@@ -38,6 +39,7 @@ enum Interruption {
     let line: StaticString = "Error: interrupted; run the same command again to continue\n"
     if isatty(STDERR_FILENO) == 1 { write(STDERR_FILENO, clear.utf8Start, clear.utf8CodeUnitCount) }
     write(STDERR_FILENO, line.utf8Start, line.utf8CodeUnitCount)
+    FolderLock.removeAtOnce()
     _exit(1)
   }
 

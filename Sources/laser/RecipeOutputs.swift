@@ -19,7 +19,7 @@ struct RecipeOutputs {
     self.recipe = recipe
     self.search = search
     let protected = [recipePath, recipe.out] + recipe.settings.files
-    let products = Self.products(recipe)
+    let products = recipe.writtenProducts
     if products.isFactored, recipe.settings.base != nil {
       throw InputError(
         "\"factored\": with the base added, matrices have full rank and no thin factors; leave it out or search without a base"
@@ -37,14 +37,9 @@ struct RecipeOutputs {
     }
   }
 
-  /// A control makes no model that anyone would want.
-  private static func products(_ recipe: Recipe) -> Recipe.Products {
-    recipe.settings.isControl ? Recipe.Products() : recipe.products
-  }
-
   /// What is written, by name, and where.
   static func paths(_ recipe: Recipe) -> [(what: String, path: String)] {
-    let products = products(recipe)
+    let products = recipe.writtenProducts
     return [("Model  ", products.checkpoint), ("Adapter", products.adapter)].compactMap { what, path in
       path.map { (what, $0) }
     }
@@ -52,11 +47,22 @@ struct RecipeOutputs {
 
   /// What processes that do not write anything do meanwhile: their part of the matrices of the checkpoint.
   static func help(_ recipe: Recipe, of search: Search) throws {
-    let products = products(recipe)
+    let products = recipe.writtenProducts
     guard products.checkpoint != nil else { return }
     let reductions = try search.processes.fromFirst { [Reduction]() }
     try search.reducer.dividing(among: search.processes)
       .forEachReduced(reductions, factored: products.isFactored) { _, _ in }
+  }
+
+  /// Whether all that a recipe asks for was written when its search had ended, and lies in the run folder, where
+  /// nothing else would have put it. What an extended search has not replaced is older than its journal.
+  static func areWritten(_ recipe: Recipe) throws -> Bool {
+    guard try RecipeState(of: recipe) == .finished,
+      let journal = LineFile.extent(Journal.path(in: recipe.out))
+    else { return false }
+    return recipe.writtenPaths.allSatisfy { path in
+      path.hasPrefix(recipe.out + "/") && LineFile.extent(path).map { $0.written >= journal.written } ?? false
+    }
   }
 
   /// Nothing where the search kept nothing: a copy of the model is worth its disk to nobody.

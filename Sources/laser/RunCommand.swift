@@ -22,6 +22,9 @@ struct RunCommand: ParsableCommand, DividedCommand {
       batch: every combination is searched, one after another, and a table sums them up. A member that fails is reported \
       and does not stop the rest.
 
+      Members may run at the same time, as several processes and on several hosts: '--list' numbers them, '--member 3' \
+      runs one, and '--summarize' makes the table. docs/clusters.md has scripts for Slurm.
+
       An option that is a key of a recipe takes the place of its value, with paths relative to the current folder: another \
       strategy needs another '--out'.
 
@@ -48,12 +51,31 @@ struct RunCommand: ParsableCommand, DividedCommand {
   @Flag(help: "Replace an existing lasered checkpoint.")
   var force = false
 
-  @Flag(help: "Print the report as one JSON object.")
+  @Flag(help: "Print the members of the batch instead: number, name, run folder and how far each has come.")
+  var list = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Run one member of the batch, by its number in the list.",
+      discussion: "'slurm' takes the number from SLURM_ARRAY_TASK_ID, in a task of 'sbatch --array=…'.",
+      valueName: "number"),
+    completion: .list([MemberChoice.word]))
+  var member: MemberChoice?
+
+  @Flag(help: "Make the batch's table from the run folders as they are, without searching.")
+  var summarize = false
+
+  @Flag(help: "Print the report, list or table as one JSON object.")
   var json = false
 
   @OptionGroup var exitCode: ExitCodeOption
 
   @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    let given = [("--list", list), ("--member", member != nil), ("--summarize", summarize)].filter(\.1).map(\.0)
+    guard given.count < 2 else { throw ValidationError("'\(given[0])' and '\(given[1])' exclude each other.") }
+  }
 
   func run() throws {
     let console = common.begin()
@@ -61,16 +83,23 @@ struct RunCommand: ParsableCommand, DividedCommand {
     for (key, value) in [("out", out), ("checkpoint", checkpoint), ("name", hub.name)] {
       if let value { given[key] = [value] }
     }
-    let files = try recipes.map { (path: $0, contents: try RecipeFile(file: $0, overrides: given)) }
-    if files.count == 1, files[0].contents.members.count == 1 {
-      try runAlone(files[0].contents.members[0], from: files[0].path, console)
+    let batch = try Batch(recipes, overrides: given)
+    if list {
+      print(json ? try jsonText(batch.list) : batch.list.plain, terminator: "")
+    } else if summarize {
+      if Launch.processes.isFirst { try end(with: batch.summary()) }
+    } else if let member {
+      try runAlone(try member.member(of: batch), console)
+    } else if batch.members.count == 1 {
+      try runAlone(batch.members[0], console)
     } else {
-      try runBatch(files, console)
+      try runAll(batch, console)
     }
   }
 
-  private func runAlone(_ recipe: Recipe, from path: String, _ console: Console) throws {
-    guard let outcome = try carryOut(recipe, from: path, console) else { return }
+  private func runAlone(_ member: Batch.Member, _ console: Console) throws {
+    let recipe = member.recipe
+    guard let outcome = try carryOut(member, console) else { return }
     if json {
       print(try jsonText(JSONReport(outcome)), terminator: "")
     } else {
@@ -82,78 +111,53 @@ struct RunCommand: ParsableCommand, DividedCommand {
     try exitCode.end([outcome])
   }
 
-  private func runBatch(_ files: [(path: String, contents: RecipeFile)], _ console: Console) throws {
-    for file in files where file.contents.members.count > 1 { try refuseUnsafeSummary(of: file.contents) }
-    let count = files.reduce(0) { $0 + $1.contents.members.count }
-    var all: [BatchSummary.Member] = []
-    for file in files {
-      var members: [BatchSummary.Member] = []
-      for recipe in file.contents.members {
-        let name = recipe.name.isEmpty ? file.path : recipe.name
-        console.note("\(all.count + members.count + 1) of \(count): \(name)")
-        let outcome = try resultUnlessInterrupted { try carryOut(recipe, from: file.path, console) }
-        guard let outcome else { continue }
-        if case .failure(let error) = outcome { console.note("\(name) failed: \(error)") }
-        members.append(.init(name: name, folder: recipe.out, outcome: outcome))
-      }
-      if members.count > 1, Launch.processes.isFirst {
-        let summary = BatchSummary(members)
-        try AtomicFile.makeFolder(file.contents.out)
-        let texts = [summary.markdown, try jsonText(summary.json)]
-        for (name, text) in zip(Self.summaries, texts) {
-          try AtomicFile.write(text, to: file.contents.out + "/" + name)
-        }
-      }
-      all += members
+  private func runAll(_ batch: Batch, _ console: Console) throws {
+    guard Launch.processes.isFirst else {
+      for member in batch.members { _ = try carryOut(member, console) }
+      return
     }
-    guard Launch.processes.isFirst else { return }
-    let summary = BatchSummary(all)
+    let count = batch.members.count
+    let summary = try batch.summary { member in
+      console.note("\(member.number) of \(count): \(member.name)")
+      do {
+        if let outcome = try carryOut(member, console) { return .finished(outcome) }
+        return .unfinished(.unfinished)
+      } catch let error as Interruption.Requested { throw error } catch {
+        // Where several processes work, the others may not have failed.
+        guard Launch.processes.isAlone else { throw error }
+        console.note("\(member.name) failed: \(error)")
+        return .failed(error)
+      }
+    }
+    try end(with: summary)
+  }
+
+  private func end(with summary: BatchSummary) throws {
     print(json ? try jsonText(summary.json) : summary.plain, terminator: "")
     if summary.failures > 0 { throw ExitCode(1) }
     try exitCode.end(summary.outcomes)
   }
 
-  private static let summaries = ["summary.md", "summary.json"]
-
-  /// Where a batch's summary goes, nothing of its members' inputs may lie, nor another's file.
-  private func refuseUnsafeSummary(of file: RecipeFile) throws {
-    let inputs = file.members.flatMap(\.settings.files)
-    for path in [file.out] + Self.summaries.map({ file.out + "/" + $0 }) { try refuseInputs(at: path, inputs) }
-    let manager = FileManager.default
-    let json = manager.contents(atPath: file.out + "/summary.json").map { String(decoding: $0, as: UTF8.self) }
-    // One of a batch all of whose members failed has no runs.
-    let isOwn =
-      file.members.contains { manager.fileExists(atPath: Journal.path(in: $0.out)) }
-      || json?.contains(#""searches""#) == true
-    guard !isOwn, let found = Self.summaries.first(where: { manager.fileExists(atPath: file.out + "/" + $0) }) else {
-      return
-    }
-    throw InputError(
-      "\(file.out): \(found) is there without a run of this recipe, so it may not be laser's; give another \"out\"")
-  }
-
-  private func resultUnlessInterrupted(
-    _ body: () throws -> SearchOutcome?
-  ) throws -> Result<SearchOutcome, any Error>? {
-    do { return try body().map { .success($0) } } catch let error as Interruption.Requested { throw error } catch {
-      // Where several processes work, the others may not have failed.
-      guard Launch.processes.isAlone else { throw error }
-      return .failure(error)
-    }
-  }
-
-  private func carryOut(_ recipe: Recipe, from path: String, _ console: Console) throws -> SearchOutcome? {
+  /// Nil in a process that helps the first one.
+  private func carryOut(_ member: Batch.Member, _ console: Console) throws -> SearchOutcome? {
+    let recipe = member.recipe
     let search = try Search(recipe.settings, program: Version.program, processes: Launch.processes)
+    let processes = search.processes
     console.note([search.model], context: search.settings.context)
-    let outputs =
-      search.processes.isFirst
-      ? try RecipeOutputs(recipe, of: search, recipePath: path, replacesExisting: force) : nil
-    guard let outcome = try search.run(in: recipe.out, memory: memory.bytes, console), let outputs else {
-      try RecipeOutputs.help(recipe, of: search)
+    func outputs() throws -> RecipeOutputs {
+      try RecipeOutputs(recipe, of: search, recipePath: member.path, replacesExisting: force)
+    }
+    // What is finished and written stays as it is.
+    let isWritten = try processes.fromFirst { try !force && RecipeOutputs.areWritten(recipe) }
+    let planned = isWritten || !processes.isFirst ? nil : try outputs()
+    guard let outcome = try search.run(in: recipe.out, memory: memory.bytes, console) else {
+      if try processes.fromFirst({ false }) { try RecipeOutputs.help(recipe, of: search) }
       return nil
     }
     try RunReport.write(outcome, in: recipe.out)
-    try outputs.write(outcome, console)
+    // A search may have gone on, with a text that has changed since it was written.
+    let isMissing = try !isWritten || !RecipeOutputs.areWritten(recipe)
+    if try processes.fromFirst({ isMissing }) { try (planned ?? outputs()).write(outcome, console) }
     return outcome
   }
 }

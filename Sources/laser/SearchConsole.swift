@@ -17,6 +17,7 @@ extension Search {
       switch event {
       case .extends(let changes):
         console.note("extends the search in \(folder): \(changes.joined(separator: "; "))")
+      case .takesOver(let note): console.note(note)
       case .begun:
         // Where the memory is not enough, the first step says so. It is made for one process.
         if processes.isAlone, let estimate = try? SearchEstimate(self, memory: memory) {

@@ -35,6 +35,8 @@ struct ArgumentTests {
     ["perplexity", "model", "--text", "a.txt", "--experts-per-token", "2-1"],
     ["compare", "a", "b", "--text", "a.txt", "--experts-per-token", "1-3"],
     ["frobnicate"], search + ["--ranks", "energy:0.0"], ["help", "frobnicate"],
+    ["run", "a.yaml", "--list", "--member", "1"], ["run", "a.yaml", "--summarize", "--list"],
+    ["run", "a.yaml", "--member", "one"], ["run", "a.yaml", "--member", ""],
     ["run", "a.yaml", "--strategy", "guess"], ["run", "a.yaml", "--name", "none"],
   ])
   func badArgumentsExitWith64(_ arguments: [String]) async throws {

@@ -50,10 +50,14 @@ struct SchemaTests {
       out: batch
       """
     try Data(recipe.utf8).write(to: folder["batch.yaml"])
+    try await expect("batch-list", ["run", path("batch.yaml"), "--list"])
+    let begun = try await expect("batch", ["run", path("batch.yaml"), "--summarize"])
+    #expect(begun["searches"]?.array?.first?["state"]?.string == "not_begun")
     // One of the models is not there, so there is an error in the table too.
     let batch = try await expect("batch", ["run", path("batch.yaml")], status: 1)
     let searches = try #require(batch["searches"]?.array)
     #expect(searches.contains { $0["error"] != nil } && searches.contains { $0["report"] != nil })
+    try await expect("batch-list", ["run", path("batch.yaml"), "--list"])
   }
 
   @Test func whatCommandsPrint() async throws {

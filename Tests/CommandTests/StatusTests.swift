@@ -85,11 +85,11 @@ struct StatusTests {
   /// Somebody who holds the folder as a search does, and goes on with its journal.
   @Test func aRunningSearchIsWatchedUntilItEnds() async throws {
     let journal = try await cutJournal(workshop.search(out: "run"))
+    let lock = try FolderLock(run) { _ in }
     let descriptor = open(folder.path("run/journal.jsonl"), O_RDWR)
     defer { close(descriptor) }
-    try #require(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
     let status = try await laserSucceeds(["status", run, "--json"]).json
-    #expect(status["state"]?.string == "running")
+    #expect(status["state"]?.string == "running" && status["process"]?.integer == Int(getpid()))
     async let watching = laser(["report", run, "--watch"])
     let page = folder.path("run/report.html")
     for _ in 0..<500 where !FileManager.default.fileExists(atPath: page) {
@@ -102,6 +102,7 @@ struct StatusTests {
     try rest.withUnsafeBytes { try #require(write(descriptor, $0.baseAddress, $0.count) == $0.count) }
     let watched = try await watching
     #expect(watched.status == 0 && watched.output.contains("Plan"), "\(watched.error)")
+    lock.release()
     let last = try String(contentsOfFile: page, encoding: .utf8)
     #expect(!last.contains("not finished") && !last.contains("http-equiv"))
     // Nobody is there any more who would go on.

@@ -28,14 +28,15 @@ package struct LineFile: ~Copyable {
       guard try CheckpointError.naming(path, { try Stat(descriptor) }).type == .regular else {
         throw CheckpointError(.exists, file: path, "not a regular file; use another folder")
       }
-      guard Self.lock(descriptor) else {
+      guard (try? descriptor.lock()) != nil else {
         throw CheckpointError(
           .exists, file: path, "another laser is writing it; wait for that one, or use another folder")
       }
       let end = Int64(try validBytes())
       try Self.refuseForeign(descriptor, path: path, beginnings: beginnings)
       try CheckpointError.naming(path) {
-        try descriptor.resize(to: end)
+        // A file that is only read keeps its time: `RecipeOutputs` compares it.
+        if try Stat(descriptor).size != end { try descriptor.resize(to: end) }
         try descriptor.seek(offset: 0, from: .end)
       }
     } catch {
@@ -48,30 +49,9 @@ package struct LineFile: ~Copyable {
 
   deinit { try? descriptor?.close() }
 
-  /// Waits a moment for those who only look whether somebody has the file.
-  private static func lock(_ descriptor: FileDescriptor) -> Bool {
-    for _ in 0..<5 {
-      if (try? descriptor.lock()) != nil { return true }
-      usleep(10_000)
-    }
-    return false
-  }
-
   /// The bytes of the file, and when it was last written, in seconds since 1970; nil if it is not there.
   package static func extent(_ path: String) -> (bytes: Int, written: Double)? {
-    status(of: path).map {
-      (Int($0.size), Double($0.st_mtim.tv_sec) + Double($0.st_mtim.tv_nsec) / 1e9)
-    }
-  }
-
-  /// Whether some process has the file open for appending.
-  package static func isOpenElsewhere(_ path: String) -> Bool {
-    guard let descriptor = try? FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .noFollow]) else {
-      return false
-    }
-    defer { try? descriptor.close() }
-    do throws(Errno) { try descriptor.lockShared() } catch { return error == .wouldBlock }
-    return false
+    status(of: path).map { (Int($0.size), $0.modified) }
   }
 
   private static func refuseForeign(
@@ -91,6 +71,7 @@ package struct LineFile: ~Copyable {
   /// Appends a line.
   ///
   /// - Parameter synced: Whether the line is on disk when this returns.
+  /// - Throws: `CheckpointError` where another process has written to the file, as it can where locks do not reach it.
   package func append(_ value: some Encodable, synced: Bool) throws {
     guard let descriptor else { return }
     let encoder = JSONEncoder()
@@ -98,6 +79,9 @@ package struct LineFile: ~Copyable {
     var line = Array(try encoder.encode(value))
     line.append(UInt8(ascii: "\n"))
     try CheckpointError.naming(path) {
+      guard try descriptor.seek(offset: 0, from: .current) == Stat(descriptor).size else {
+        throw CheckpointError(.exists, file: path, "another process has written to it; see what that one does")
+      }
       try descriptor.writeAll(line)
       if synced { try descriptor.sync() }
     }

@@ -8,11 +8,18 @@ extension FileDescriptor {
   /// Returns when all that was written is on disk; for a folder, the names in it. `fsync`
   func sync() throws(Errno) { try check(fsync(rawValue)) }
 
-  /// Locks the file for this process, or throws `Errno.wouldBlock` where another has locked it. `flock`
-  func lock() throws(Errno) { try check(flock(rawValue, LOCK_EX | LOCK_NB)) }
+  /// Locks the file for this process, or throws `Errno.wouldBlock` where another has locked it. A file system without
+  /// such locks, as Lustre may be, lets everyone have it. `flock`
+  func lock() throws(Errno) {
+    do throws(Errno) { try check(flock(rawValue, LOCK_EX | LOCK_NB)) } catch {
+      guard [.noFunction, .notSupported, .noLocks].contains(error) else { throw error }
+    }
+  }
+}
 
-  /// Locks the file beside others who only read it, or throws `Errno.wouldBlock` where another has locked it. `flock`
-  func lockShared() throws(Errno) { try check(flock(rawValue, LOCK_SH | LOCK_NB)) }
+extension Stat {
+  /// When the contents changed last, in seconds since 1970.
+  var modified: Double { Double(st_mtim.tv_sec) + Double(st_mtim.tv_nsec) / 1e9 }
 }
 
 /// Gives a file or folder another name, in place of what has that name. `rename`
@@ -36,6 +43,19 @@ func makeSingleFolder(_ path: String) throws(Errno) { try check(mkdir(path, 0o77
 
 /// Removes a file that is no longer of use, if it is there. `unlink`
 func removeFile(_ path: String) { unlink(path) }
+
+/// Sets a file's modification time to now, by the clock of its file system; links are not followed. `utimensat`
+func touchFile(_ path: String) { utimensat(AT_FDCWD, path, nil, AT_SYMLINK_NOFOLLOW) }
+
+/// What this machine is called. `gethostname`
+func hostName() -> String {
+  var name = [CChar](repeating: 0, count: 256)
+  guard gethostname(&name, name.count - 1) == 0 else { return "unknown host" }
+  return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// Whether there is a process of a number, anybody's. `kill` without a signal
+func processExists(_ number: Int32) -> Bool { kill(number, 0) == 0 || errno == EPERM }
 
 private func check(_ result: Int32) throws(Errno) {
   guard result == 0 else { throw Errno(rawValue: errno) }

@@ -1,4 +1,4 @@
-internal import Checkpoints
+package import Checkpoints
 package import Evaluation
 internal import Wording
 
@@ -12,8 +12,8 @@ package struct RunStatus: Sendable {
   package let rungs: [SearchRecord.Rung]
   package let kept: KeptSoFar
   package let isFinished: Bool
-  /// Whether a process has the folder.
-  package let isRunning: Bool
+  /// The process that is at work there; nil if none is.
+  package let process: FolderLockHolder?
   /// Worked until the last record, without the time between sessions.
   package let seconds: Double
   /// When the last record was written, in seconds since 1970; nil where the system does not say.
@@ -61,15 +61,17 @@ package struct RunStatus: Sendable {
     (self.original, self.trials, self.rungs) = (original, trials, rungs)
     kept = KeptSoFar(trials)
     (isFinished, seconds) = (past.isFinished, past.seconds)
-    isRunning = LineFile.isOpenElsewhere(path)
+    process = FolderLock.holder(in: folder)
     (byteCount, lastRecord) = (extent?.bytes ?? 0, extent?.written)
   }
 
   /// Whether there is something new in the folder, or nobody who would write it.
   package func isOutdated(in folder: String) -> Bool {
     let path = Journal.path(in: folder)
-    return LineFile.extent(path)?.bytes ?? 0 != byteCount || LineFile.isOpenElsewhere(path) != isRunning
+    return LineFile.extent(path)?.bytes ?? 0 != byteCount || FolderLock.holder(in: folder) != process
   }
+
+  package var isRunning: Bool { process != nil }
 
   package var phase: Phase {
     if isFinished { return .finished }
