@@ -51,7 +51,7 @@ package struct SiteDecomposition: Sendable {
   package func reduced(by filter: Filter, type: ElementType? = nil) throws -> StoredMatrix {
     if case .scale(let factor, _) = filter { return try numbers.scaled(by: factor, type: type) }
     let factors = filter.factors(fullRank: fullRank).map(Double.init)
-    let prepared = decomposition.filter(factors)
+    let prepared = decomposition.filter(factors, roundedTo: type ?? numbers.stored.matrix.type)
     return try numbers.reduced(type: type, isWhole: factors.allSatisfy { $0 == 1 }) { prepared.applied(to: $0) }
   }
 

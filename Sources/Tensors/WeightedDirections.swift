@@ -5,15 +5,15 @@ internal import COpenBLAS
 /// The vectors are those of the shorter side: V for m ≥ n, U for m < n. On the longer side the matrix itself gives σᵢ
 /// uᵢ = A vᵢ (or σᵢ vᵢᵀ = uᵢᵀ A), so that everything here takes the matrix that was decomposed, part by part.
 package struct WeightedDirections: Sendable {
-  private let isTall: Bool
+  let isTall: Bool
   /// Whose rows in `range` are the vectors: where the directions are neighbours, all of the decomposition's, not
   /// copied.
-  private let vectors: DoubleMatrix
-  private let range: Range<Int>
+  let vectors: DoubleMatrix
+  let range: Range<Int>
   private let singularValues: [Double]
-  private let weights: [Double]
+  let weights: [Double]
 
-  fileprivate init(_ decomposition: SingularValueDecomposition, weights: [Double]) {
+  init(_ decomposition: SingularValueDecomposition, weights: [Double]) {
     precondition(weights.count == decomposition.fullRank, "one weight for each direction")
     let chosen = weights.indices.filter { weights[$0] != 0 }
     isTall = decomposition.rows >= decomposition.columns
@@ -34,7 +34,7 @@ package struct WeightedDirections: Sendable {
 
   package var count: Int { range.count }
 
-  private var side: Int { vectors.columns }
+  var side: Int { vectors.columns }
 
   /// A V (m ≥ n) or Uᵀ A (m < n): (rows of the part, count) or (count, columns of the part).
   private func coordinates(of part: DoubleMatrix) -> DoubleMatrix {
@@ -71,7 +71,7 @@ package struct WeightedDirections: Sendable {
   }
 
   /// target += sign · Σ wᵢ σᵢ uᵢ vᵢᵀ, of the same part.
-  fileprivate func add(of part: DoubleMatrix, sign: Double, to target: inout DoubleMatrix) {
+  func add(of part: DoubleMatrix, sign: Double, to target: inout DoubleMatrix) {
     guard count > 0, !part.elements.isEmpty else { return }
     var coordinates = coordinates(of: part)
     scale(&coordinates, by: weights)
@@ -124,27 +124,6 @@ package struct WeightedDirections: Sendable {
   }
 }
 
-/// A matrix with a factor fᵢ on each of its directions: Σ fᵢ σᵢ uᵢ vᵢᵀ, or A − Σ (1 − fᵢ) σᵢ uᵢ vᵢᵀ, whichever has
-/// fewer directions to go through. Which one depends on the factors alone.
-package struct DirectionFilter: Sendable {
-  private let directions: WeightedDirections
-  private let subtracts: Bool
-
-  fileprivate init(_ decomposition: SingularValueDecomposition, _ factors: [Double]) {
-    let (kept, changed) = (factors.count { $0 != 0 }, factors.count { $0 != 1 })
-    subtracts = kept > changed
-    directions = WeightedDirections(decomposition, weights: subtracts ? factors.map { 1 - $0 } : factors)
-  }
-
-  /// - Parameter part: The matrix that was decomposed, or some rows of a tall one, or some columns of a wide one; the
-  ///   result is the same part.
-  package func applied(to part: DoubleMatrix) -> DoubleMatrix {
-    var result = subtracts ? part : .zeros(rows: part.rows, columns: part.columns)
-    directions.add(of: part, sign: subtracts ? -1 : 1, to: &result)
-    return result
-  }
-}
-
 extension SingularValueDecomposition {
   /// The directions whose weight is not 0.
   package func directions(weights: [Double]) -> WeightedDirections { WeightedDirections(self, weights: weights) }
@@ -154,8 +133,12 @@ extension SingularValueDecomposition {
     directions(weights: (0..<fullRank).map { range.contains($0) ? 1 : 0 })
   }
 
-  /// - Parameter factors: fᵢ of each direction; the same ones give the same bits, however they came about.
-  package func filter(_ factors: [Double]) -> DirectionFilter { DirectionFilter(self, factors) }
+  /// - Parameters:
+  ///   - factors: fᵢ of each direction; the same ones give the same bits, however they came about.
+  ///   - type: What the result will be rounded to.
+  package func filter(_ factors: [Double], roundedTo type: ElementType = .float32) -> DirectionFilter {
+    DirectionFilter(self, factors, roundedTo: type)
+  }
 
   /// A V / √σ (m ≥ n) or Uᵀ A / √σ (m < n) along some directions: see `WeightedDirections`.
   package func longFactor(of matrix: DoubleMatrix, along range: Range<Int>) -> DoubleMatrix {

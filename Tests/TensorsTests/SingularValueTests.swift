@@ -15,6 +15,36 @@ private let shapes = [(40, 17), (17, 40), (24, 24), (30, 1), (1, 9)]
     }
   }
 
+  /// Filters of large matrices that are rounded to 16 bits take one product in float32 instead of two in float64.
+  @Test(arguments: [(1100, 1024), (1024, 1100)]) func manyDirectionsAtOnceAreThoseOneByOne(shape: (Int, Int)) throws {
+    let stored = StoredMatrix(
+      rounding: DoubleMatrix.gaussian(rows: shape.0, columns: shape.1, seed: 9), to: .bfloat16)
+    let matrix = try stored.doubles(rows: 0..<shape.0, columns: 0..<shape.1)
+    let decomposition = try SingularValueDecomposition(matrix)
+    let many = (0..<1024).map { [1, 0.9, 0.3, 0, 1.7][$0 % 5] }
+    let dropped = (0..<1024).map { $0 % 5 == 0 ? 0.8 : 0 }
+    for factors in [many, dropped] {
+      let exact = decomposition.filter(factors).applied(to: matrix)
+      let filter = decomposition.filter(factors, roundedTo: .bfloat16)
+      let fast = filter.applied(to: matrix)
+      #expect((fast - exact).frobeniusNorm < 4e-6 * (matrix - exact).frobeniusNorm)
+      let (a, b) = (StoredMatrix(rounding: fast, to: .bfloat16), StoredMatrix(rounding: exact, to: .bfloat16))
+      let numbers = try zip(DoubleMatrix(a.decoded()).elements, DoubleMatrix(b.decoded()).elements)
+      #expect(numbers.count { $0 != $1 } < shape.0 * shape.1 / 200)
+      // What is stored in float32 goes on in float64, and parts give what the whole gives.
+      #expect(decomposition.filter(factors, roundedTo: .float32).applied(to: matrix).elements == exact.elements)
+      let isTall = shape.0 > shape.1
+      let part = try stored.doubles(rows: isTall ? 300..<700 : 0..<1024, columns: isTall ? 0..<1024 : 300..<700)
+      let here = filter.applied(to: part)
+      for row in stride(from: 0, to: here.rows, by: 37) {
+        for column in stride(from: 0, to: here.columns, by: 41) {
+          let place = (row + (isTall ? 300 : 0)) * shape.1 + column + (isTall ? 0 : 300)
+          #expect(here.elements[row * here.columns + column] == fast.elements[place])
+        }
+      }
+    }
+  }
+
   @Test(arguments: shapes) func fullRankChangesNothingAndRankZeroIsZero(shape: (Int, Int)) throws {
     let matrix = DoubleMatrix.gaussian(rows: shape.0, columns: shape.1, seed: 2)
     let decomposition = try SingularValueDecomposition(matrix)
