@@ -170,6 +170,8 @@ package struct Evaluation: Sendable {
       step += 1
       try progress(step / steps)
     }
+    // Those with more groups need the others for the matrices of every layer.
+    let most = changing == nil ? groups.count : processes.greatest(groups.count)
     var own: [TokenLikelihood] = []
     for group in groups {
       let batch = WindowBatch(Array(windows[group]))
@@ -188,10 +190,7 @@ package struct Evaluation: Sendable {
       try advance()
     }
     if let changing {
-      // Processes with more groups need the others once more for the matrices of every layer.
-      for _ in groups.count..<processes.greatest(groups.count) {
-        for layer in 0..<configuration.layerCount { _ = try changing(model, layer) }
-      }
+      for _ in groups.count..<most { for layer in 0..<configuration.layerCount { _ = try changing(model, layer) } }
     }
     return Array(processes.gather(own).joined())
   }

@@ -4,6 +4,7 @@ package import Wording
 
 #if MPI
   internal import CProcesses
+  internal import Synchronization
 #endif
 
 /// Whoever started this process: mpirun, srun or the like, beside others of its kind, or nobody in particular.
@@ -54,18 +55,26 @@ package enum Launcher {
 }
 
 #if MPI
-  private struct MPITransport: Transport {
+  private final class MPITransport: Transport {
     let rank: Int
     let count: Int
+    private let received = Atomic<Int>(0)
+
+    init(rank: Int, count: Int) { (self.rank, self.count) = (rank, count) }
+
+    var receivedBytes: Int { received.load(ordering: .relaxed) }
 
     func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from sender: Int) {
       processes_broadcast(bytes.baseAddress, bytes.count, Int32(sender))
+      if rank != sender { received.wrappingAdd(bytes.count, ordering: .relaxed) }
     }
 
     func gather(_ own: UnsafeRawBufferPointer, byteCounts: [Int], into all: UnsafeMutableRawBufferPointer) {
+      let total = byteCounts.reduce(0, +)
       precondition(byteCounts.count == count && byteCounts[rank] == own.count, "sizes of other processes")
-      precondition(byteCounts.reduce(0, +) <= all.count, "no room for all")
+      precondition(total <= all.count, "no room for all")
       processes_gather(own.baseAddress, all.baseAddress, byteCounts, Int32(count))
+      received.wrappingAdd(total - own.count, ordering: .relaxed)
     }
   }
 #endif

@@ -21,6 +21,9 @@ package struct ProcessGroup: Sendable {
   /// The first owns the console, the journal and all files that are written.
   package var isFirst: Bool { rank == 0 }
 
+  /// Bytes that this process got from others so far.
+  package var receivedBytes: Int { transport?.receivedBytes ?? 0 }
+
   // MARK: Handing values to each other
 
   /// The values of all processes, by rank.

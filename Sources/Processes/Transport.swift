@@ -5,6 +5,8 @@ package protocol Transport: Sendable {
   /// This process's number, from 0.
   var rank: Int { get }
   var count: Int { get }
+  /// Bytes that this process got from others so far.
+  var receivedBytes: Int { get }
 
   /// Fills the bytes of every process but the sender with the sender's. All have given as many.
   func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from sender: Int)

@@ -9,7 +9,8 @@ internal import COpenBLAS
 package enum ProcessorKernels {
   package static var coreName: String { String(cString: openblas_get_corename()) }
 
-  package static var library: String { String(cString: openblas_get_config()) }
+  // It is put together anew at every call, in one place for all threads.
+  package static let library = String(cString: openblas_get_config())
 
   /// How OpenBLAS runs threads, as it was built.
   package static var threading: String {

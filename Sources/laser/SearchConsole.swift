@@ -9,7 +9,7 @@ extension Search {
     // Who helps ends with the first, without a word.
     if processes.isFirst { Interruption.watch(isAtOnce: !processes.isAlone) }
     var kept = KeptSoFar()
-    return try run(in: folder, memory: memory) { event in
+    let outcome = try run(in: folder, memory: memory) { event in
       do { try Interruption.check() } catch {
         console.endLine()
         throw error
@@ -35,6 +35,10 @@ extension Search {
       case .confirmation(let share): console.progress("Confirming", share)
       }
     }
+    if !processes.isAlone {
+      console.note("\(processes.count) processes; each received \(Numbers.bytes(processes.receivedBytes)) from the others")
+    }
+    return outcome
   }
 }
 

@@ -114,8 +114,9 @@ func expectFailure(
   for word in words { #expect(run.error.contains(word), comment, sourceLocation: sourceLocation) }
 }
 
-/// SwiftPM links the tests and the product into one folder.
+/// SwiftPM links the tests and the product into one folder. LASER_PROGRAM names another build of it to test.
 func executable() throws -> URL {
+  if let path = ProcessInfo.processInfo.environment["LASER_PROGRAM"] { return URL(filePath: path) }
   let tests = URL(filePath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
   let laser = tests.deletingLastPathComponent().appending(path: "laser")
   try #require(FileManager.default.isExecutableFile(atPath: laser.path), "no laser in \(laser.path)")

@@ -166,8 +166,11 @@ struct SearchTests {
     try await laserSucceeds(
       ["apply", workshop.model, "--plan", folder.path("run/plan.yaml"), "--out", folder.path("lasered")])
     #expect(try contents(of: folder["from-recipe/checkpoint"]) == contents(of: folder["lasered"]))
-    // The checkpoint is there now; the finished search is not made again.
-    try await expectFailure(["run", folder.path("recipe.yaml")], naming: ["from-recipe/checkpoint", "--force"])
+    // What is finished and written stays as it is; what is there and not the search's own is refused.
+    try await laserSucceeds(["run", folder.path("recipe.yaml")])
+    #expect(try contents(of: folder["from-recipe/checkpoint"]) == contents(of: folder["lasered"]))
+    let elsewhere = ["run", folder.path("recipe.yaml"), "--checkpoint", folder.path("lasered")]
+    try await expectFailure(elsewhere, naming: ["lasered", "--force"])
     try await laserSucceeds(["run", folder.path("recipe.yaml"), "--force"])
     #expect(try contents(of: folder["from-recipe/checkpoint"]) == contents(of: folder["lasered"]))
   }

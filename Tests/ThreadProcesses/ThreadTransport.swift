@@ -5,6 +5,7 @@ package import Processes
 package final class ThreadTransport: Transport {
   package let rank: Int
   package var count: Int { meeting.count }
+  package let receivedBytes = 0
   private let meeting: Meeting
 
   private init(rank: Int, _ meeting: Meeting) { (self.rank, self.meeting) = (rank, meeting) }

@@ -2,7 +2,8 @@
 # Runs a batch as an array of jobs on a Slurm of its own, a controller and two daemons on this machine, and compares what comes
 # out with the same batch in one process. One member is started twice, one is asked to end as before its time limit, and one is
 # killed; both are requeued. The second daemon has a host name and a process table of its own, where the system lets it: to laser
-# its jobs run on another host. Prints what was checked; exit status 1 on a difference, 2 where Slurm cannot be had.
+# its jobs run on another host. Where PROGRAM was built with MPI, one search is run on both nodes too. Prints what was checked; exit
+# status 1 on a difference, 2 where Slurm cannot be had.
 #
 #   runs/check/slurm.sh [PROGRAM] [BYTES]      as root, on Debian or Ubuntu; minutes
 #
@@ -208,4 +209,20 @@ check "summary.md" cmp whole/summary.md batch/summary.md
 "$program" run batch.yaml --quiet >again.txt || found=1
 check "the batch in one process afterwards says the same" cmp whole.txt again.txt
 cat table.log
+
+# MARK: One search on both nodes
+
+if ldd "$program" | grep -q libmpi; then
+  for out in together apart; do sed "s/^out: .*/out: $out/; s/^filter: .*/filter: shrink/" whole.yaml >"$out.yaml"; done
+  job=$(sbatch --parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --mem=1000 --time=50 "$repository/runs/cluster/mpi.sbatch" \
+    run together.yaml) || exit 2
+  over() { [[ $(state "$job") =~ ^(COMPLETED|FAILED|CANCELLED|NODE_FAIL|TIMEOUT)$ ]]; }
+  waits 600 over
+  check "one search by two processes on two nodes" is "$job" COMPLETED
+  check "they worked together" grep "^2 processes; each received" "laser-$job.log"
+  "$program" run apart.yaml --quiet --threads 1 >/dev/null || found=1
+  for file in plan.yaml spectra.jsonl directions.jsonl; do check "its $file" cmp "apart/$file" "together/$file"; done
+  check "its report.json, but for times" cmp <(untimed apart/report.json) <(untimed together/report.json)
+  check "its checkpoint" same apart/lasered together/lasered
+fi
 exit "$found"

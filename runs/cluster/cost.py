@@ -3,8 +3,8 @@
 
     runs/cluster/cost.py [--cores 32] [--gflops 200] [--network 10] [--disk 2] [--tokens 25600] [--models 24]
 
-A search runs the model forward and backward over the search text once, decomposes every matrix, and measures some tens of models
-whose matrices are made of the decompositions. Of N processes, one a machine:
+A search runs the model forward and backward over the search text once, decomposes every matrix, measures some tens of models
+whose matrices are made of the decompositions, and writes the result. Of N processes, one a machine:
 
     compute   (forward, backward, directions, models measured) / N, by windows
               (decompositions, matrices made) / N, by sites
@@ -12,8 +12,8 @@ whose matrices are made of the decompositions. Of N processes, one a machine:
     exchange  vectors and matrices that one has made, to all others, and the changes of every window
     serial    tokenizing, the journal, and writing the checkpoint, by the first
 
-Multiplications are counted from the shapes; --gflops is what a core does of them in products of float32 (docs/performance.md), half of
-it in float64; --network and --disk are GB/s.
+Multiplications are counted from the shapes; --gflops is what a core does of them in products of float32 (docs/performance.md), half as many
+in float64; --network and --disk are GB/s.
 """
 import argparse
 
@@ -45,15 +45,16 @@ def search(experts):
     measured = token * (options.models * half + 4 * options.tokens)
     passes = options.tokens * (token + 3 * token + directions)
     largest = INNER * HIDDEN * HIDDEN
-    decomposition = DECOMPOSITION * sum(min(m, n) ** 2 * (max(m, n) + 8 * min(m, n)) for m, n in sites) / (
+    # Once for the search, and once more for the checkpoint.
+    decomposition = 2 * DECOMPOSITION * sum(min(m, n) ** 2 * (max(m, n) + 8 * min(m, n)) for m, n in sites) / (
         largest + 8 * HIDDEN**3)
-    # W V F Vᵀ in float64: two products, and the model is measured with them that many times.
-    made = 2 * 2 * sum(m * n * min(m, n) for m, n in sites) * (options.models + 4)
+    # H = V F Vᵀ, half of a product of float64, then W H, one of float32; for each model that is measured.
+    made = sum(2 * m * n * min(m, n) + 2 * min(m, n) ** 3 for m, n in sites) * (options.models + 4)
     rate = options.gflops * 1e9
     return {
         "sites": len(sites), "bytes": bytes_stored,
-        "compute": (measured + passes) / rate + decomposition * 200 / options.gflops + made / (rate / 2),
-        "parts": (passes / rate, decomposition * 200 / options.gflops, measured / rate, made / (rate / 2)),
+        "compute": (measured + passes) / rate + decomposition * 200 / options.gflops + made / rate,
+        "parts": (passes / rate, decomposition * 200 / options.gflops, measured / rate, made / rate),
         "vectors": sum(8 * min(m, n) ** 2 for m, n in sites),
         "changes": sum(8 * min(m, n) for m, n in sites) * options.tokens / WINDOW,
         "matrices": 2 * numbers * (options.models + 4),
@@ -66,12 +67,16 @@ def duration(seconds):
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def gigabytes(count):
+    return f"{count / 1e9:,.0f}" if count >= 1e10 else f"{count / 1e9:.2g}"
+
+
 mixtures = {"4x7B": search(4), "8x7B": search(8)}
 print(f"| | {' | '.join(mixtures)} |\n| --- | {' | '.join('---:' for _ in mixtures)} |")
 for name, key in [("passes and directions", 0), ("decompositions", 1), ("models measured", 2), ("their matrices", 3)]:
     print(f"| {name}, core hours | " + " | ".join(f"{m['parts'][key] / 3600:.1f}" for m in mixtures.values()) + " |")
 for name, key in [("vectors", "vectors"), ("changes of windows", "changes"), ("matrices", "matrices"), ("scores", "scores")]:
-    print(f"| {name} received by each process, GB | " + " | ".join(f"{m[key] / 1e9:.3g}" for m in mixtures.values()) + " |")
+    print(f"| {name} received by each process, GB | " + " | ".join(gigabytes(m[key]) for m in mixtures.values()) + " |")
 print(f"\n| machines of {options.cores} cores | " + " | ".join(f"{name}: compute | exchange | weights | serial | all" for name in mixtures) + " |")
 print("| --- | " + " | ".join("---: | ---: | ---: | ---: | ---:" for _ in mixtures) + " |")
 for machines in [1, 2, 4, 8, 16, 32, 64]:
