@@ -40,7 +40,9 @@ let package = Package(
     // MARK: A model: its files, its words, its function
     .target(
       name: "Checkpoints",
-      dependencies: ["CFiles", "Tensors", "Wording", .product(name: "SystemPackage", package: "swift-system")]
+      dependencies: [
+        "CFiles", "Tensors", "Processes", "Wording", .product(name: "SystemPackage", package: "swift-system"),
+      ]
     ),
     .target(
       name: "Tokenization",

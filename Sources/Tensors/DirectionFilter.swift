@@ -36,3 +36,12 @@ package struct DirectionFilter: Sendable {
     return result
   }
 }
+
+extension SingularValueDecomposition {
+  /// - Parameters:
+  ///   - factors: fᵢ of each direction; the same ones give the same bits, however they came about.
+  ///   - type: What the result will be rounded to.
+  package func filter(_ factors: [Double], roundedTo type: ElementType = .float32) -> DirectionFilter {
+    DirectionFilter(self, factors, roundedTo: type)
+  }
+}

@@ -133,13 +133,6 @@ extension SingularValueDecomposition {
     directions(weights: (0..<fullRank).map { range.contains($0) ? 1 : 0 })
   }
 
-  /// - Parameters:
-  ///   - factors: fᵢ of each direction; the same ones give the same bits, however they came about.
-  ///   - type: What the result will be rounded to.
-  package func filter(_ factors: [Double], roundedTo type: ElementType = .float32) -> DirectionFilter {
-    DirectionFilter(self, factors, roundedTo: type)
-  }
-
   /// A V / √σ (m ≥ n) or Uᵀ A / √σ (m < n) along some directions: see `WeightedDirections`.
   package func longFactor(of matrix: DoubleMatrix, along range: Range<Int>) -> DoubleMatrix {
     directions(range).longFactor(of: matrix)

@@ -26,9 +26,8 @@ package final class FolderLock: Sendable {
 
   /// Seconds between two renewals.
   static let interval = 30
-  /// Seconds without a renewal after which the process is taken for gone, where the process table cannot say. Ten
-  /// renewals, and no more than Slurm waits for a node before its jobs start elsewhere (SlurmdTimeout).
-  package static let patience = 300.0
+  /// Seconds without a renewal after which a process elsewhere is taken for gone.
+  package static var patience: Double { FoundLock.patience }
 
   private static let renewals = DispatchQueue(label: "lock renewals")
 

@@ -47,13 +47,6 @@ func removeFile(_ path: String) { unlink(path) }
 /// Sets a file's modification time to now, by the clock of its file system; links are not followed. `utimensat`
 func touchFile(_ path: String) { utimensat(AT_FDCWD, path, nil, AT_SYMLINK_NOFOLLOW) }
 
-/// What this machine is called. `gethostname`
-func hostName() -> String {
-  var name = [CChar](repeating: 0, count: 256)
-  guard gethostname(&name, name.count - 1) == 0 else { return "unknown host" }
-  return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-}
-
 /// Whether there is a process of a number, anybody's. `kill` without a signal
 func processExists(_ number: Int32) -> Bool { kill(number, 0) == 0 || errno == EPERM }
 
