@@ -36,7 +36,8 @@ extension Search {
       }
     }
     if !processes.isAlone {
-      console.note("\(processes.count) processes; each received \(Numbers.bytes(processes.receivedBytes)) from the others")
+      let received = Numbers.bytes(processes.receivedBytes)
+      console.note("\(processes.count) processes; each received \(received) from the others")
     }
     return outcome
   }
