@@ -63,7 +63,7 @@ waits() { # seconds, command …: until it succeeds
 
 # MARK: Slurm
 
-mkdir -p "$folder"/{munge,state,spool1,spool2,work}
+mkdir -p "$folder"/{munge,state,spool-node1,spool-node2,tmp-node1,tmp-node2,work}
 port=$((20000 + RANDOM % 20000))
 host=$(hostname -s)
 cat >"$folder/slurm.conf" <<EOF
@@ -77,6 +77,8 @@ AuthInfo=socket=$folder/munge/socket
 CredType=cred/munge
 StateSaveLocation=$folder/state
 SlurmdSpoolDir=$folder/spool-%n
+# Of their own: both daemons see the same /tmp, where PMIx would make one folder for both.
+TmpFS=$folder/tmp-%n
 SlurmctldPidFile=$folder/slurmctld.pid
 SlurmdPidFile=$folder/slurmd-%n.pid
 SlurmctldLogFile=$folder/slurmctld.log
@@ -213,12 +215,15 @@ cat table.log
 # MARK: One search on both nodes
 
 if ldd "$program" | grep -q libmpi; then
-  for out in together apart; do sed "s/^out: .*/out: $out/; s/^filter: .*/filter: shrink/" whole.yaml >"$out.yaml"; done
+  for out in together apart; do
+    sed "s/^out: .*/out: $out/; s/^filter: .*/filter: shrink/; s/^checkpoint: .*/checkpoint: $out\/lasered/" whole.yaml >"$out.yaml"
+  done
   job=$(sbatch --parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --mem=1000 --time=50 "$repository/runs/cluster/mpi.sbatch" \
     run together.yaml) || exit 2
   over() { [[ $(state "$job") =~ ^(COMPLETED|FAILED|CANCELLED|NODE_FAIL|TIMEOUT)$ ]]; }
   waits 600 over
   check "one search by two processes on two nodes" is "$job" COMPLETED
+  is "$job" COMPLETED || tail -n 20 "laser-$job.log"
   check "they worked together" grep "^2 processes; each received" "laser-$job.log"
   "$program" run apart.yaml --quiet --threads 1 >/dev/null || found=1
   for file in plan.yaml spectra.jsonl directions.jsonl; do check "its $file" cmp "apart/$file" "together/$file"; done
