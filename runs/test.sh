@@ -8,6 +8,6 @@ bash runs/install.sh libopenmpi-dev openmpi-bin
 swift format lint --strict --recursive --parallel Package.swift Sources Tests
 swift build -c release --build-tests
 swift build -c release --traits MPI --scratch-path .build/mpi --product laser
-mpi=$PWD/.build/mpi/release/laser
-LASER_PROGRAM=$mpi swift test -c release --skip-build --filter CommandTests
-LASER_MPI_PROGRAM=$mpi swift test -c release --skip-build
+export LASER_MPI_PROGRAM=$PWD/.build/mpi/release/laser
+LASER_PROGRAM=$LASER_MPI_PROGRAM swift test -c release --skip-build --filter CommandTests
+swift test -c release --skip-build
