@@ -13,12 +13,6 @@ package enum Launcher {
   private static let counts = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"]
   private static let marks = ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"]
 
-  #if MPI
-    package static let isSupported = true
-  #else
-    package static let isSupported = false
-  #endif
-
   /// Joins the processes that were started together; to be called once, by the thread that does all that concerns them.
   ///
   /// - Throws: `InputError` where there are others and this program was built without MPI.

@@ -74,13 +74,12 @@ package struct SiteDivision: Sendable {
   ) -> (decomposition: SingularValueDecomposition, spectrum: Spectrum) {
     let values = shared(made?.decomposition.singularValues ?? [], of: site)
     let edge = shared(made?.spectrum.roundingEdge.map { [$0] } ?? [], of: site)
-    let ordered = shared(made?.spectrum.singularValues ?? [], of: site)
     let vectors = shared(made?.decomposition.vectorElements ?? [], of: site)
     if let made { return made }
     let (rows, columns) = shape()
     return (
       SingularValueDecomposition(singularValues: values, rows: rows, columns: columns, vectorElements: vectors),
-      Spectrum(singularValues: ordered, rows: rows, columns: columns, roundingEdge: edge.first)
+      Spectrum(singularValues: values, rows: rows, columns: columns, roundingEdge: edge.first)
     )
   }
 
