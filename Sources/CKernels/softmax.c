@@ -18,14 +18,18 @@ static inline float maximum_of(const float *values, size_t count) {
 }
 
 DISPATCHED void laser_causal_softmax(float *scores, size_t stride, size_t rows, size_t columns, size_t start,
-                                     size_t window, float scale) {
+                                     size_t window, float scale, float sink) {
   REASSOCIATE
   for (size_t r = 0; r < rows; r++) {
     float *row = scores + r * stride;
     const size_t last = start + r + 1 < columns ? start + r + 1 : columns;
     const size_t first = last > window ? last - window : 0;
-    const float maximum = maximum_of(row + first, last - first);
+    float maximum = maximum_of(row + first, last - first);
     float sum = 0;
+    if (sink != -INFINITY) {
+      maximum = maximum * scale > sink ? maximum : sink / scale;
+      sum = exponential(sink - maximum * scale);
+    }
     for (size_t c = first; c < last; c++) {
       row[c] = exponential((row[c] - maximum) * scale);
       sum += row[c];

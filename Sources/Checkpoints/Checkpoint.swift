@@ -14,8 +14,8 @@ package struct Checkpoint: Sendable {
   /// The files, where the model is in GGUF.
   package let gguf: GGUFParts?
   let shards: [MappedFile]
-  /// Whether matrices may be stored as two factors.
-  package let isFactored: Bool
+  /// How the folder stores its matrices.
+  let storage: MatrixStorage
   let places: [String: Place]
 
   struct Place: Sendable {
@@ -57,8 +57,8 @@ package struct Checkpoint: Sendable {
     gguf = nil
     configuration = try Configuration(path: folder + "/config.json")
     wholeConfiguration = configuration
-    isFactored = try FactoredFormat.isUsed(by: configuration)
-    let stem = isFactored ? FactoredFormat.fileStem : SafetensorsWriter.fileStem
+    storage = try MatrixStorage(wholeConfiguration)
+    let stem = storage == .factors ? FactoredFormat.fileStem : SafetensorsWriter.fileStem
     let (file, index) = (stem + ".safetensors", SafetensorsWriter.indexName(stem: stem))
     let stored: [String: Place]
     if FileManager.default.fileExists(atPath: folder + "/" + file) {
@@ -79,7 +79,7 @@ package struct Checkpoint: Sendable {
     let parts = try GGUFParts(path: path)
     self.path = path
     gguf = parts
-    isFactored = false
+    storage = .plain
     // Empty until an architecture translates the metadata.
     configuration = Configuration(file: path, json: .object([]))
     wholeConfiguration = configuration
@@ -109,7 +109,7 @@ package struct Checkpoint: Sendable {
   /// of a part of the model.
   package init(_ checkpoint: Checkpoint, configuration: Configuration) {
     (path, gguf, shards, places) = (checkpoint.path, checkpoint.gguf, checkpoint.shards, checkpoint.places)
-    isFactored = checkpoint.isFactored
+    storage = checkpoint.storage
     wholeConfiguration = checkpoint.wholeConfiguration
     self.configuration = configuration
   }
@@ -126,21 +126,32 @@ package struct Checkpoint: Sendable {
   /// Bytes of all tensors.
   package var byteCount: Int { places.values.reduce(0) { $0 + $1.bytes.count } }
 
-  package var parameterCount: Int { places.values.reduce(0) { $0 + $1.shape.reduce(1, *) } }
+  package var parameterCount: Int { places.reduce(0) { $0 + numberCount(of: $1.key, $1.value) } }
 
-  /// A matrix as it is stored, or made of the two factors that are.
+  /// Whether matrices may be stored as two factors.
+  package var isFactored: Bool { storage == .factors }
+
+  /// A matrix as it is stored, or made of what is stored: of two factors, of numbers with scales apart, of a part of a
+  /// tensor.
   ///
   /// - Throws: `CheckpointError` if the tensor is not there, or has another shape than the reference says or a type
   ///   that cannot be computed with.
   package func matrix(_ reference: TensorReference) throws(CheckpointError) -> StoredMatrix {
     if let factors = try factors(of: reference) { return StoredMatrix(factors) }
+    let rows = try storedRows(of: reference)
+    return reference.part.map { StoredMatrix($0, of: rows) } ?? rows
+  }
+
+  /// The rows of the tensor that a reference says, whatever part of them it is of.
+  func storedRows(of reference: TensorReference) throws(CheckpointError) -> StoredMatrix {
+    if let scaled = try scaledRows(of: reference) { return scaled }
     let place = try location(of: reference)
     return StoredMatrix(
-      type: place.type, rows: reference.rows, columns: reference.columns,
+      type: place.type, rows: reference.storedRows.count, columns: reference.storedColumns,
       region: shards[place.shard].region(place.bytes))
   }
 
-  /// The file that holds a matrix, its bytes in that file, and the type of its numbers.
+  /// The file that holds the rows of a reference, their bytes in that file, and the type of their numbers.
   func location(
     of reference: TensorReference
   ) throws(CheckpointError) -> (shard: Int, bytes: Range<Int>, type: ElementType) {
@@ -148,7 +159,8 @@ package struct Checkpoint: Sendable {
     guard let place = places[name] else {
       throw CheckpointError(.missingTensor, file: path, tensor: name, "the checkpoint does not have it")
     }
-    let expected = reference.shape.count == 2 && reference.shape[0] == 1 ? [reference.columns] : reference.shape
+    let expected =
+      reference.shape.count == 2 && reference.shape[0] == 1 ? [reference.storedColumns] : reference.shape
     guard place.shape == reference.shape || place.shape == expected else {
       throw error(.wrongShape, tensor: name, "its shape is \(place.shape) but \(asker) asks for \(expected)")
     }
@@ -157,10 +169,11 @@ package struct Checkpoint: Sendable {
         .unsupported, tensor: name, "its type is \(place.type); only \(computedTypes) can be computed with")
     }
     // The shape is that of the file's header, whose product was found to be the tensor's bytes.
-    guard reference.columns.isMultiple(of: type.blockSize) else {
-      throw error(.wrongShape, tensor: name, "its rows of \(reference.columns) are no whole blocks of \(type.rawValue)")
+    guard reference.storedColumns.isMultiple(of: type.blockSize), reference.part == nil || type.blockSize == 1 else {
+      throw error(
+        .wrongShape, tensor: name, "its rows of \(reference.storedColumns) are no whole blocks of \(type.rawValue)")
     }
-    let rowBytes = type.byteCount(of: reference.columns)
+    let rowBytes = type.byteCount(of: reference.storedColumns)
     let (start, startOverflows) = reference.storedRows.lowerBound.multipliedReportingOverflow(by: rowBytes)
     let (end, endOverflows) = reference.storedRows.upperBound.multipliedReportingOverflow(by: rowBytes)
     guard !startOverflows, !endOverflows, start >= 0, end <= place.bytes.count else {
@@ -179,7 +192,7 @@ package struct Checkpoint: Sendable {
 
   /// Says where a tensor is, for messages about its contents.
   package func error(_ code: CheckpointError.Code, tensor name: String, _ problem: String) -> CheckpointError {
-    let stored = places[name] == nil && isFactored ? FactoredFormat.leftName(of: name) ?? name : name
+    let stored = storedNames(of: name).first { places[$0] != nil } ?? name
     guard let place = places[stored] else { return CheckpointError(code, file: path, tensor: name, problem) }
     return CheckpointError(
       code, file: shards[place.shard].path, tensor: name, offset: place.bytes.lowerBound, problem)
@@ -206,8 +219,7 @@ package struct Checkpoint: Sendable {
 
   /// Gives back the memory of a tensor's mapped pages, for those who read a checkpoint from one end to the other.
   package func release(_ name: String) {
-    let names = [name] + [FactoredFormat.leftName(of: name), FactoredFormat.rightName(of: name)].compactMap(\.self)
-    for place in names.compactMap({ places[$0] }) { shards[place.shard].release(place.bytes) }
+    for place in storedNames(of: name).compactMap({ places[$0] }) { shards[place.shard].release(place.bytes) }
   }
 
   /// Gives back the memory of all mapped pages.

@@ -4,8 +4,8 @@ package import Tensors
 /// Writes a copy of a checkpoint in which some matrices are replaced by others of the same shape and type.
 ///
 /// Shards keep their layout and headers, and every byte outside the replaced matrices; all other files of the folder
-/// are copied. Where matrices are stored as factors, or no longer are, files are laid out anew. A model in GGUF is
-/// copied file by file. The copy is made under a temporary name beside the target, synced, and renamed when it is
+/// are copied. Where matrices are stored as factors, or no longer are, and where numbers of few bits become bfloat16,
+/// files are laid out anew. A model in GGUF is copied file by file. The copy is made under a temporary name beside the target, synced, and renamed when it is
 /// whole.
 package struct CheckpointCopy {
   private let checkpoint: Checkpoint
@@ -50,7 +50,7 @@ package struct CheckpointCopy {
 
   /// Whether the copy's tensors are others than the original's.
   private static func rewrites(_ checkpoint: Checkpoint, as form: MatrixForm) -> Bool {
-    form == .factored || checkpoint.isFactored
+    form == .factored || checkpoint.isFactored || checkpoint.storage.isScaled
   }
 
   /// - Parameters:
@@ -158,8 +158,7 @@ package struct CheckpointCopy {
     to folder: String, replacing replacements: [TensorReference: StoredMatrix], progress: (Int, Int) -> Void
   ) throws {
     var patches = checkpoint.shards.map { _ in [(offset: Int, matrix: StoredMatrix)]() }
-    let ordered = replacements.sorted { ($0.key.name, $0.key.rows) < ($1.key.name, $1.key.rows) }
-    for (reference, matrix) in ordered {
+    for (reference, matrix) in try checkpoint.wholeRows(of: replacements) {
       let place = try checkpoint.location(of: reference)
       precondition(
         (place.type, reference.rows, reference.columns) == (matrix.type, matrix.rows, matrix.columns),
@@ -185,5 +184,24 @@ package struct CheckpointCopy {
       try AtomicFile.copy(file, to: descriptor, path: path, replacing: bytes, progress: progress)
       try file.refuseChange()
     }
+  }
+}
+
+extension Checkpoint {
+  /// Replacements by whole rows of tensors, in the order of these: parts of the same rows become one.
+  func wholeRows(
+    of replacements: [TensorReference: StoredMatrix]
+  ) throws(CheckpointError) -> [(reference: TensorReference, matrix: StoredMatrix)] {
+    var result = replacements.filter { $0.key.part == nil }
+    let parts = Dictionary(grouping: replacements.filter { $0.key.part != nil }, by: \.key.ofAllNumbers)
+    for (rows, parts) in parts {
+      let ordered = parts.sorted { $0.key.name < $1.key.name }
+      result[rows] = try storedRows(of: rows).replacing(
+        ordered.compactMap { replacement in replacement.key.part.map { ($0, replacement.value) } })
+    }
+    return result.sorted {
+      ($0.key.tensor, $0.key.storedRows.lowerBound) < ($1.key.tensor, $1.key.storedRows.lowerBound)
+    }
+    .map { ($0.key, $0.value) }
   }
 }

@@ -29,18 +29,12 @@ package enum FactoredFormat {
     name.hasSuffix(leftEnding) ? name.dropLast(leftEnding.count) + ending : nil
   }
 
-  /// Whether a configuration says that its weights are stored so.
-  ///
   /// - Throws: `CheckpointError` for a later version of the format.
-  package static func isUsed(by configuration: Configuration) throws(CheckpointError) -> Bool {
-    guard let quantization = configuration["quantization_config"], quantization["quant_method"]?.string == method else {
-      return false
-    }
-    guard let version = quantization["version"]?.integer, version == Self.version else {
+  static func checkVersion(_ configuration: Configuration) throws(CheckpointError) {
+    guard configuration["quantization_config"]?["version"]?.integer == version else {
       throw configuration.error(
-        .unsupported, "its factors are not of version \(Self.version), which this program reads")
+        .unsupported, "its factors are not of version \(version), which this program reads")
     }
-    return true
   }
 
   /// A configuration that says so, or no longer.

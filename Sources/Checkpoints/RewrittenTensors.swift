@@ -10,7 +10,7 @@ package enum MatrixForm: Sendable {
 }
 
 /// A copy whose files are laid out anew, since some of its tensors are others than the original's: a matrix became two
-/// factors, or two factors a matrix.
+/// factors, or two factors a matrix, or numbers with scales apart became bfloat16.
 struct RewrittenTensors {
   private let checkpoint: Checkpoint
   private let form: MatrixForm
@@ -27,13 +27,18 @@ struct RewrittenTensors {
   ) throws(CheckpointError) {
     self.checkpoint = checkpoint
     self.form = form
-    let whole = replacements.filter(\.key.isWholeMatrix)
-    let partial = Dictionary(grouping: replacements.filter { !$0.key.isWholeMatrix }, by: \.key.tensor)
-    for (name, place) in checkpoint.places {
+    let replacements = try checkpoint.wholeRows(of: replacements)
+    let whole = Dictionary(uniqueKeysWithValues: replacements.filter(\.reference.isWholeMatrix).map { ($0, $1) })
+    let rows = Dictionary(grouping: replacements.filter { !$0.reference.isWholeMatrix }, by: \.reference.tensor)
+    for (name, place) in checkpoint.places where !checkpoint.isScale(name) {
+      if let made = try checkpoint.madeTensor(of: name) {
+        try put(made, replacing: rows[made.name] ?? [])
+        continue
+      }
       let original = checkpoint.shards[place.shard].region(place.bytes)
       tensors[name] = Content(
         tensor: .init(name: name, type: place.type, shape: place.shape, byteCount: place.bytes.count),
-        bytes: try Self.patched(original, by: partial[name] ?? [], checkpoint))
+        bytes: try Self.patched(original, by: rows[name] ?? [], checkpoint))
     }
     for reference in checkpoint.factoredMatrices where whole[reference] == nil {
       put(try checkpoint.matrix(reference), at: reference)
@@ -48,13 +53,41 @@ struct RewrittenTensors {
     }
   }
 
+  /// A tensor that is made of numbers with scales apart, some of its rows replaced.
+  private mutating func put(
+    _ made: (name: String, shape: [Int], matrices: [TensorReference]),
+    replacing replacements: [(reference: TensorReference, matrix: StoredMatrix)]
+  ) throws(CheckpointError) {
+    var matrices: [StoredMatrix] = []
+    for reference in made.matrices {
+      let first = reference.storedRows.lowerBound
+      let own = replacements.filter { reference.storedRows.contains($0.reference.storedRows.lowerBound) }
+      let stored = try checkpoint.storedRows(of: reference)
+      let rows =
+        own.isEmpty
+        ? stored
+        : stored.replacing(
+          own.map { replacement in
+            let rows = replacement.reference.storedRows
+            return (MatrixPart(.rows, from: rows.lowerBound - first, count: rows.count), replacement.matrix)
+          })
+      matrices.append(reference.part.map { StoredMatrix($0, of: rows) } ?? rows)
+    }
+    tensors[made.name] = Content(
+      tensor: .init(
+        name: made.name, type: ElementType.bfloat16.rawValue, shape: made.shape,
+        byteCount: matrices.reduce(0) { $0 + $1.region.byteCount }),
+      bytes: matrices.isEmpty ? [OwnedBytes([])] : matrices.map(\.region))
+  }
+
   /// A stored tensor with some of its rows replaced.
   private static func patched(
-    _ original: MappedRegion, by patches: [(key: TensorReference, value: StoredMatrix)], _ checkpoint: Checkpoint
+    _ original: MappedRegion, by patches: [(reference: TensorReference, matrix: StoredMatrix)],
+    _ checkpoint: Checkpoint
   ) throws(CheckpointError) -> [any ByteRegion] {
     var result: [any ByteRegion] = []
     var position = original.range.lowerBound
-    for (reference, matrix) in patches.sorted(by: { $0.key.storedRows.lowerBound < $1.key.storedRows.lowerBound }) {
+    for (reference, matrix) in patches {
       let place = try checkpoint.location(of: reference)
       precondition(
         place.type == matrix.type && place.bytes.count == matrix.region.byteCount && place.bytes.lowerBound >= position,

@@ -6,7 +6,8 @@ internal import Tensors
 ///
 /// Each window attends to itself alone, a branch of it to the window's beginning and to itself.
 struct Attention: TokenMixer {
-  let configuration: TransformerConfiguration
+  let heads: HeadShape
+  private let isInterleaved: Bool
   let norm: StateNorm
   let projections: HeadProjections
   /// (hidden, context)
@@ -17,16 +18,18 @@ struct Attention: TokenMixer {
   let layout: TensorLayout.Layer
 
   init(_ model: Model, layer: Int) throws(CheckpointError) {
-    configuration = model.configuration
+    let configuration = model.configuration
     layout = model.layout.layers[layer]
+    heads = configuration.heads(window: layout.slidingWindow)
+    isInterleaved = configuration.rotary.isInterleaved
     norm = try StateNorm(model, layout.attentionNorm)
-    projections = try HeadProjections(model, layout.attention)
+    projections = try HeadProjections(model, layout.attention, heads)
     output = try model.weightsForProducts(layout.attention.output.matrix)
     outputBias = try model.bias(layout.attention.output.bias)
     scoring = AttentionScoring(
-      dimension: configuration.headDimension, valueDimension: configuration.valueDimension,
+      dimension: heads.dimension, valueDimension: heads.valueDimension,
       sight: layout.slidingWindow ?? .max, scale: configuration.multipliers.attention,
-      cap: configuration.multipliers.attentionCap)
+      cap: configuration.multipliers.attentionCap, sinks: try model.bias(layout.attention.heads?.sinks)?.row(0))
     branch = try ResidualBranch(model, norm: layout.attentionOutputNorm)
   }
 
@@ -36,7 +39,7 @@ struct Attention: TokenMixer {
   ) {
     let (projected, gates) = projections.project(norm.apply(states))
     let rotary = rotary[layout]
-    let context = Matrix(unfilled: states.rows, columns: configuration.contextWidth)
+    let context = Matrix(unfilled: states.rows, columns: heads.contextWidth)
     for (window, range) in windows {
       let rows = projected[rows: range]
       rotate(rows[columns: queryAndKeyColumns], of: window, rotary)
@@ -54,7 +57,7 @@ struct Attention: TokenMixer {
     let (projected, gates) = projections.project(norm.apply(states))
     rotate(projected[columns: queryAndKeyColumns], rotary[layout], from: cache.count)
     cache.append(keys: projected[columns: keyColumns], values: projected[columns: valueColumns])
-    let context = Matrix(unfilled: states.rows, columns: configuration.contextWidth)
+    let context = Matrix(unfilled: states.rows, columns: heads.contextWidth)
     Tensors.attend(
       queries: projected[columns: queryColumns], keys: cache.keys, values: cache.values, scoring: scoring,
       into: context)
@@ -88,20 +91,20 @@ struct Attention: TokenMixer {
     }
   }
 
-  var queryColumns: Range<Int> { 0..<configuration.queryWidth }
-  var keyColumns: Range<Int> { configuration.queryWidth..<queryAndKeyColumns.upperBound }
-  var queryAndKeyColumns: Range<Int> { 0..<configuration.queryWidth + configuration.keyWidth }
-  var valueColumns: Range<Int> { queryAndKeyColumns.upperBound..<configuration.projectionWidth }
+  var queryColumns: Range<Int> { 0..<heads.queryWidth }
+  var keyColumns: Range<Int> { heads.queryWidth..<queryAndKeyColumns.upperBound }
+  var queryAndKeyColumns: Range<Int> { 0..<heads.queryWidth + heads.keyWidth }
+  var valueColumns: Range<Int> { queryAndKeyColumns.upperBound..<heads.projectionWidth }
 
   /// Within keys and values side by side.
-  var textKeys: Range<Int> { 0..<configuration.keyWidth }
-  var textValues: Range<Int> { configuration.keyWidth..<configuration.keyWidth + configuration.valueWidth }
+  var textKeys: Range<Int> { 0..<heads.keyWidth }
+  var textValues: Range<Int> { heads.keyWidth..<heads.keyWidth + heads.valueWidth }
 
   private func add(_ context: Matrix, to states: Matrix) { branch.add(outputs(of: context), to: states) }
 
   /// The output projection of what the heads have gathered.
   func outputs(of context: Matrix) -> Matrix {
-    let result = Matrix(unfilled: context.rows, columns: configuration.hiddenSize)
+    let result = Matrix(unfilled: context.rows, columns: output.rows)
     Profile.measure(.attentionProjections) { multiply(context, transposed: output, into: result) }
     if let outputBias { addRow(outputBias, to: result) }
     return result
@@ -122,15 +125,15 @@ struct Attention: TokenMixer {
     }
     let cosines = rotary.cosines[rows: start..<start + heads.rows]
     let sines = rotary.sines[rows: start..<start + heads.rows]
-    let dimension = configuration.rotary.dimension
+    let dimension = 2 * cosines.columns
     func rotate(_ heads: Matrix) {
       Tensors.rotate(
-        heads, dimension: dimension, interleaved: configuration.rotary.isInterleaved, cosines: cosines, sines: sines,
+        heads, dimension: dimension, interleaved: isInterleaved, cosines: cosines, sines: sines,
         inverse: inverse)
     }
-    guard dimension < configuration.headDimension else { return rotate(heads) }
-    let first = configuration.rotatedStart
-    for head in stride(from: 0, to: heads.columns, by: configuration.headDimension) {
+    guard dimension < self.heads.dimension else { return rotate(heads) }
+    let first = self.heads.rotatedStart
+    for head in stride(from: 0, to: heads.columns, by: self.heads.dimension) {
       rotate(heads[columns: head + first..<head + first + dimension])
     }
   }

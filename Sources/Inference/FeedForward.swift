@@ -14,6 +14,8 @@ package struct FeedForward: Sendable {
   let layer: TensorLayout.Layer
   let norm: StateNorm
   let branch: ResidualBranch
+  /// Where router, experts and shared expert have norms of their own.
+  let parts: MixtureNorms?
 
   /// Tokens that a worker takes at once.
   static let block = 480
@@ -23,8 +25,15 @@ package struct FeedForward: Sendable {
     number = layer
     self.layer = model.layout.layers[layer]
     norm = try StateNorm(model, self.layer.feedForwardNorm)
-    branch = try ResidualBranch(model, norm: self.layer.feedForwardOutputNorm)
+    branch = try ResidualBranch(
+      model, norm: self.layer.feedForwardOutputNorm, outputScale: self.layer.outputScale)
+    parts = try self.layer.mixtureNorms.map { norms throws(CheckpointError) in try MixtureNorms(model, norms) }
   }
+
+  /// How an expert takes the states.
+  func inputNorm(of expert: Int) -> StateNorm { isShared(expert) ? norm : parts?.experts ?? norm }
+
+  func isShared(_ expert: Int) -> Bool { expert >= layer.experts.count }
 
   /// states += the whole layer; returns where its tokens went.
   ///
@@ -32,27 +41,41 @@ package struct FeedForward: Sendable {
   /// slots.
   func apply(to states: Matrix) throws(CheckpointError) -> Routing {
     let routing = try route(states)
-    add(try sums(states, routing), to: states)
+    let sums = try sums(states, routing)
+    let blocks = Parallelism.shares(of: states.rows, atMost: Self.block)
+    Parallelism.forEach(blocks.count) { index in
+      branch.add(joined(sums, rows: blocks[index]), to: states[rows: blocks[index]])
+    }
     return routing
   }
 
   /// What the experts make of each token, weighted and summed: (tokens, hidden).
-  func sums(_ states: Matrix, _ routing: Routing) throws(CheckpointError) -> Matrix {
-    let sums = Matrix(rows: states.rows, columns: states.columns)
+  struct Sums {
+    let experts: Matrix
+    /// What the shared expert makes, where it is normed apart; else it is among the others.
+    let shared: Matrix?
+
+    func copy() -> Sums { Sums(experts: experts.copy(), shared: shared?.copy()) }
+  }
+
+  func sums(_ states: Matrix, _ routing: Routing) throws(CheckpointError) -> Sums {
+    let sums = Sums(
+      experts: Matrix(rows: states.rows, columns: states.columns),
+      shared: parts == nil ? nil : Matrix(rows: states.rows, columns: states.columns))
     for expert in routing.slots.indices where !routing.slots[expert].isEmpty {
+      let target = isShared(expert) ? sums.shared ?? sums.experts : sums.experts
       try run(expert: expert, on: states, routing: routing) { outputs, slots, tokens, weights in
-        addRows(outputs, tokens, weights: weights, to: sums)
+        addRows(outputs, tokens, weights: weights, to: target)
       }
     }
     return sums
   }
 
-  /// states += what the layer adds, given the experts' sums, which are used up.
-  private func add(_ sums: Matrix, to states: Matrix) {
-    let blocks = Parallelism.shares(of: states.rows, atMost: Self.block)
-    Parallelism.forEach(blocks.count) { index in
-      branch.add(sums[rows: blocks[index]], to: states[rows: blocks[index]])
-    }
+  /// What the layer adds to some rows of the states, before its norm; the sums are used up.
+  func joined(_ sums: Sums, rows: Range<Int>) -> Matrix {
+    let experts = sums.experts[rows: rows]
+    if let parts, let shared = sums.shared { parts.join(experts, shared[rows: rows]) }
+    return experts
   }
 
   package func route(_ states: Matrix) throws(CheckpointError) -> Routing {
@@ -66,8 +89,10 @@ package struct FeedForward: Sendable {
     } else {
       sharedGate = nil
     }
+    let bias = try model.bias(layer.routerBias)
     let logits = Matrix(unfilled: states.rows, columns: mixture.expertCount)
     let sharedLogits = Matrix(unfilled: sharedGate == nil ? 0 : states.rows, columns: 1)
+    let norm = parts?.router ?? norm
     let blocks = Parallelism.shares(of: states.rows, atMost: Self.block)
     Parallelism.forEach(blocks.count) { index in
       Profile.measure(.router) {
@@ -75,6 +100,7 @@ package struct FeedForward: Sendable {
         let normed = Matrix(unfilled: part.rows, columns: part.columns)
         norm.apply(part, into: normed)
         multiply(normed, transposed: weights, into: logits[rows: blocks[index]])
+        if let bias { addRow(bias, to: logits[rows: blocks[index]]) }
         if let sharedGate {
           multiply(normed, transposed: sharedGate, into: sharedLogits[rows: blocks[index]])
         }
@@ -82,6 +108,7 @@ package struct FeedForward: Sendable {
     }
     return Routing(
       logits: logits, mixture: mixture, selectionBias: try model.bias(layer.selectionBias)?.row(0),
+      scales: try model.bias(layer.expertScales)?.row(0),
       shared: layer.shared.map { $0.gate == nil ? .always : .gated(sharedLogits) })
   }
 
@@ -107,7 +134,9 @@ package struct FeedForward: Sendable {
     readAhead(after: expert, routing)
     let activation = model.configuration.activation
     let perToken = Int32(routing.expertsPerToken)
+    let norm = inputNorm(of: expert)
     let weights = try Weights(of: layout, in: model)
+    let biases = try ExpertBiases(of: layout, in: model)
     let inputs = Matrix(unfilled: slots.count, columns: states.columns)
     let outputs = Matrix(unfilled: slots.count, columns: states.columns)
     let blocks = Parallelism.shares(of: slots.count, atMost: Self.block)
@@ -130,15 +159,37 @@ package struct FeedForward: Sendable {
           }
           let gated = hidden[columns: 0..<channels.count]
           let up = hidden[columns: channels.count..<2 * channels.count]
+          if let biases {
+            addRow(biases.gate[columns: channels], to: gated)
+            addRow(biases.up[columns: channels], to: up)
+          }
           activation.apply(gate: gated, up: up)
           multiply(gated, transposed: products.down, adding: channels.lowerBound > 0, into: output)
         }
         if channels.upperBound == layout.gate.rows {
+          if let biases { addRow(biases.down, to: output) }
           receive(output, block, block.map { $0 / perToken }[...], block.map { routing.weights[Int($0)] })
         }
       }
     }
     weights.release()
+  }
+
+  /// What is added to what an expert's matrices make.
+  struct ExpertBiases {
+    /// (1, hidden channels)
+    let gate: Matrix
+    let up: Matrix
+    /// (1, hidden)
+    let down: Matrix
+
+    /// Nil for an expert without.
+    init?(of layout: TensorLayout.Expert, in model: Model) throws(CheckpointError) {
+      guard layout.biases.count == 3 else { return nil }
+      gate = try model.weights(layout.biases[0])
+      up = try model.weights(layout.biases[1])
+      down = try model.weights(layout.biases[2])
+    }
   }
 
   /// An expert's matrices in use.
@@ -202,9 +253,20 @@ package struct FeedForward: Sendable {
     let blocks = Parallelism.shares(of: states.rows, atMost: Self.block)
     Parallelism.forEach(blocks.count) { index in
       let block = blocks[index]
+      let rows = contributions[rows: block.lowerBound * perToken..<block.upperBound * perToken]
       let sums = Matrix(rows: block.count, columns: states.columns)
-      addGroupedRows(
-        contributions[rows: block.lowerBound * perToken..<block.upperBound * perToken], group: perToken, into: sums)
+      if let parts {
+        // The last slot of each token is the shared expert's.
+        let shared = Matrix(rows: block.count, columns: states.columns)
+        for slot in 0..<perToken {
+          let own = Matrix(unfilled: block.count, columns: states.columns)
+          gatherRows(rows, (0..<Int32(block.count)).map { $0 * Int32(perToken) + Int32(slot) }[...], into: own)
+          addGroupedRows(own, group: 1, into: slot < perToken - 1 ? sums : shared)
+        }
+        parts.join(sums, shared)
+      } else {
+        addGroupedRows(rows, group: perToken, into: sums)
+      }
       branch.add(sums, to: states[rows: block])
     }
   }

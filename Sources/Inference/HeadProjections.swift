@@ -8,10 +8,10 @@ enum HeadProjections {
   case direct(DirectProjections)
   case latent(LatentProjections)
 
-  init(_ model: Model, _ layout: TensorLayout.AttentionKind) throws(CheckpointError) {
+  init(_ model: Model, _ layout: TensorLayout.AttentionKind, _ shape: HeadShape) throws(CheckpointError) {
     switch layout {
-    case .heads(let heads): self = .direct(try DirectProjections(model, heads))
-    case .latent(let latent): self = .latent(try LatentProjections(model, latent))
+    case .heads(let heads): self = .direct(try DirectProjections(model, heads, shape))
+    case .latent(let latent): self = .latent(try LatentProjections(model, latent, shape))
     case .delta: preconditionFailure("a layer of linear attention")
     }
   }
@@ -39,11 +39,14 @@ struct DirectProjections {
   private let bias: Matrix?
   private let queryNorm: Matrix?
   private let keyNorm: Matrix?
-  private let configuration: TransformerConfiguration
+  private let valueNorm: Matrix?
+  private let epsilon: Float
+  private let heads: HeadShape
 
-  init(_ model: Model, _ layout: TensorLayout.HeadAttention) throws(CheckpointError) {
+  init(_ model: Model, _ layout: TensorLayout.HeadAttention, _ heads: HeadShape) throws(CheckpointError) {
     self.layout = layout
-    configuration = model.configuration
+    self.heads = heads
+    epsilon = model.configuration.normEpsilon
     isGated = layout.isGated
     let parts = [layout.query, layout.key, layout.value]
     if model.execution.usesStoredWeights {
@@ -61,6 +64,8 @@ struct DirectProjections {
     }
     queryNorm = try model.normWeights(layout.queryNorm)
     keyNorm = try model.normWeights(layout.keyNorm)
+    let ones = Array(repeating: Float(1), count: heads.valueDimension)
+    valueNorm = layout.normsValues ? Matrix(rows: 1, columns: ones.count, elements: ones) : nil
   }
 
   /// Queries, keys and values, their heads not yet normed, and the gates.
@@ -75,8 +80,8 @@ struct DirectProjections {
     }
     if let bias { addRow(bias, to: made) }
     guard isGated else { return (made, nil) }
-    let queries = configuration.queryWidth
-    let projected = Matrix(unfilled: normed.rows, columns: configuration.projectionWidth)
+    let queries = heads.queryWidth
+    let projected = Matrix(unfilled: normed.rows, columns: heads.projectionWidth)
     let gates = Matrix(unfilled: normed.rows, columns: queries)
     forEachGatedHead { head, own, gate in
       projected[columns: head].assign(made[columns: own])
@@ -88,7 +93,7 @@ struct DirectProjections {
 
   /// Gradients at queries and gates as the query matrix makes them, a head's gates behind its queries.
   func joined(queries: Matrix, gates: Matrix) -> Matrix {
-    let result = Matrix(unfilled: queries.rows, columns: 2 * configuration.queryWidth)
+    let result = Matrix(unfilled: queries.rows, columns: 2 * heads.queryWidth)
     forEachGatedHead { head, own, gate in
       result[columns: own].assign(queries[columns: head])
       result[columns: gate].assign(gates[columns: head])
@@ -98,17 +103,17 @@ struct DirectProjections {
 
   /// The columns of a head among queries, and those of its queries and of its gates in what the query matrix makes.
   private func forEachGatedHead(_ body: (Range<Int>, Range<Int>, Range<Int>) -> Void) {
-    let size = configuration.headDimension
-    for start in stride(from: 0, to: configuration.queryWidth, by: size) {
+    let size = heads.dimension
+    for start in stride(from: 0, to: heads.queryWidth, by: size) {
       body(start..<start + size, 2 * start..<2 * start + size, 2 * start + size..<2 * (start + size))
     }
   }
 
-  /// Norms the heads of queries and keys, in place, where the layer does that.
+  /// Norms the heads of queries, keys and values, in place, where the layer does that.
   func normalizeHeads(_ projected: Matrix) {
     forEachNormedHead { columns, weight in
       let part = projected[columns: columns]
-      normalize(part, weight: weight, epsilon: configuration.normEpsilon, into: part)
+      normalize(part, weight: weight, epsilon: epsilon, into: part)
     }
   }
 
@@ -117,7 +122,7 @@ struct DirectProjections {
     forEachNormedHead { columns, weight in
       let result = Matrix(rows: plain.rows, columns: columns.count)
       normalizeGradient(
-        plain[columns: columns], weight: weight, epsilon: configuration.normEpsilon,
+        plain[columns: columns], weight: weight, epsilon: epsilon,
         gradient: gradient[columns: columns], addingTo: result)
       gradient[columns: columns].assign(result)
     }
@@ -125,8 +130,11 @@ struct DirectProjections {
 
   /// The columns that are normed together. The weight's width is that of one head, or of all of them.
   private func forEachNormedHead(_ body: (Range<Int>, Matrix) -> Void) {
-    let queries = configuration.queryWidth
-    for (columns, weight) in [(0..<queries, queryNorm), (queries..<queries + configuration.keyWidth, keyNorm)] {
+    let values = heads.queryWidth + heads.keyWidth
+    for (columns, weight) in [
+      (0..<heads.queryWidth, queryNorm), (heads.queryWidth..<values, keyNorm),
+      (values..<heads.projectionWidth, valueNorm),
+    ] {
       guard let weight else { continue }
       for start in stride(from: columns.lowerBound, to: columns.upperBound, by: weight.columns) {
         body(start..<start + weight.columns, weight)

@@ -11,7 +11,7 @@ struct LatentProjections {
   static let epsilon: Float = 1e-6
 
   let layout: TensorLayout.LatentAttention
-  private let configuration: TransformerConfiguration
+  private let heads: HeadShape
   private let queryLatent: Latent?
   private let query: ProductWeights
   private let keyValueLatent: Latent
@@ -47,9 +47,9 @@ struct LatentProjections {
     }
   }
 
-  init(_ model: Model, _ layout: TensorLayout.LatentAttention) throws(CheckpointError) {
+  init(_ model: Model, _ layout: TensorLayout.LatentAttention, _ heads: HeadShape) throws(CheckpointError) {
     self.layout = layout
-    configuration = model.configuration
+    self.heads = heads
     queryLatent = try layout.queryDown.map { latent throws(CheckpointError) in try Latent(model, latent) }
     query = try model.weightsForProducts(layout.query)
     keyValueLatent = try Latent(model, layout.keyValueDown)
@@ -70,8 +70,8 @@ struct LatentProjections {
 
   func steps(_ normed: Matrix) -> Steps {
     Profile.measure(.attentionProjections) {
-      let projected = Matrix(unfilled: normed.rows, columns: configuration.projectionWidth)
-      let queries = projected[columns: 0..<configuration.queryWidth]
+      let projected = Matrix(unfilled: normed.rows, columns: heads.projectionWidth)
+      let queries = projected[columns: 0..<heads.queryWidth]
       let queryLatent = queryLatent.map { latent in
         let plain = latent.project(normed)
         return (plain: plain, normed: latent.normed(plain))
@@ -81,7 +81,7 @@ struct LatentProjections {
       let latent = keyValueLatent.normed(plain)
       let expanded = Matrix(unfilled: normed.rows, columns: keyValueUp.rows)
       multiply(latent, transposed: keyValueUp, into: expanded)
-      for head in 0..<configuration.headCount {
+      for head in 0..<heads.count {
         let columns = columns(of: head)
         projected[columns: columns.plainKey].assign(expanded[columns: columns.expandedKey])
         projected[columns: columns.rotatedKey].assign(plain[columns: keyValueLatent.width..<plain.columns])
@@ -101,10 +101,10 @@ struct LatentProjections {
   }
 
   func columns(of head: Int) -> HeadColumns {
-    let (dimension, value) = (configuration.headDimension, configuration.valueDimension)
-    let plain = configuration.rotatedStart
-    let key = configuration.queryWidth + head * dimension
-    let values = configuration.queryWidth + configuration.keyWidth + head * value
+    let (dimension, value) = (heads.dimension, heads.valueDimension)
+    let plain = heads.rotatedStart
+    let key = heads.queryWidth + head * dimension
+    let values = heads.queryWidth + heads.keyWidth + head * value
     let expanded = head * (plain + value)
     return HeadColumns(
       plainKey: key..<key + plain, rotatedKey: key + plain..<key + dimension, value: values..<values + value,
@@ -132,7 +132,7 @@ struct LatentProjections {
       let expanded = Matrix(unfilled: gradient.rows, columns: self.keyValueUp.rows)
       let latentGradient = Matrix(rows: gradient.rows, columns: steps.keyValueLatent.plain.columns)
       let rotated = latentGradient[columns: keyValueLatent.width..<latentGradient.columns]
-      for head in 0..<configuration.headCount {
+      for head in 0..<heads.count {
         let columns = columns(of: head)
         expanded[columns: columns.expandedKey].assign(gradient[columns: columns.plainKey])
         expanded[columns: columns.expandedValue].assign(gradient[columns: columns.value])
@@ -146,7 +146,7 @@ struct LatentProjections {
         epsilon: Self.epsilon, gradient: normed, addingTo: latentGradient[columns: 0..<keyValueLatent.width])
       let queryGradient = zip(queryLatent, steps.queryLatent) { latent, made in
         let normed = Matrix(unfilled: gradient.rows, columns: latent.width)
-        query.multiply(gradient[columns: 0..<configuration.queryWidth], into: normed)
+        query.multiply(gradient[columns: 0..<heads.queryWidth], into: normed)
         let result = Matrix(rows: gradient.rows, columns: latent.width)
         normalizeGradient(
           made.plain, weight: latent.norm, epsilon: Self.epsilon, gradient: normed, addingTo: result)

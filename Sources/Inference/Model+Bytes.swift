@@ -10,8 +10,8 @@ extension Model {
 
   /// What a token takes that passes a layer, beside its states.
   package var bytesOfStep: Int {
-    // The layer's sums, an expert's inputs and its outputs.
-    3 * configuration.hiddenSize * Self.float
+    // The layer's sums, those of a shared expert that is normed apart, an expert's inputs and its outputs.
+    (hasPartNorms ? 4 : 3) * configuration.hiddenSize * Self.float
       // The router's logits.
       + configuration.expertCount * Self.float
       // The routing: expert, weight and slot, for each expert that works on it.
@@ -23,6 +23,9 @@ extension Model {
   package var bytesOfStage: Int {
     (1 + configuration.expertsPerToken) * configuration.hiddenSize * Self.float
   }
+
+  /// Whether a layer norms what its experts add and what its shared expert adds apart.
+  var hasPartNorms: Bool { layout.layers.contains { $0.mixtureNorms != nil } }
 
   // MARK: At once
 
@@ -53,11 +56,11 @@ extension Model {
       Self.float * VocabularyHead.vocabularyBlock * hidden)
     // Each worker's: a group's normed states and result, projections and gathered heads; the keys and values that a
     // branch of a window sees, side by side.
-    let context = configuration.contextWidth
+    let context = configuration.largestOfHeads(\.contextWidth)
     let attention =
       (ForwardPass.groupTokens + window)
       * (2 * hidden + max(madeWidth + context + latentWidth, deltaWidth))
-      + window * (configuration.keyWidth + configuration.valueWidth) + deltaStates
+      + window * configuration.largestOfHeads { $0.keyWidth + $0.valueWidth } + deltaStates
     // A block's gate and up channels.
     let expert = FeedForward.block * 2 * channels
     // A block's logits of a block of the vocabulary.
@@ -73,7 +76,9 @@ extension Model {
   /// The numbers of a token's queries, keys and values; with gates twice, since they are put apart.
   private var madeWidth: Int {
     let isGated = layout.layers.contains { $0.attention.heads?.isGated == true }
-    return isGated ? 2 * (configuration.projectionWidth + configuration.queryWidth) : configuration.projectionWidth
+    return configuration.largestOfHeads { heads in
+      isGated ? 2 * (heads.projectionWidth + heads.queryWidth) : heads.projectionWidth
+    }
   }
 
   /// The numbers of a token's latents, before and after their norms, and of what they are expanded to.
@@ -110,13 +115,13 @@ extension Model {
     }.max() ?? 0
   }
 
-  /// A layer's attention: all matrices packed, and those that are made of factors before they are packed, which are all
+  /// A layer's attention: all matrices packed, and those that are made before they are packed, which are all
   /// but the last together, or the last.
   private var attentionWeightBytes: Int {
     layout.layers.map { layer in
       let matrices = layer.attention.matrices.map(\.reference)
       let made = max(
-        matrices.dropLast().map(productBytes).reduce(0, +), matrices.last.map(productBytes) ?? 0)
+        matrices.dropLast().map(makingBytes).reduce(0, +), matrices.last.map(makingBytes) ?? 0)
       return Self.float * matrices.reduce(0) { $0 + $1.rows * $1.columns } + made
     }.max() ?? 0
   }
@@ -129,16 +134,16 @@ extension Model {
       + bytes(expert.down) + bytes(expert.gate, rows: block) + bytes(expert.up, rows: block)
   }
 
-  /// What some rows of a tensor take as it is stored, or all; one that is made of factors is made whole.
+  /// What some rows of a tensor take as it is stored, or all; one that is made is made whole.
   func bytes(_ reference: TensorReference, rows: Int? = nil) -> Int {
-    let made = productBytes(reference)
+    let made = makingBytes(reference)
     if made > 0 { return made }
     let all = ((try? stored(reference))?.region.byteCount) ?? 0
     return rows.map { all / max(1, reference.rows) * $0 } ?? all
   }
 
-  /// What making a tensor of its factors takes; nothing where it is stored as it is.
-  private func productBytes(_ reference: TensorReference) -> Int {
-    (try? stored(reference))?.factors?.productByteCount ?? 0
+  /// What making a tensor of what is stored takes; nothing where it is stored as it is.
+  private func makingBytes(_ reference: TensorReference) -> Int {
+    (try? stored(reference))?.region.makingByteCount ?? 0
   }
 }

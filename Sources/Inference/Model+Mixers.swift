@@ -10,7 +10,8 @@ extension Model {
   /// - Parameter capacity: The tokens that the text may have in the end.
   func newCache(layer: Int, capacity: Int) -> TextCache {
     if case .delta(let delta) = layout.layers[layer].attention { return .delta(DeltaCache(delta.shape)) }
+    let heads = configuration.heads(window: layout.layers[layer].slidingWindow)
     return .heads(
-      KeyValueCache(capacity: capacity, keyWidth: configuration.keyWidth, valueWidth: configuration.valueWidth))
+      KeyValueCache(capacity: capacity, keyWidth: heads.keyWidth, valueWidth: heads.valueWidth))
   }
 }

@@ -47,7 +47,7 @@ extension Model {
     try packed([weight(reference)], rows: rows, precision: precision)
   }
 
-  /// A weight matrix in use. While it is held, one that is made of factors is made once.
+  /// A weight matrix in use. While it is held, one that is made of what is stored is made once.
   struct Weight {
     let reference: TensorReference
     let stored: StoredMatrix

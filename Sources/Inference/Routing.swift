@@ -20,6 +20,10 @@ package struct Routing: Sendable {
   /// given back.
   package var logits: Matrix?
   private let gating: TransformerConfiguration.Mixture.Gating
+  /// What each expert's weights were multiplied by in the end; nil for 1.
+  private let scales: [Float]?
+  /// The weights before that.
+  private let plainWeights: [Float]
 
   /// All tokens to the one expert of a dense layer.
   init(denseTokens count: Int) {
@@ -29,6 +33,8 @@ package struct Routing: Sendable {
     slots = [(0..<Int32(count)).map(\.self)]
     logits = nil
     gating = .softmax
+    scales = nil
+    plainWeights = weights
   }
 
   /// The weight of a shared expert.
@@ -50,9 +56,11 @@ package struct Routing: Sendable {
   /// - Parameters:
   ///   - logits: (tokens, experts)
   ///   - selectionBias: Added to each expert's probability while experts are chosen; nil for none.
+  ///   - scales: What each expert's weights are multiplied by in the end; nil for 1.
   ///   - shared: Nil without a shared expert.
   init(
-    logits: Matrix, mixture: TransformerConfiguration.Mixture, selectionBias: [Float]? = nil, shared: SharedWeight?
+    logits: Matrix, mixture: TransformerConfiguration.Mixture, selectionBias: [Float]? = nil, scales: [Float]? = nil,
+    shared: SharedWeight?
   ) {
     let count = mixture.expertsPerToken
     let perToken = count + (shared == nil ? 0 : 1)
@@ -85,9 +93,27 @@ package struct Routing: Sendable {
       experts.append(choice.expert)
       weights.append(choice.weight)
     }
+    plainWeights = weights
+    if let scales {
+      for (slot, expert) in experts.enumerated() where Int(expert) < scales.count {
+        weights[slot] *= scales[Int(expert)]
+      }
+    }
     (self.experts, self.weights, self.slots) = (experts, weights, slots)
     self.logits = logits
     gating = mixture.gating
+    self.scales = scales
+  }
+
+  /// For some neighbouring slots, given gradients at their weights: their experts, the weights before each expert's
+  /// number multiplied them, and the gradients at those.
+  func beforeScales(
+    _ slots: Range<Int>, _ gradients: [Float]
+  ) -> [(expert: Int, weight: Float, gradient: Float)] {
+    slots.map { slot in
+      let expert = Int(experts[slot])
+      return (expert, plainWeights[slot], gradients[slot] * (scales?[expert] ?? 1))
+    }
   }
 
   /// Each expert's share of what the router gives all of them, for some tokens: (tokens, experts); nil without logits.

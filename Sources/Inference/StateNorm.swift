@@ -7,8 +7,10 @@ struct StateNorm: Sendable {
   private let weight: Matrix?
   private let epsilon: Float
 
-  init(_ model: Model, _ norm: TensorReference?) throws(CheckpointError) {
+  /// - Parameter multiplier: Of what is normed.
+  init(_ model: Model, _ norm: TensorReference?, multiplier: Float = 1) throws(CheckpointError) {
     weight = try model.normWeights(norm)
+    if let weight, multiplier != 1 { scale(weight, by: multiplier) }
     epsilon = model.configuration.normEpsilon
   }
 

@@ -108,9 +108,9 @@ package struct Merge {
     let (a, b) = (parent.configuration, base.configuration)
     let numbers = [
       ("hidden_size", a.hiddenSize, b.hiddenSize), ("intermediate_size", a.intermediateSize, b.intermediateSize),
-      ("num_hidden_layers", a.layerCount, b.layerCount), ("num_attention_heads", a.headCount, b.headCount),
-      ("num_key_value_heads", a.keyValueHeadCount, b.keyValueHeadCount),
-      ("head_dim", a.headDimension, b.headDimension),
+      ("num_hidden_layers", a.layerCount, b.layerCount), ("num_attention_heads", a.heads.count, b.heads.count),
+      ("num_key_value_heads", a.heads.keyValueCount, b.heads.keyValueCount),
+      ("head_dim", a.heads.dimension, b.heads.dimension),
     ]
     for (key, its, bases) in numbers where its != bases {
       throw InputError(

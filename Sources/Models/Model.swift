@@ -42,6 +42,9 @@ package struct Model: Sendable {
       }
       layout = try architecture.layout(configuration, file, contains: checkpoint.contains)
     }
+    if let bits = checkpoint.scaledNumbers {
+      notes.append("\(checkpoint.path): its matrices are stored in \(bits); they are used, and written, in BF16")
+    }
     for reference in layout.all { _ = try checkpoint.matrix(reference) }
   }
 
@@ -92,7 +95,7 @@ package struct Model: Sendable {
     return result
   }
 
-  /// The module of a layer that has the experts in transformers: "mlp".
+  /// The module of a layer that consists of the experts in transformers: "mlp.experts".
   package var expertsModule: String { architecture.expertsModule }
 
   /// All tensors that the model consists of; tied ones twice.

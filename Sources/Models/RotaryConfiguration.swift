@@ -32,6 +32,8 @@ package struct RotaryConfiguration: Sendable {
     /// YaRN (arXiv 2309.00071): a ramp from unchanged to divided frequencies, between pairs `low` and `high`; cosines
     /// and sines are multiplied by `attention`.
     case yarn(factor: Double, low: Double, high: Double, attention: Double)
+    /// The first pairs rotate as if all did, the others not at all; frequencies are divided by a factor.
+    case proportional(pairs: Int, factor: Double)
     /// Each pair's frequency divided by a factor of its own.
     case divided([Float])
 
@@ -61,6 +63,8 @@ package struct RotaryConfiguration: Sendable {
         return Float((1 - kept) * Double(frequency) / factor + kept * Double(frequency))
       }
       return (scaled, Float(attention))
+    case .proportional(let pairs, let factor):
+      return (plain.enumerated().map { $0 < pairs ? Float(Double($1) / factor) : 0 }, 1)
     case .divided(let factors):
       return (zip(plain, factors).map { $0 / $1 }, 1)
     }
@@ -119,18 +123,24 @@ extension RotaryConfiguration {
     guard part == 1 || options.allowsPart && part < 1 else {
       throw file.error(.unsupported, "\"partial_rotary_factor\" \(part) is not supported for this architecture")
     }
-    dimension = Int(Double(headDimension) * part)
+    // Proportional rotation is counted over whole heads.
+    let isProportional = kind == "proportional"
+    dimension = isProportional ? headDimension : Int(Double(headDimension) * part)
     guard dimension > 0, dimension % 2 == 0 else {
       throw file.error(.malformed, "\(dimension) of each head's \(headDimension) numbers cannot be rotated in pairs")
     }
     self.base = base
-    scaling = try Self.scaling(kind, parameters, file, base: base, dimension: dimension)
+    scaling =
+      isProportional
+      ? .proportional(
+        pairs: Int(part * Double(headDimension) / 2), factor: try parameters.number("factor", default: 1))
+      : try Self.scaling(kind, parameters, file, base: base, dimension: dimension)
   }
 
   private static let commonKeys = ["rope_type", "type", "rope_theta", "partial_rotary_factor"]
 
   private static let keys = [
-    "linear": ["factor"],
+    "linear": ["factor"], "proportional": ["factor"],
     "llama3": ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
     "yarn": [
       "factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow", "mscale",

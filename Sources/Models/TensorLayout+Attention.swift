@@ -11,7 +11,8 @@ extension TensorLayout {
     package var matrices: [(role: Role, reference: TensorReference)] {
       switch self {
       case .heads(let heads):
-        [(.query, heads.query), (.key, heads.key), (.value, heads.value), (.output, heads.output)]
+        [(.query, heads.query), (.key, heads.key)] + (heads.hasValues ? [(.value, heads.value)] : [])
+          + [(.output, heads.output)]
       case .latent(let latent):
         (latent.queryDown.map { [(.queryDown, $0.matrix), (.queryUp, latent.query)] } ?? [(.query, latent.query)])
           + [
@@ -39,7 +40,7 @@ extension TensorLayout {
     /// Vectors that are multiplied or added as they are stored.
     var biases: [TensorReference] {
       switch self {
-      case .heads(let heads): heads.projectionBiases + [heads.outputBias].compactMap(\.self)
+      case .heads(let heads): heads.projectionBiases + [heads.outputBias, heads.sinks].compactMap(\.self)
       case .latent(let latent):
         [latent.queryDown?.bias, latent.keyValueDown.bias, latent.outputBias].compactMap(\.self)
       case .delta(let delta): [delta.decayBias, delta.decayLogarithm, delta.norm]
@@ -65,6 +66,7 @@ extension TensorLayout {
   package struct HeadAttention: Sendable {
     package internal(set) var query: TensorReference
     package internal(set) var key: TensorReference
+    /// The key matrix where values are what it makes, as it makes it.
     package internal(set) var value: TensorReference
     package let output: TensorReference
     /// Whether the query matrix has twice as many rows: each head's queries, then gates, whose sigmoids multiply what the
@@ -73,9 +75,16 @@ extension TensorLayout {
     /// Added to queries, keys and values: three of them, or none.
     package internal(set) var projectionBiases: [TensorReference] = []
     package internal(set) var outputBias: TensorReference?
+    /// (1, heads): one more score of each head, whose weight goes nowhere.
+    package internal(set) var sinks: TensorReference?
     /// RMSNorm of queries and of keys before they are rotated: one weight for every head, or one for all heads at once.
     package internal(set) var queryNorm: TensorReference?
     package internal(set) var keyNorm: TensorReference?
+    /// Whether each head's value is normed too, by a weight of ones.
+    package internal(set) var normsValues = false
+
+    /// Whether values have a matrix of their own.
+    package var hasValues: Bool { value != key }
   }
 
   /// Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434): keys and values of all heads are made of a few numbers of

@@ -9,14 +9,9 @@ package struct TransformerConfiguration: Sendable {
   /// The hidden channels of a dense feed-forward layer.
   package let intermediateSize: Int
   package let layerCount: Int
-  package let headCount: Int
-  package let keyValueHeadCount: Int
-  /// The numbers of a head's query and key.
-  package let headDimension: Int
-  /// The numbers of a head's value.
-  package internal(set) var valueDimension: Int
-  /// Where the rotated numbers of a head begin.
-  package internal(set) var rotatedStart = 0
+  package internal(set) var heads: HeadShape
+  /// Of layers with a sliding window, where they have other heads than the others.
+  package internal(set) var slidingHeads: HeadShape?
   package let normEpsilon: Float
   /// What is added to the weights of norms: 1 where they are stored as what differs from 1.
   package internal(set) var normOffset: Float = 0
@@ -39,6 +34,8 @@ package struct TransformerConfiguration: Sendable {
     /// Of the products of queries and keys; nil for 1 / √(a head's dimension).
     package internal(set) var attention: Float?
     package internal(set) var attentionCap: Float?
+    /// Of what routers take, normed.
+    package internal(set) var router: Float = 1
     /// Of logits.
     package internal(set) var logits: Float = 1
     package internal(set) var logitCap: Float?
@@ -78,13 +75,14 @@ package struct TransformerConfiguration: Sendable {
     }
   }
 
-  package var queryWidth: Int { headCount * headDimension }
-  package var keyWidth: Int { keyValueHeadCount * headDimension }
-  package var valueWidth: Int { keyValueHeadCount * valueDimension }
-  /// What the heads gather.
-  package var contextWidth: Int { headCount * valueDimension }
-  /// Queries, keys and values side by side.
-  package var projectionWidth: Int { queryWidth + keyWidth + valueWidth }
+  /// The heads of a layer, given its sliding window.
+  package func heads(window: Int?) -> HeadShape { window == nil ? heads : slidingHeads ?? heads }
+
+  /// What the heads of a layer take at most.
+  package func largestOfHeads(_ size: (HeadShape) -> Int) -> Int {
+    max(size(heads), slidingHeads.map(size) ?? 0)
+  }
+
   package var expertCount: Int { mixture?.expertCount ?? 1 }
 
   /// Experts that work on each token, a shared one included.
@@ -141,12 +139,12 @@ package struct TransformerConfiguration: Sendable {
     hiddenSize = try file.size("hidden_size")
     intermediateSize = try file.size("intermediate_size")
     layerCount = try file.size("num_hidden_layers")
-    headCount = try file.size("num_attention_heads")
-    keyValueHeadCount = try file.size(
+    let headCount = try file.size("num_attention_heads")
+    let keyValueHeadCount = try file.size(
       "num_key_value_heads",
       default: file.isAbsent("num_key_value_heads") ? options.keyValueHeadCount ?? headCount : headCount)
-    headDimension = try file.size("head_dim", default: options.headDimension ?? max(1, hiddenSize / headCount))
-    valueDimension = headDimension
+    let headDimension = try file.size("head_dim", default: options.headDimension ?? max(1, hiddenSize / headCount))
+    heads = HeadShape(count: headCount, keyValueCount: keyValueHeadCount, dimension: headDimension)
     normEpsilon = Float(try file.number("rms_norm_eps", default: options.normEpsilon))
     tiesEmbeddings = try file.flag("tie_word_embeddings", default: options.tiesEmbeddings)
     activation = try options.activations.read(file)
@@ -182,10 +180,7 @@ package struct TransformerConfiguration: Sendable {
       if key == "attention_bias", options.computesAttentionBias { continue }
       throw file.error(.unsupported, "\"\(key)\" is not supported for this architecture")
     }
-    if let quantization = file["quantization_config"], try !FactoredFormat.isUsed(by: file) {
-      let method = quantization["quant_method"]?.string ?? "unknown"
-      throw file.error(.unsupported, "its weights are quantised (\(method)); use the original checkpoint")
-    }
+    _ = try MatrixStorage(file)
   }
 }
 

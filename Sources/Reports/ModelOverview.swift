@@ -68,9 +68,9 @@ package struct ModelOverview: Encodable {
     hiddenSize = configuration.hiddenSize
     intermediateSize = configuration.mixture?.intermediateSize ?? configuration.intermediateSize
     sharedIntermediateSize = configuration.mixture?.sharedIntermediateSize
-    heads = configuration.headCount
-    keyValueHeads = configuration.keyValueHeadCount
-    headDimension = configuration.headDimension
+    heads = configuration.heads.count
+    keyValueHeads = configuration.heads.keyValueCount
+    headDimension = configuration.heads.dimension
     let linear = loaded.layout.layers.count { if case .delta = $0.attention { true } else { false } }
     linearLayers = linear == 0 ? nil : linear
     keyValueLatent =
@@ -118,6 +118,7 @@ package struct ModelOverview: Encodable {
     case .linear(let factor): "linear, factor \(factor)"
     case .llama3(let factor, _, _, _): "llama3, factor \(factor)"
     case .yarn(let factor, _, _, _): "yarn, factor \(factor)"
+    case .proportional(let pairs, _): "proportional, \(pairs) pairs"
     case .divided: "a factor for each frequency"
     }
   }

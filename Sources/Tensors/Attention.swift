@@ -45,7 +45,7 @@ package func attend(
             queries.base + block.lowerBound * queries.stride + head * dimension, queries.stride, block.count,
             keyPanels.base + firstKey / panel * keyPanels.stride, keyPanels.stride, dimension, scores.base,
             scores.stride, visible, false, scratch.baseAddress)
-          scoring.weigh(scores, rows: block.count, columns: visible, start: position - firstKey)
+          scoring.weigh(scores, head: head, rows: block.count, columns: visible, start: position - firstKey)
           laser_product_f32(
             scores.base, scores.stride, block.count, valuePanels.base + firstKey * panel, valuePanels.stride, visible,
             context.base + block.lowerBound * context.stride + head * valueDimension, context.stride, valueDimension,

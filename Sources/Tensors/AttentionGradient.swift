@@ -6,7 +6,8 @@ internal import CKernels
 /// Head by head, with Q, K, V, G the head's columns of queries, keys, values and gradient:
 /// P = softmax(scale · Q · Kᵀ), dP = G · Vᵀ, dS = P ⊙ (dP − rowsum(P ⊙ dP)) · scale;
 /// the gradients are dS · K, dSᵀ · Q and Pᵀ · G, the latter two summed over the query heads that share keys. Scores
-/// that are capped pass their gradient on through tanh.
+/// that are capped pass their gradient on through tanh. A sink takes part in the softmax alone: its weight gathers
+/// nothing, so that nothing of it is in the sums.
 ///
 /// P is computed again, for one head and a block of queries at a time, against no keys but those that one of them sees.
 /// Sums have one order: of blocks within a head, of heads within those that share keys.
@@ -36,7 +37,7 @@ package func attendGradient(
     for index in shared * sharing..<(shared + 1) * sharing {
       let columns = index * dimension..<(index + 1) * dimension
       head.run(
-        queries: queries[columns: columns],
+        index, queries: queries[columns: columns],
         gradient: gradient[columns: index * valueDimension..<(index + 1) * valueDimension],
         queryGradient: queryGradient[columns: columns], keyGradient: keyGradient[columns: sharedColumns],
         valueGradient: valueGradient[columns: sharedValues])
@@ -93,10 +94,10 @@ private struct HeadGradient {
     laser_pack_columns(keys.base, keys.stride, count, dimension, keyColumnPanels.base)
   }
 
-  /// Writes one head's gradient of its queries, (the last tokens or all of them, dimension), adds those of its keys,
+  /// Writes a head's gradient of its queries, (the last tokens or all of them, dimension), adds those of its keys,
   /// (tokens, dimension), and values, (tokens, value dimension).
   func run(
-    queries: Matrix, gradient: Matrix, queryGradient: Matrix, keyGradient: Matrix, valueGradient: Matrix
+    _ number: Int, queries: Matrix, gradient: Matrix, queryGradient: Matrix, keyGradient: Matrix, valueGradient: Matrix
   ) {
     let (panel, sight) = (Self.panel, scoring.sight)
     let before = count - queries.rows
@@ -125,7 +126,7 @@ private struct HeadGradient {
             target.base + firstKey * target.stride, target.stride, b.columns, true, scratch.baseAddress)
         }
         multiplyByKeys(blockQueries, keyPanels, into: weights)
-        scoring.weigh(weights, rows: block.count, columns: visible, start: position - firstKey)
+        scoring.weigh(weights, head: number, rows: block.count, columns: visible, start: position - firstKey)
         addTransposed(weights, blockGradient, to: valueGradient)
         multiplyByKeys(blockGradient, valuePanels, into: scores)
         laser_softmax_gradient(

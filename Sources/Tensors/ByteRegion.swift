@@ -10,12 +10,15 @@ package protocol ByteRegion: Sendable {
   /// Makes the bytes on all workers, where they are made only when they are asked for. To be called before workers ask
   /// for them, each of which would wait for the one that comes first.
   func prepare()
+  /// Bytes of memory that making the bytes takes, they themselves among them; 0 where they are there.
+  var makingByteCount: Int { get }
 }
 
 extension ByteRegion {
   package func release(_ range: Range<Int>) {}
   package func readAhead() {}
   package func prepare() {}
+  package var makingByteCount: Int { 0 }
 }
 
 /// Bytes in memory.

@@ -6,6 +6,8 @@ package enum GatedActivation: Sendable, Equatable {
   case silu
   /// gelu(gate) ⊙ up (GeGLU), gelu by its approximation: x σ(2 √(2/π) (x + 0.044715 x³)).
   case geluTanh
+  /// min(gate, limit) σ(slope · min(gate, limit)) ⊙ (up cut to ±limit, + 1): gpt-oss.
+  case clampedSilu(slope: Float, limit: Float)
 
   /// gate becomes what the layer makes of gate and up; both (rows, channels).
   package func apply(gate: Matrix, up: Matrix) {
@@ -13,6 +15,8 @@ package enum GatedActivation: Sendable, Equatable {
     switch self {
     case .silu: laser_swiglu(gate.base, gate.stride, up.base, up.stride, gate.rows, gate.columns)
     case .geluTanh: laser_geglu(gate.base, gate.stride, up.base, up.stride, gate.rows, gate.columns)
+    case .clampedSilu(let slope, let limit):
+      laser_clamped_swiglu(gate.base, gate.stride, up.base, up.stride, gate.rows, gate.columns, slope, limit)
     }
   }
 
@@ -30,6 +34,10 @@ package enum GatedActivation: Sendable, Equatable {
     case .geluTanh:
       laser_geglu_gradient(
         gate.base, gate.stride, up.base, up.stride, gradient.base, gradient.stride, gate.rows, gate.columns)
+    case .clampedSilu(let slope, let limit):
+      laser_clamped_swiglu_gradient(
+        gate.base, gate.stride, up.base, up.stride, gradient.base, gradient.stride, gate.rows, gate.columns, slope,
+        limit)
     }
   }
 }

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// A matrix (m, n) of rank r as two thin ones of one type: left (m, r) · right (r, n).
 ///
 /// The matrix that they make is that product, summed in float32 and rounded to their type.
@@ -45,62 +43,47 @@ extension StoredMatrix {
   package var factors: LowRankFactors? { (region as? FactorProduct)?.factors }
 }
 
-/// The bytes of left · right. They exist from their first use until they are released, or nobody holds the matrix any
-/// more: a model of such matrices is never dense in memory as a whole.
-final class FactorProduct: ByteRegion {
+/// The bytes of left · right.
+private struct FactorProduct: ByteRegion {
   let factors: LowRankFactors
+  private let made: MadeBytes
   /// Numbers that a worker makes at once.
   private static let partSize = 1 << 18
 
-  private let made = Mutex<(any ByteRegion)?>(nil)
+  init(_ factors: LowRankFactors) {
+    self.factors = factors
+    let byteCount = factors.left.type.byteCount(of: factors.rows * factors.columns)
+    made = MadeBytes(
+      byteCount: byteCount, scratch: factors.productByteCount - byteCount,
+      of: [factors.left.region, factors.right.region]
+    ) { Self.product(factors) }
+  }
 
-  init(_ factors: LowRankFactors) { self.factors = factors }
-
-  var byteCount: Int { factors.left.type.byteCount(of: factors.rows * factors.columns) }
+  var byteCount: Int { made.byteCount }
+  var makingByteCount: Int { made.makingByteCount }
+  func release(_ range: Range<Int>) { made.release(range) }
+  func readAhead() { made.readAhead() }
+  func prepare() { made.prepare() }
 
   func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-    try bytes().withBytes(body)
-  }
-
-  func prepare() { _ = bytes() }
-
-  /// A part alone cannot be given back.
-  func release(_ range: Range<Int>) {
-    guard range.count >= byteCount else { return }
-    made.withLock { $0 = nil }
-    for factor in [factors.left, factors.right] { factor.region.release(0..<factor.region.byteCount) }
-  }
-
-  func readAhead() {
-    factors.left.region.readAhead()
-    factors.right.region.readAhead()
-  }
-
-  /// Whoever comes while they are being made waits for them.
-  private func bytes() -> any ByteRegion {
-    made.withLock { made in
-      if let made { return made }
-      let result = product()
-      made = result
-      return result
-    }
+    try made.withBytes(body)
   }
 
   /// Part by part of the longer side, on all workers. A number that is not finite stays one, for readers to find.
-  private func product() -> any ByteRegion {
+  private static func product(_ factors: LowRankFactors) -> any ByteRegion {
     let (left, rows, columns) = (factors.left, factors.rows, factors.columns)
     let isTall = rows >= columns
-    let whole = isTall ? packedRight(columns: 0..<columns) : nil
+    let whole = isTall ? packed(factors.right, columns: 0..<columns) : nil
     do {
       return try StoredMatrix(
         type: left.type, rows: rows, columns: columns,
-        parts: Parallelism.blocks(of: max(rows, columns), size: max(64, Self.partSize / max(1, min(rows, columns))))
+        parts: Parallelism.blocks(of: max(rows, columns), size: max(64, partSize / max(1, min(rows, columns))))
       ) { part in
         let lines = isTall ? part : 0..<rows
         let numbers = Matrix(rows: lines.count, columns: left.columns)
         _ = left.expand(
           from: lines.lowerBound * left.columns, count: lines.count * left.columns, into: numbers)
-        let right = whole ?? packedRight(columns: part)
+        let right = whole ?? packed(factors.right, columns: part)
         let values = Matrix(rows: lines.count, columns: right.rows)
         multiply(numbers, transposed: right, into: values)
         return DoubleMatrix(values)
@@ -109,8 +92,7 @@ final class FactorProduct: ByteRegion {
   }
 
   /// rightᵀ (n, r), of some of its n, on its way into products.
-  private func packedRight(columns: Range<Int>) -> PackedMatrix {
-    let right = factors.right
+  private static func packed(_ right: StoredMatrix, columns: Range<Int>) -> PackedMatrix {
     let transposed = Matrix(rows: columns.count, columns: right.rows)
     let line = Matrix(rows: 1, columns: columns.count)
     for row in 0..<right.rows {

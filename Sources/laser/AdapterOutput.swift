@@ -144,7 +144,7 @@ struct AdapterOutput {
   /// projections, however a checkpoint stores them.
   private struct ExpertPlace: Hashable, Comparable {
     let layer: Int
-    /// "mlp"
+    /// "mlp.experts"
     let module: String
     let isDown: Bool
     let rows: Int
@@ -160,7 +160,7 @@ struct AdapterOutput {
       columns = isDown ? mixture.intermediateSize : model.configuration.hiddenSize
     }
 
-    var name: String { "model.layers.\(layer).\(module).experts.\(isDown ? "down_proj" : "gate_up_proj")" }
+    var name: String { "model.layers.\(layer).\(module).\(isDown ? "down_proj" : "gate_up_proj")" }
 
     func firstRow(_ site: Site) -> Int { site.role == .w3 ? rows / 2 : 0 }
 

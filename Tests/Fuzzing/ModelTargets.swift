@@ -10,7 +10,9 @@ extension FuzzTarget {
   private static let architectures = [
     "llama-llama3", "mistral-window", "mixtral", "mixtral-stacked", "qwen2-window-yarn", "qwen2_moe",
     "qwen3-layer-types",
-    "qwen3_moe-stacked", "olmoe", "phi3-window",
+    "qwen3_moe-stacked", "olmoe", "phi3-window", "gemma3-parameters", "gemma4-mixture", "gpt_oss", "gpt_oss-mxfp4",
+    "deepseek_v2-groups", "deepseek_v3-fp8", "ernie4_5_moe", "glm4_moe", "granitemoe", "olmo3", "qwen3_next",
+    "qwen3_5_moe",
   ]
 
   private static let modelWords = [
@@ -18,7 +20,9 @@ extension FuzzTarget {
     "full_attention", "F16", "BF16", "F32", "Q8_0", "Q4_K", "I8", "num_experts", "num_local_experts", "head_dim",
     "sliding_window", "rope_scaling", "factor", "mlp_only_layers", "decoder_sparse_step", "laser_factored",
     "model.layers.0.mlp.experts.gate_up_proj", "blk.0.ffn_gate_inp.weight", "expert_count", "a.safetensors",
-    "../a.safetensors",
+    "../a.safetensors", "F8_E4M3", "U8", "fp8", "mxfp4", "quantization_config", "weight_block_size",
+    "model.layers.0.mlp.experts.gate_up_proj_blocks", "proportional", "layer_types", "n_group", "topk_group",
+    "kv_lora_rank", "v_head_dim", "linear_value_head_dim", "global_head_dim",
   ].map { Array($0.utf8) }
 
   // MARK: Hugging Face folders
@@ -73,7 +77,7 @@ extension FuzzTarget {
     }
   }
 
-  private static let byteCounts = ["F32": 4, "F64": 8, "I8": 1]
+  private static let byteCounts = ["F32": 4, "F64": 8, "I8": 1, "U8": 1, "F8_E4M3": 1]
   private static let largestData = 1 << 20
 
   /// As far as such tensors can be written: what has too many bytes gets none.
@@ -189,7 +193,7 @@ extension FuzzTarget {
     _ = try? FolderExport(model, type: nil)
     _ = try? model.withExpertsPerToken(1)
     let isSmall =
-      model.checkpoint.parameterCount < 1 << 17 && configuration.layerCount <= 8 && configuration.headDimension <= 512
+      model.checkpoint.parameterCount < 1 << 17 && configuration.layerCount <= 8 && configuration.heads.dimension <= 512
     if isSmall { _ = try? run(model) }
     return "\(configuration.layerCount) \(configuration.expertCount) \(model.sites.count) \(isSmall)"
   }

@@ -21,6 +21,7 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
     "granitemoe", "olmo2", "olmo2-plain", "olmo3", "smollm3", "smollm3-layers", "ministral3", "mistral3-whole",
     "deepseek_v2", "deepseek_v2-groups", "deepseek_v3", "deepseek_v3-plain", "glm4_moe_lite",
     "ernie4_5_moe", "qwen3_next", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe-whole",
+    "gpt_oss", "gpt_oss-mxfp4", "deepseek_v3-fp8", "gemma4", "gemma4-mixture", "gemma4-whole",
   ].map(Self.init)
   /// Those whose experts are stored both one by one and stacked.
   static let stacked = ["mixtral", "qwen2_moe", "qwen3_moe", "olmoe"].map(Self.init)
@@ -141,6 +142,9 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
       (
         "deepseek_v3", "rope_scaling", #"{"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}"#
       ),
+      ("gemma4", "final_logit_softcapping", "null"), ("gemma4", "sliding_window", "7"),
+      ("gemma4-mixture", "top_k_experts", "3"),
+      ("gpt_oss", "swiglu_limit", "1.5"), ("gpt_oss", "swiglu_alpha", "1.7"), ("gpt_oss", "sliding_window", "7"),
       ("qwen3_next", "norm_topk_prob", "true"), ("ernie4_5_moe", "moe_k", "3"),
       ("deepseek_v3-plain", "rope_interleave", "true"), ("deepseek_v2", "routed_scaling_factor", "1.2"),
       ("deepseek_v2-groups", "topk_method", #""greedy""#), ("glm4_moe_lite", "rope_theta", "90.0"),
@@ -229,6 +233,15 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
       ("gemma3", "attn_logit_softcapping", "30.0", ["attn_logit_softcapping"]),
       ("gemma3", "rope_parameters", #"{"chunked_attention": {}}"#, ["chunked_attention"]),
       ("gemma3-whole", "text_config", "null", ["text_config"]),
+      ("gemma4", "hidden_size_per_layer_input", "8", ["hidden_size_per_layer_input"]),
+      ("gemma4", "num_kv_shared_layers", "1", ["num_kv_shared_layers"]),
+      ("gemma4", "use_bidirectional_attention", #""all""#, ["use_bidirectional_attention"]),
+      ("gemma4", "num_global_key_value_heads", "3", ["4 heads", "3"]),
+      ("gemma4-mixture", "num_key_value_heads", "3", ["4 heads", "3"]),
+      ("gemma4-mixture", "top_k_experts", "6", ["6 of 5 experts"]),
+      ("gpt_oss", "swiglu_limit", "-1", ["swiglu_limit"]),
+      ("gpt_oss", "intermediate_size", "31", ["gate_up_proj", "62"]),
+      ("gpt_oss-mxfp4", "intermediate_size", "33", ["gate_up_proj_blocks", "66"]),
       ("glm4_moe", "n_group", "3", ["groups"]), ("glm4_moe", "topk_group", "1", ["3 experts", "groups"]),
       ("glm4_moe", "topk_group", "5", ["groups"]), ("glm4_moe", "scoring_func", #""softmax""#, ["scoring_func"]),
       ("glm4_moe", "n_shared_experts", "-1", ["n_shared_experts"]),
@@ -298,7 +311,8 @@ struct ArchitectureFixture: Sendable, CustomTestStringConvertible {
   /// What adapters ask: how programs name modules.
   @Test func modulesOfOtherPrograms() throws {
     func model(_ name: String) throws -> Model { try ArchitectureFixture(name: name).model }
-    #expect(try model("granitemoe").expertsModule == "block_sparse_moe" && model("mixtral").expertsModule == "mlp")
+    #expect(try model("granitemoe").expertsModule == "block_sparse_moe.experts")
+    #expect(try model("mixtral").expertsModule == "mlp.experts" && model("gemma4-mixture").expertsModule == "experts")
     #expect(try model("gemma3-whole").isPartOfAnother && !model("gemma3").isPartOfAnother)
   }
 

@@ -54,6 +54,7 @@ struct GGUFModelTests {
       ), ("olmoe-heads", [:]), ("gemma2-plain", [:]), ("gemma3", [:]), ("gemma3-whole", [:]), ("glm4_moe", [:]),
       ("glm4_moe-plain", [:]), ("granite", ["attention_bias": "false"]), ("granitemoe", [:]), ("olmo2-plain", [:]),
       ("smollm3", [:]), ("mistral3-whole", ["text_config": Self.textWithoutWindow]),
+      ("gpt_oss", Self.asInLlamaCpp), ("gpt_oss-mxfp4", Self.asInLlamaCpp),
     ] as [(String, [String: String?])])
   func whatIsExportedIsReadAgain(_ name: String, _ changes: [String: String?]) throws {
     let fixture = ArchitectureFixture(name: name)
@@ -71,6 +72,13 @@ struct GGUFModelTests {
     #expect(try largestDifference(again, theirs) < 5e-5)
   }
 
+  /// The numbers of gpt-oss that GGUF has no keys for.
+  private static let asInLlamaCpp: [String: String?] = [
+    "swiglu_alpha": "1.702", "swiglu_limit": "7.0",
+    "rope_parameters": #"{"rope_type": "yarn", "rope_theta": 200, "factor": 8, "truncate": false,"#
+      + #""original_max_position_embeddings": 8, "beta_fast": 32.0, "beta_slow": 1.0}"#,
+  ]
+
   private static let textWithoutWindow = #"""
     {"model_type": "mistral", "vocab_size": 64, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2,
     "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-05, "rope_theta": 100.0,
@@ -80,7 +88,7 @@ struct GGUFModelTests {
   @Test(
     arguments: [
       ("gemma2", "query_pre_attn_scalar"), ("gemma3-parameters", "query_pre_attn_scalar"),
-      ("smollm3-layers", "no_rope_layers"),
+      ("smollm3-layers", "no_rope_layers"), ("gpt_oss", "swiglu_limit"),
       ("olmo3", "olmo3"), ("ministral3", "ministral3"), ("dots1", "dots1"), ("deepseek_v3", "deepseek_v3"),
       ("phi3-partial", "phi3"), ("qwen3-bias", "attention_bias"), ("olmoe-normalized", "norm_topk_prob"),
       ("olmoe", "num_key_value_heads"),

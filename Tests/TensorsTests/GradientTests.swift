@@ -33,7 +33,7 @@ import Testing
     #expect(isUntouched(whole, start, outside: 2..<columns + 2, rows: rows))
   }
 
-  @Test(arguments: shapes, [GatedActivation.silu, .geluTanh])
+  @Test(arguments: shapes, [GatedActivation.silu, .geluTanh, .clampedSilu(slope: 1.7, limit: 1.5)])
   func theGradientsOfActivationsAreTheirDerivatives(shape: (Int, Int), activation: GatedActivation) {
     let (rows, columns) = shape
     let start = Matrix.uniform(rows: rows, columns: 2 * columns + 3, seed: 5)
@@ -177,9 +177,9 @@ private let attentions = [
 
 /// Σ gradient ⊙ attention, of the queries, keys and values in one matrix of one row for each token.
 private struct AttentionLoss {
-  /// How scores are made: plainly; capped; capped with values of their own width.
+  /// How scores are made: plainly; capped; with sinks; capped with values of their own width and sinks.
   enum Kind: CaseIterable {
-    case plain, capped, all
+    case plain, capped, sinking, all
   }
 
   let tokens: Int
@@ -196,9 +196,12 @@ private struct AttentionLoss {
       switch kind {
       case .plain: AttentionScoring(dimension: dimension, sight: sight)
       case .capped: AttentionScoring(dimension: dimension, sight: sight, scale: 0.4, cap: 0.7)
+      case .sinking:
+        AttentionScoring(dimension: dimension, sight: sight, sinks: (0..<heads).map { 2 - 1.5 * Float($0) })
       case .all:
         AttentionScoring(
-          dimension: dimension, valueDimension: dimension - 3, sight: sight, scale: 0.3, cap: 1.5)
+          dimension: dimension, valueDimension: dimension - 3, sight: sight, scale: 0.3, cap: 1.5,
+          sinks: (0..<heads).map { 0.5 * Float($0) })
       }
     projected = Matrix.part(
       rows: tokens, columns: heads * dimension + sharedHeads * (dimension + scoring.valueDimension), seed: 13)
@@ -246,7 +249,7 @@ private struct AttentionLoss {
       for head in 0..<heads {
         let shared = head / (heads / sharedHeads)
         let query = token * columns + head * dimension
-        var (sum, weighted) = (0.0, 0.0)
+        var (sum, weighted) = (scoring.sinks.map { exp(Double($0[head])) } ?? 0, 0.0)
         for other in first...token {
           let key = other * columns + (heads + shared) * dimension
           let value = other * columns + (heads + sharedHeads) * dimension + shared * valueDimension
@@ -272,6 +275,9 @@ private func value(of activation: GatedActivation, _ gate: Double, _ up: Double)
   case .silu: return gate / (1 + exp(-gate)) * up
   case .geluTanh:
     return 0.5 * gate * (1 + tanh((2 / Double.pi).squareRoot() * (gate + 0.044715 * gate * gate * gate))) * up
+  case .clampedSilu(let slope, let limit):
+    let gate = min(gate, Double(limit))
+    return gate / (1 + exp(-Double(slope) * gate)) * (min(max(up, -Double(limit)), Double(limit)) + 1)
   }
 }
 

@@ -29,6 +29,14 @@ FAMILIES = {
         model_type="qwen3_5_moe_text", hidden_size=2048, moe_intermediate_size=512, shared_expert_intermediate_size=512,
         num_experts=256, num_experts_per_tok=8, num_attention_heads=16, num_key_value_heads=2, head_dim=256,
         layer_types=["linear_attention", "full_attention"]),
+    "gemma4 (26B-A4B)": dict(
+        model_type="gemma4_text", hidden_size=2816, intermediate_size=2112, num_attention_heads=16, num_key_value_heads=8,
+        head_dim=256, global_head_dim=512, num_global_key_value_heads=2, attention_k_eq_v=True, sliding_window=1024,
+        layer_types=["sliding_attention", "full_attention"], hidden_size_per_layer_input=0, num_kv_shared_layers=0,
+        enable_moe_block=True, num_experts=128, top_k_experts=8, moe_intermediate_size=704, tie_word_embeddings=True),
+    "gpt_oss (20B)": dict(
+        model_type="gpt_oss", hidden_size=2880, intermediate_size=2880, num_local_experts=32, num_experts_per_tok=4,
+        num_attention_heads=64, num_key_value_heads=8, head_dim=64, sliding_window=128),
     "granitemoe (3B-A800M)": dict(
         model_type="granitemoe", hidden_size=1536, intermediate_size=512, num_local_experts=40, num_experts_per_tok=8,
         num_attention_heads=24, num_key_value_heads=8, embedding_multiplier=12, residual_multiplier=0.22,

@@ -28,7 +28,7 @@ arguments = parser.parse_args()
 TYPES = ["llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "olmoe", "phi3", "gemma2", "gemma3_text",
          "glm4_moe", "glm4_moe_lite", "dots1", "granite", "granitemoe", "olmo2", "olmo3", "smollm3", "ministral3",
          "deepseek_v2", "deepseek_v3", "qwen3_next", "qwen3_5_text", "qwen3_5_moe_text",
-         "ernie4_5_moe"]
+         "ernie4_5_moe", "gpt_oss", "gemma4_text"]
 SCALED = {"llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "olmoe", "granite", "granitemoe", "olmo2",
           "smollm3", "glm4_moe", "dots1", "deepseek_v2", "deepseek_v3", "glm4_moe_lite"}
 HYBRIDS = {"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"}
@@ -66,12 +66,40 @@ def newer(draw, kind, config):
     layers, heads = config["num_hidden_layers"], config["num_attention_heads"]
     config["head_dim"] = draw.choice([8, 16])
     config["attention_bias"] = draw.random() < 0.4
-    if kind.startswith("gemma"):
+    if kind in ("gemma2", "gemma3_text"):
         del config["hidden_act"]
         config |= {"query_pre_attn_scalar": draw.choice([8, 24]), "sliding_window": draw.choice([16, 40]),
                    "final_logit_softcapping": draw.choice([None, 5.0])}
         if draw.random() < 0.5:
             config["layer_types"] = [draw.choice(["full_attention", "sliding_attention"]) for _ in range(layers)]
+    if kind == "gemma4_text":
+        del config["hidden_act"]
+        config |= {"sliding_window": draw.choice([16, 40]), "final_logit_softcapping": draw.choice([None, 5.0]),
+                   "hidden_size_per_layer_input": 0, "num_kv_shared_layers": 0, "global_head_dim": draw.choice([8, 16, 32]),
+                   "attention_k_eq_v": draw.random() < 0.5, "pad_token_id": 0}
+        config.pop("rope_theta")
+        if draw.random() < 0.7:
+            config["num_global_key_value_heads"] = draw.choice([1, heads])
+        if draw.random() < 0.7:
+            config["rope_parameters"] = {
+                "full_attention": {"rope_type": draw.choice(["proportional", "default"]), "rope_theta": 1e6},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}
+            if config["rope_parameters"]["full_attention"]["rope_type"] == "proportional":
+                config["rope_parameters"]["full_attention"]["partial_rotary_factor"] = draw.choice([0.25, 0.5, 1.0])
+        config["layer_types"] = [draw.choice(["full_attention", "sliding_attention"]) for _ in range(layers - 1)]
+        config["layer_types"].append("full_attention")
+        if draw.random() < 0.6:
+            config |= {"enable_moe_block": True, "num_experts": 8, "top_k_experts": draw.choice([1, 2, 3]),
+                       "moe_intermediate_size": 16}
+    if kind == "gpt_oss":
+        config |= {"num_local_experts": 8, "num_experts_per_tok": draw.choice([1, 2, 3]), "sliding_window": draw.choice([16, 40]),
+                   "swiglu_limit": draw.choice([0.5, 7.0]), "swiglu_alpha": draw.choice([1.0, 1.702])}
+        if draw.random() < 0.5:
+            config["layer_types"] = [draw.choice(["full_attention", "sliding_attention"]) for _ in range(layers)]
+        if draw.random() < 0.6:
+            config["rope_parameters"] = {
+                "rope_type": "yarn", "rope_theta": 150000, "factor": 4.0, "original_max_position_embeddings": 32,
+                "truncate": draw.random() < 0.5}
     if kind == "gemma2":
         config["attn_logit_softcapping"] = draw.choice([None, 6.0])
     if kind == "gemma3_text":
@@ -133,7 +161,8 @@ def configuration(draw, kind, vocabulary):
               "eos_token_id": 1}
     layers = config["num_hidden_layers"]
     config |= rope(draw, kind)
-    if kind in LATENT | HYBRIDS | {"gemma2", "gemma3_text", "glm4_moe", "dots1", "ministral3"}:
+    if kind in LATENT | HYBRIDS | {
+            "gemma2", "gemma3_text", "gemma4_text", "gpt_oss", "glm4_moe", "dots1", "ministral3"}:
         newer(draw, kind, config)
     if kind in ("granite", "granitemoe", "olmo2", "olmo3", "smollm3"):
         config["attention_bias"] = draw.random() < 0.4
@@ -230,12 +259,14 @@ for number in range(arguments.count):
             with torch.no_grad():
                 for name, tensor in model.named_parameters():
                     tensor.normal_(0, 0.3 if tensor.dim() > 1 else 0.1)
-                    centred = kind.startswith("gemma") or kind in HYBRIDS and "linear_attn" not in name
-                    if "norm" in name and not centred:
+                    centred = kind in ("gemma2", "gemma3_text") or kind in HYBRIDS and "linear_attn" not in name
+                    if ("norm" in name or name.endswith(("router.scale", "per_expert_scale"))) and not centred:
                         tensor.add_(1)
                 for name, tensor in model.named_buffers():
                     if name.endswith("e_score_correction_bias"):
                         tensor.normal_(0, 0.2)
+                    if name.endswith("layer_scalar"):
+                        tensor.normal_(1, 0.2)
             model.save_pretrained(folder / "saved")
             tensors = load_file(folder / "saved/model.safetensors")
             ties = config["tie_word_embeddings"]

@@ -47,6 +47,17 @@ void laser_quantize_q4_k(const float *source, void *target, size_t count);
 void laser_quantize_q5_k(const float *source, void *target, size_t count);
 void laser_quantize_q6_k(const float *source, void *target, size_t count);
 
+// MARK: scaled.c — numbers of few bits, to bfloat16.
+// E4M3 floats times their scales: number i has scale i / block. The product is made in float32.
+void laser_decode_e4m3(const uint8_t *source, const float *scales, size_t block, uint16_t *target, size_t count);
+// MXFP4: blocks of 32 numbers in 16 bytes, a number of even place in the lower half of its byte, with a power of two each,
+// 2^(scale - 127). A multiple of 32 numbers.
+void laser_decode_mxfp4(const uint8_t *blocks, const uint8_t *scales, uint16_t *target, size_t count);
+
+// MARK: strided.c — copies numbers of `size` bytes between matrices whose rows and columns have any distance, in numbers.
+void laser_copy_strided(const void *source, size_t source_row, size_t source_column, void *target, size_t target_row,
+                        size_t target_column, size_t rows, size_t columns, size_t size);
+
 // MARK: rms_norm.c — target = weight * source / sqrt(mean(source²) + epsilon), row by row.
 void laser_rms_norm(const float *source, size_t source_stride, const float *weight, float epsilon,
                     float *target, size_t target_stride, size_t rows, size_t columns);
@@ -60,6 +71,12 @@ void laser_swiglu(float *gate, size_t gate_stride, const float *up, size_t up_st
 // gate and up become the gradients with respect to them, `gradient` being that with respect to silu(gate) * up.
 void laser_swiglu_gradient(float *gate, size_t gate_stride, float *up, size_t up_stride, const float *gradient,
                            size_t gradient_stride, size_t rows, size_t columns);
+
+// The same with gate cut above limit, up to [-limit, limit]: gate = gate / (1 + exp(-slope * gate)) * (up + 1).
+void laser_clamped_swiglu(float *gate, size_t gate_stride, const float *up, size_t up_stride, size_t rows,
+                          size_t columns, float slope, float limit);
+void laser_clamped_swiglu_gradient(float *gate, size_t gate_stride, float *up, size_t up_stride, const float *gradient,
+                                   size_t gradient_stride, size_t rows, size_t columns, float slope, float limit);
 
 // MARK: geglu.c — gate = gelu(gate) * up, gelu(x) = x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3): its
 // approximation by tanh.
@@ -85,9 +102,10 @@ void laser_rotate_interleaved(float *heads, size_t stride, size_t rows, size_t h
 
 // MARK: softmax.c
 // Row r of scores becomes softmax(scale * scores) over the keys [first, last) that its query may see, the rest 0:
-// last = start + r + 1 where `start` is the position of row 0's query among the keys, first = max(0, last - window).
+// last = start + r + 1 where `start` is the position of row 0's query among the keys, first = max(0, last - window). The
+// sink is one more score, already scaled, whose weight goes nowhere; -infinity for none.
 void laser_causal_softmax(float *scores, size_t stride, size_t rows, size_t columns, size_t start,
-                          size_t window, float scale);
+                          size_t window, float scale, float sink);
 // scores = cap * tanh(scale * scores / cap).
 void laser_soft_cap(float *scores, size_t stride, size_t rows, size_t columns, float scale, float cap);
 // gradient, which is that with respect to what laser_soft_cap makes of the scores, becomes that with respect to them.

@@ -39,8 +39,15 @@ struct AttentionGradient {
       let queries = projected[columns: attention.queryColumns]
       let queryGradient = heads.gateGradient.map { projections.joined(queries: queries, gates: $0) }
       try report(.query, heads.normed, queryGradient ?? queries)
-      try report(.key, heads.normed, projected[columns: attention.keyColumns])
-      try report(.value, heads.normed, projected[columns: attention.valueColumns])
+      let (keys, values) = (projected[columns: attention.keyColumns], projected[columns: attention.valueColumns])
+      if layout.hasValues {
+        try report(.key, heads.normed, keys)
+        try report(.value, heads.normed, values)
+      } else {
+        let both = keys.copy()
+        addGroupedRows(values.copy(), group: 1, into: both)
+        try report(.key, heads.normed, both)
+      }
       try checkpoint()
       if let queryGradient {
         let rest = projected[columns: attention.keyColumns.lowerBound..<attention.valueColumns.upperBound]
@@ -123,14 +130,14 @@ struct AttentionGradient {
   ) throws(CheckpointError) -> Heads {
     let output = try TransposedWeights([layer.attention.output.matrix], of: model)
     let rotary = rotary[layer]
-    let width = attention.configuration.contextWidth
+    let width = attention.heads.contextWidth
     let count = states.rows
     let normed = Matrix(unfilled: count, columns: states.columns)
     let context = Matrix(unfilled: count, columns: width)
     let outputGradient = Matrix(unfilled: count, columns: states.columns)
     let isGated = layer.attention.heads?.isGated ?? false
     let gateGradient = isGated ? Matrix(unfilled: count, columns: width) : nil
-    let projectedGradient = Matrix(unfilled: count, columns: attention.configuration.projectionWidth)
+    let projectedGradient = Matrix(unfilled: count, columns: attention.heads.projectionWidth)
     let groups = batch.groups(ofTokens: ForwardPass.groupTokens)
     Parallelism.forEach(groups.count) { index in
       let group = batch.group(groups[index])

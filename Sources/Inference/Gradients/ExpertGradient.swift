@@ -13,7 +13,7 @@ struct ExpertGradient {
   let inputs: Matrix
   /// h: (tokens, channels)
   let hidden: Matrix
-  /// At w2 h: ω g, (tokens, hidden)
+  /// At w2 h, and at its bias: ω g, (tokens, hidden)
   let outputGradients: Matrix
   /// At a = w1 x and b = w3 x: (tokens, channels)
   let gateGradients: Matrix
@@ -47,6 +47,7 @@ struct ExpertGradient {
     let matrices = (
       gate: try model.weight(expert.gate), up: try model.weight(expert.up), down: try model.weight(expert.down)
     )
+    let biases = try FeedForward.ExpertBiases(of: expert, in: model)
     let activation = model.configuration.activation
     let channelBlocks = MemoryPlan.blocks(
       ofChannels: channels, hidden: width, limit: model.execution.channelLimit)
@@ -71,6 +72,10 @@ struct ExpertGradient {
           let (gate, up, hidden) = (gate[rows: block], up[rows: block], hidden[rows: block])
           multiply(inputs[rows: block], transposed: gateForth, into: gate)
           multiply(inputs[rows: block], transposed: upForth, into: up)
+          if let biases {
+            addRow(biases.gate[columns: channels], to: gate)
+            addRow(biases.up[columns: channels], to: up)
+          }
           hidden.assign(gate)
           activation.apply(gate: hidden, up: up)
           let hiddenGradient = Matrix(unfilled: block.count, columns: channels.count)
@@ -90,6 +95,14 @@ struct ExpertGradient {
           for (row, dot) in zip(block, part) { weightGradients[row] += dot }
         }
       }
+    }
+    if let biases {
+      let dots = Parallelism.map(blocks) { block in
+        let bias = Matrix(rows: block.count, columns: width)
+        addRow(biases.down, to: bias)
+        return rowDots(outputs[rows: block], bias)
+      }
+      for (row, dot) in dots.joined().enumerated() { weightGradients[row] += dot }
     }
     for channels in channelBlocks {
       try checkpoint()

@@ -6,13 +6,16 @@ extension Model {
   /// For each token that passes a layer backwards: its states and their gradient, those after attention, and what is
   /// made of them on the way, in an expert as if all tokens went to one, or in attention.
   package var bytesOfGradient: Int {
-    let (hidden, projected) = (configuration.hiddenSize, configuration.projectionWidth)
+    let hidden = configuration.hiddenSize
+    let projected = configuration.largestOfHeads(\.projectionWidth)
     // x and its gradient; an expert's inputs, their gradient and its outputs'; its channels and two gradients at them.
     // And, where what is added is normed or multiplied, that and its gradient, and both once more on the way.
     let multiplied = configuration.multipliers.residual != 1
     let isGated = layout.layers.contains { $0.attention.heads?.isGated == true }
     let isNormed = layout.layers.contains { $0.feedForwardOutputNorm != nil }
-    let expert = (isNormed ? 9 : multiplied ? 6 : 5) * hidden + 3 * (everyExpert.map(\.gate.rows).max() ?? 0)
+    // And, where router, experts and the shared one have norms apart: their inputs with gradients, and their sums twice.
+    let parts = hasPartNorms ? 8 : 0
+    let expert = (parts + (isNormed ? 9 : multiplied ? 6 : 5)) * hidden + 3 * (everyExpert.map(\.gate.rows).max() ?? 0)
     // The normed states, their gradient and that of what is added, the context and its gradient; projections plain and
     // rotated, their gradient; keys and values that a branch of a window sees, and their gradient; latents with their
     // gradients, and what they are expanded to, once for all tokens and once on the way.
@@ -22,8 +25,8 @@ extension Model {
         return 4 * ((latent.queryDown?.matrix.rows ?? 0) + latent.keyValueDown.matrix.rows) + 2 * latent.keyValueUp.rows
       }.max() ?? 0
     let attention =
-      3 * hidden + 2 * configuration.contextWidth + (isGated ? 6 : 3) * projected
-      + 2 * (configuration.keyWidth + configuration.valueWidth) + latents
+      3 * hidden + 2 * configuration.largestOfHeads(\.contextWidth) + (isGated ? 6 : 3) * projected
+      + 2 * configuration.largestOfHeads { $0.keyWidth + $0.valueWidth } + latents
     // Of linear attention: what is made of the states, its gradient and both in the order of the matrices; before, after
     // and behind the convolution with their gradients; what heads read and its gradients.
     let deltas =
@@ -58,7 +61,7 @@ extension Model {
     let attention =
       float
       * (attentionNumbers + hidden
-        * (max(configuration.queryWidth, configuration.contextWidth) + TransposedWeights.block))
+        * (configuration.largestOfHeads { max($0.queryWidth, $0.contextWidth) } + TransposedWeights.block))
     let vocabulary = float * 3 * VocabularyHead.vocabularyBlock * hidden
     let rows = max(
       FeedForward.block * (blocks.max() ?? 0), VocabularyHead.rowBlock * VocabularyHead.vocabularyBlock)

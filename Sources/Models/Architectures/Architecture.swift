@@ -8,7 +8,7 @@ protocol Architecture: Sendable {
   /// The class that runs it in transformers: `architectures` in config.json.
   static var className: String { get }
 
-  /// The module of a layer that has the experts in transformers.
+  /// The module of a layer that consists of the experts in transformers.
   static var expertsModule: String { get }
 
   static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration
@@ -35,7 +35,7 @@ protocol Architecture: Sendable {
 
 extension Architecture {
   static var modelType: String { modelTypes[0] }
-  static var expertsModule: String { "mlp" }
+  static var expertsModule: String { "mlp.experts" }
   static var gguf: GGUFArchitecture? { nil }
   static var merged: MergeTarget? { nil }
 

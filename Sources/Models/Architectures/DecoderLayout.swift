@@ -6,9 +6,13 @@ struct DecoderLayout {
   /// A layer's feed-forward part.
   struct FeedForward {
     var router: TensorReference?
+    var routerBias: TensorReference?
     var selectionBias: TensorReference?
     var experts: [TensorLayout.Expert]
     var shared: TensorLayout.SharedExpert?
+    /// Norms of routers and experts apart.
+    var norms: TensorLayout.MixtureNorms?
+    var expertScales: TensorReference?
   }
 
   /// Where a layer norms states, and what the norms are called.
@@ -21,13 +25,26 @@ struct DecoderLayout {
     case around
   }
 
+  /// One weight for every head, or one for all heads at once.
+  enum QueryKeyNorms {
+    case eachHead, allHeads
+  }
+
   let configuration: TransformerConfiguration
   /// Whether the checkpoint has a tensor of a name.
   let contains: (String) -> Bool
   var hasProjectionBiases = false
   var hasOutputBias = false
-  /// The widths of the norms of queries and keys; nil for a model without them.
-  var queryKeyNorms: (query: Int, key: Int)?
+  /// Whether each head has a sink.
+  var hasSinks = false
+  /// How queries and keys are normed; nil where they are not.
+  var queryKeyNorms: QueryKeyNorms?
+  /// Whether values are normed too, by a weight of ones.
+  var normsValues = false
+  /// Layers whose values are their keys, neither normed as these are nor rotated.
+  var layersWithoutValues: Set<Int> = []
+  /// Whether a number multiplies the states that leave a layer.
+  var hasOutputScales = false
   /// Whether the query matrix makes gates too.
   var isGated = false
   /// The attention of layers that have another kind, given a layer's number and the prefix of its tensors,
@@ -60,28 +77,38 @@ struct DecoderLayout {
     let feedForwardNorm = norms == .before ? "post_attention_layernorm" : "pre_feedforward_layernorm"
     return TensorLayout.Layer(
       attentionNorm: norm("input_layernorm", unless: .after),
-      attention: otherAttention(number, prefix) ?? heads(prefix + "self_attn."),
+      attention: otherAttention(number, prefix) ?? heads(number, prefix + "self_attn."),
       attentionOutputNorm: norm("post_attention_layernorm", unless: .before),
       isRotated: !unrotatedLayers.contains(number), slidingWindow: slidingWindows[number],
-      feedForwardNorm: norm(feedForwardNorm, unless: .after),
+      feedForwardNorm: norm(feedForwardNorm, unless: .after), mixtureNorms: feedForward.norms,
       feedForwardOutputNorm: norm("post_feedforward_layernorm", unless: .before),
-      router: feedForward.router, selectionBias: feedForward.selectionBias,
-      experts: feedForward.experts, shared: feedForward.shared)
+      router: feedForward.router, routerBias: feedForward.routerBias, selectionBias: feedForward.selectionBias,
+      expertScales: feedForward.expertScales, experts: feedForward.experts, shared: feedForward.shared,
+      outputScale: hasOutputScales ? vector(prefix + "layer_scalar", 1) : nil)
   }
 
-  private func heads(_ attention: String) -> TensorLayout.AttentionKind {
-    let (queries, keys) = (configuration.queryWidth, configuration.keyWidth)
-    let biases = [("q_proj.bias", queries), ("k_proj.bias", keys), ("v_proj.bias", keys)]
+  private func heads(_ number: Int, _ attention: String) -> TensorLayout.AttentionKind {
+    let shape = configuration.heads(window: slidingWindows[number])
+    let (queries, keys) = (shape.queryWidth, shape.keyWidth)
+    let values = layersWithoutValues.contains(number) ? "k_proj" : "v_proj"
+    let biases = [("q_proj.bias", queries), ("k_proj.bias", keys), (values + ".bias", keys)]
+    let norms: (query: Int, key: Int)? =
+      switch queryKeyNorms {
+      case .eachHead: (shape.dimension, shape.dimension)
+      case .allHeads: (queries, keys)
+      case nil: nil
+      }
     return .heads(
       TensorLayout.HeadAttention(
         query: matrix(attention + "q_proj.weight", isGated ? 2 * queries : queries, hidden),
         key: matrix(attention + "k_proj.weight", keys, hidden),
-        value: matrix(attention + "v_proj.weight", keys, hidden),
+        value: matrix(attention + values + ".weight", keys, hidden),
         output: matrix(attention + "o_proj.weight", hidden, queries), isGated: isGated,
         projectionBiases: hasProjectionBiases ? biases.map { vector(attention + $0.0, $0.1) } : [],
         outputBias: hasOutputBias ? vector(attention + "o_proj.bias", hidden) : nil,
-        queryNorm: queryKeyNorms.map { vector(attention + "q_norm.weight", $0.query) },
-        keyNorm: queryKeyNorms.map { vector(attention + "k_norm.weight", $0.key) }))
+        sinks: hasSinks ? vector(attention + "sinks", shape.count) : nil,
+        queryNorm: norms.map { vector(attention + "q_norm.weight", $0.query) },
+        keyNorm: norms.map { vector(attention + "k_norm.weight", $0.key) }, normsValues: normsValues))
   }
 
   // MARK: Feed-forward layers

@@ -17,7 +17,7 @@ enum Dots1: Architecture {
     let hasBias = try file.flag("attention_bias", default: false)
     let decoder = DecoderLayout(
       configuration: configuration, contains: contains, hasProjectionBiases: hasBias, hasOutputBias: hasBias,
-      queryKeyNorms: (configuration.headDimension, configuration.headDimension),
+      queryKeyNorms: .eachHead,
       slidingWindows: try SlidingWindows.beyond(file, layers: configuration.layerCount, fullLayers: 62))
     let dense = try file.count("first_k_dense_replace", default: 0)
     return decoder.layout { layer, prefix in

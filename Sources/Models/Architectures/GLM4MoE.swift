@@ -27,7 +27,7 @@ enum GLM4MoE: Architecture {
     let decoder = DecoderLayout(
       configuration: configuration, contains: contains,
       hasProjectionBiases: try file.flag("attention_bias", default: false),
-      queryKeyNorms: norms ? (configuration.headDimension, configuration.headDimension) : nil,
+      queryKeyNorms: norms ? .eachHead : nil,
       slidingWindows: try SlidingWindows.none(file, layers: configuration.layerCount))
     let dense = try file.count("first_k_dense_replace", default: 1)
     return decoder.layout { layer, prefix in

@@ -44,14 +44,14 @@ enum Gemma {
     let largest = name == "gemma2" ? 46 : 62
     let width =
       configuration.layerCount == largest
-      ? configuration.hiddenSize / configuration.headCount : configuration.headDimension
+      ? configuration.hiddenSize / configuration.heads.count : configuration.heads.dimension
     return 1 / Float(width).squareRoot()
   }
 
   /// What config.json says where the model comes from a GGUF file.
   static func members(_ configuration: TransformerConfiguration, _ file: Configuration) -> [JSON.Member] {
     let keys = ["attn_logit_softcapping", "final_logit_softcapping", "sliding_window"]
-    let scale = Double(configuration.multipliers.attention ?? 1 / Float(configuration.headDimension).squareRoot())
+    let scale = Double(configuration.multipliers.attention ?? 1 / Float(configuration.heads.dimension).squareRoot())
     return [
       JSON.Member(key: "query_pre_attn_scalar", value: .integer(Int((1 / (scale * scale)).rounded()))),
       JSON.Member(key: "hidden_act", value: .string("gelu_pytorch_tanh")),

@@ -14,7 +14,7 @@ enum Gemma3: Architecture {
     options.rotaryBase = 1e6
     let rotary = try LayeredRotation(file, base: 1e6, slidingBase: 1e4, slidingBaseKey: "rope_local_base_freq")
     var configuration = try TransformerConfiguration(rotary.full, options: options, mixture: nil)
-    configuration.slidingRotary = try rotary.sliding(headDimension: configuration.headDimension)
+    configuration.slidingRotary = try rotary.sliding(headDimension: configuration.heads.dimension)
     try Gemma.complete(&configuration, file, caps: (attention: nil, logits: nil))
     // transformers hands the cap to no kernel.
     guard configuration.multipliers.attentionCap == nil else {
@@ -30,7 +30,7 @@ enum Gemma3: Architecture {
     let pattern = try file.size("sliding_window_pattern", default: 6)
     let decoder = DecoderLayout(
       configuration: configuration, contains: contains, hasProjectionBiases: hasBias, hasOutputBias: hasBias,
-      queryKeyNorms: (configuration.headDimension, configuration.headDimension), norms: .around,
+      queryKeyNorms: .eachHead, norms: .around,
       slidingWindows: try SlidingWindows.patterned(
         file, layers: configuration.layerCount, default: 4096, slides: { ($0 + 1) % pattern != 0 }))
     return decoder.layout { _, prefix in decoder.dense(prefix) }

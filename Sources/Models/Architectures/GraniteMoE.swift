@@ -4,7 +4,7 @@ internal import Checkpoints
 enum GraniteMoE: Architecture {
   static let modelTypes = ["granitemoe"]
   static let className = "GraniteMoeForCausalLM"
-  static let expertsModule = "block_sparse_moe"
+  static let expertsModule = "block_sparse_moe.experts"
   static let gguf: GGUFArchitecture? = Granite.gguf("granitemoe", isMixture: true)
 
   static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration {

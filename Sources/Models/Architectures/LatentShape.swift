@@ -49,8 +49,8 @@ struct LatentShape {
     options.rotaryDimension = rotated
     var configuration = try TransformerConfiguration(
       Configuration(file: file.file, json: members.json), options: options, mixture: mixture)
-    configuration.valueDimension = value
-    configuration.rotatedStart = plain
+    configuration.heads.valueDimension = value
+    configuration.heads.rotatedStart = plain
     if case .yarn(let factor, _, _, _) = configuration.rotary.scaling, let scale = try scaleOfAll(file), factor > 1 {
       let magnitude = 0.1 * scale * log(factor) + 1
       configuration.multipliers.attention = Float(pow(Double(plain + rotated), -0.5) * magnitude * magnitude)
@@ -81,7 +81,7 @@ struct LatentShape {
   private func layout(
     _ configuration: TransformerConfiguration, _ prefix: String, hasBias: Bool
   ) -> TensorLayout.LatentAttention {
-    let (heads, hidden) = (configuration.headCount, configuration.hiddenSize)
+    let (heads, hidden) = (configuration.heads.count, configuration.hiddenSize)
     func latent(_ name: String, _ norm: String, rows: Int, latent: Int) -> TensorLayout.LatentAttention.Latent {
       TensorLayout.LatentAttention.Latent(
         matrix: TensorReference.matrix(prefix + name + ".weight", rows, hidden),

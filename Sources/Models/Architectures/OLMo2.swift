@@ -27,7 +27,7 @@ enum OLMo2: Architecture {
     let hasBias = try file.flag("attention_bias", default: false)
     let decoder = DecoderLayout(
       configuration: configuration, contains: contains, hasProjectionBiases: hasBias, hasOutputBias: hasBias,
-      queryKeyNorms: (configuration.queryWidth, configuration.keyWidth), norms: .after,
+      queryKeyNorms: .allHeads, norms: .after,
       slidingWindows: slidingWindows)
     return decoder.layout { _, prefix in decoder.dense(prefix) }
   }

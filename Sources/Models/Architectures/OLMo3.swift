@@ -10,7 +10,7 @@ enum OLMo3: Architecture {
     let rotary = try LayeredRotation(file, base: 5e5, slidingBase: 5e5, slidingBaseKey: nil)
     var configuration = try TransformerConfiguration(
       rotary.full, options: .init(rotaryBase: 5e5, normEpsilon: 1e-5, computesAttentionBias: true), mixture: nil)
-    configuration.slidingRotary = try rotary.sliding(headDimension: configuration.headDimension)
+    configuration.slidingRotary = try rotary.sliding(headDimension: configuration.heads.dimension)
     return configuration
   }
 

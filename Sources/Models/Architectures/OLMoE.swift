@@ -24,7 +24,7 @@ enum OLMoE: Architecture {
     let hasBias = try file.flag("attention_bias", default: false)
     let decoder = DecoderLayout(
       configuration: configuration, contains: contains, hasProjectionBiases: hasBias, hasOutputBias: hasBias,
-      queryKeyNorms: (configuration.queryWidth, configuration.keyWidth),
+      queryKeyNorms: .allHeads,
       slidingWindows: try SlidingWindows.none(file, layers: configuration.layerCount))
     return decoder.layout { _, prefix in decoder.mixture(prefix) }
   }

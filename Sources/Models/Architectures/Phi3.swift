@@ -19,7 +19,7 @@ enum Phi3: Architecture {
       slidingWindows: try SlidingWindows.uniform(
         file, layers: configuration.layerCount, default: nil))
     let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
-    let (queries, keys) = (configuration.queryWidth, configuration.keyWidth)
+    let (queries, keys) = (configuration.heads.queryWidth, configuration.heads.keyWidth)
     var layout = decoder.layout { _, prefix in
       func half(_ rows: Range<Int>) -> TensorReference {
         TensorReference(name: prefix + "gate_up_proj.weight", shape: (2 * intermediate, hidden), rows: rows)

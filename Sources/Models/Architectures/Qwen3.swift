@@ -18,7 +18,7 @@ enum Qwen3: Architecture {
     let hasBias = try file.flag("attention_bias", default: false)
     let decoder = DecoderLayout(
       configuration: configuration, contains: contains, hasProjectionBiases: hasBias, hasOutputBias: hasBias,
-      queryKeyNorms: (configuration.headDimension, configuration.headDimension),
+      queryKeyNorms: .eachHead,
       slidingWindows: try SlidingWindows.switched(
         file, layers: configuration.layerCount, slides: { layer, maximum in layer >= maximum }))
     return decoder.layout { _, prefix in decoder.dense(prefix) }

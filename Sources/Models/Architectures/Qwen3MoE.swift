@@ -23,7 +23,7 @@ enum Qwen3MoE: Architecture {
     let usesWindow = try file.flag("use_sliding_window", default: false)
     let decoder = DecoderLayout(
       configuration: configuration, contains: contains, hasProjectionBiases: hasBias, hasOutputBias: hasBias,
-      queryKeyNorms: (configuration.headDimension, configuration.headDimension),
+      queryKeyNorms: .eachHead,
       slidingWindows: usesWindow
         ? try SlidingWindows.uniform(file, layers: configuration.layerCount, default: 4096)
         : try SlidingWindows.none(file, layers: configuration.layerCount))
@@ -49,7 +49,7 @@ extension Qwen3MoE: MixtureArchitecture {
 
   static func describe(_ base: MergeBase, expertCount: Int, in members: inout ConfigurationMembers) {
     // The dense class takes 128 for an absent key, the mixture's the hidden size divided by the heads.
-    members.set("head_dim", .integer(base.configuration.headDimension))
+    members.set("head_dim", .integer(base.configuration.heads.dimension))
     members.set("attention_bias", .boolean(base.layout.layers.contains { $0.attention.heads?.outputBias != nil }))
     members.set(SlidingWindows.switchedOff.key, SlidingWindows.switchedOff.value)
     members.set("moe_intermediate_size", .integer(base.configuration.intermediateSize))

@@ -27,7 +27,7 @@ enum QwenHybrid {
     let delta = DeltaLayout(shape: try shape(file), hidden: configuration.hiddenSize, isFused: isFused)
     return DecoderLayout(
       configuration: configuration, contains: contains,
-      queryKeyNorms: (configuration.headDimension, configuration.headDimension), isGated: true,
+      queryKeyNorms: .eachHead, isGated: true,
       otherAttention: { layer, prefix in
         linear.contains(layer) ? .delta(delta.layout(prefix + "linear_attn.")) : nil
       },

@@ -4,7 +4,8 @@ internal import Checkpoints
 enum TextModel {
   /// By the `model_type` of the whole, that of its text model where config.json does not say it.
   static let modelTypes = [
-    "gemma3": "gemma3_text", "mistral3": "mistral", "qwen3_5": "qwen3_5_text", "qwen3_5_moe": "qwen3_5_moe_text",
+    "gemma3": "gemma3_text", "gemma4": "gemma4_text", "mistral3": "mistral", "qwen3_5": "qwen3_5_text",
+    "qwen3_5_moe": "qwen3_5_moe_text",
   ]
 
   /// What the text model's class takes for keys that published checkpoints of the whole leave out.
@@ -25,7 +26,7 @@ enum TextModel {
     }
     // Both say it of the text model's matrices.
     let ties = file["tie_word_embeddings"] ?? members.json["tie_word_embeddings"]
-    members.set("tie_word_embeddings", ties ?? .boolean(["gemma3", "mistral3"].contains(modelType)))
+    members.set("tie_word_embeddings", ties ?? .boolean(["gemma3", "gemma4", "mistral3"].contains(modelType)))
     for key in ["architectures", "quantization_config", "torch_dtype", "dtype", "eos_token_id", "bos_token_id"] {
       if let value = file[key] { members.set(key, value) }
     }

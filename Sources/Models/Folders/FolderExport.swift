@@ -16,14 +16,20 @@ package struct FolderExport {
   private struct Tensor {
     let name: String
     let shape: [Int]
-    /// The matrices that lie on top of each other in it, most often one.
-    var sources: [TensorReference]
+    /// The matrices that lie on top of each other in it, most often one, or share rows.
+    var pieces: [Piece]
     /// How many heads of queries or keys it has, whose rows are stored interleaved; nil for all other tensors.
     let heads: Int?
     /// Whether it is a norm, a bias or a router.
     let isSmall: Bool
     /// What is added to its numbers.
     let offset: Float
+  }
+
+  /// A matrix of the model, and where it goes.
+  private struct Piece {
+    let source: TensorReference
+    let target: TensorReference
   }
 
   package struct Outcome: Sendable {
@@ -57,14 +63,15 @@ package struct FolderExport {
     // Tied embeddings are one tensor under two references; a stack of experts is one under many.
     for (target, source) in zip(layout.all, model.layout.all) where seen.insert(target).inserted {
       if let index = indices[target.tensor] {
-        tensors[index].sources.append(source)
+        tensors[index].pieces.append(Piece(source: source, target: target))
         continue
       }
       indices[target.tensor] = tensors.count
       let isVector = vectors.contains(target)
       tensors.append(
         Tensor(
-          name: target.tensor, shape: isVector ? [target.columns] : target.shape, sources: [source],
+          name: target.tensor, shape: target.shape.first == 1 && isVector ? [target.columns] : target.shape,
+          pieces: [Piece(source: source, target: target)],
           heads: heads[target], isSmall: isVector || routers.contains(target),
           offset: norms.contains(target) ? offset : 0))
     }
@@ -78,7 +85,7 @@ package struct FolderExport {
   ) -> [TensorReference: Int] {
     var result: [TensorReference: Int] = [:]
     guard configuration.rotary.isInterleaved else { return result }
-    let heads = [configuration.headCount, configuration.keyValueHeadCount]
+    let heads = [configuration.heads.count, configuration.heads.keyValueCount]
     for layer in layout.layers {
       guard let attention = layer.attention.heads else { continue }
       for (tensor, count) in zip([attention.query, attention.key], heads) { result[tensor] = count }
@@ -124,15 +131,40 @@ package struct FolderExport {
   }
 
   private func append(_ tensor: Tensor, as type: ElementType, to writer: SafetensorsWriter) throws {
-    for source in tensor.sources {
-      defer { model.checkpoint.release(source.tensor) }
+    var start = 0
+    while start < tensor.pieces.count {
+      let first = tensor.pieces[start]
+      let sharing = tensor.pieces[start...].prefix { $0.target.storedRows == first.target.storedRows }
+      defer { for piece in sharing { model.checkpoint.release(piece.source.tensor) } }
       do {
-        try writer.append(rows(tensor, source), as: type, of: tensor.name)
+        if first.target.part == nil {
+          try writer.append(rows(tensor, first.source), as: type, of: tensor.name)
+        } else {
+          try writer.append(woven(sharing, type), of: tensor.name)
+        }
       } catch is StoredMatrix.NotFinite {
         throw model.checkpoint.error(
-          .notFinite, tensor: source.tensor, "it holds a number that \(type.rawValue) does not; give another --type")
+          .notFinite, tensor: first.source.tensor,
+          "it holds a number that \(type.rawValue) does not; give another --type")
       }
+      start += sharing.count
     }
+  }
+
+  /// Rows of which matrices are parts.
+  private func woven(_ pieces: ArraySlice<Piece>, _ type: ElementType) throws -> StoredMatrix {
+    let target = pieces[pieces.startIndex].target
+    let (rows, columns) = (target.storedRows.count, target.storedColumns)
+    let empty = StoredMatrix(
+      type: type, rows: rows, columns: columns,
+      region: OwnedBytes(Array(repeating: 0, count: type.byteCount(of: rows * columns))))
+    return empty.replacing(
+      try pieces.compactMap { piece in
+        guard let part = piece.target.part else { return nil }
+        let rounded = StoredMatrix(rounding: DoubleMatrix(try model.stored(piece.source).decoded()), to: type)
+        _ = try rounded.decoded()
+        return (part, rounded)
+      })
   }
 
   /// A tensor, or a part of it, as it is stored, its rows in Hugging Face's order and its numbers as they are there.
@@ -152,7 +184,7 @@ package struct FolderExport {
 
   private func matrixType(_ tensor: Tensor) throws(CheckpointError) -> ElementType {
     if let type { return type }
-    let stored = try model.stored(tensor.sources[0]).type
+    let stored = try model.stored(tensor.pieces[0].source).type
     return stored.configurationName == nil ? Self.typeForBlocks : stored
   }
 
@@ -176,10 +208,13 @@ package struct FolderExport {
 
   /// A small tensor's numbers, as they are in Hugging Face's checkpoints.
   private func numbers(_ tensor: Tensor) throws(CheckpointError) -> DoubleMatrix {
-    let matrix = try model.weights(tensor.sources[0])
-    return DoubleMatrix(
-      rows: matrix.rows, columns: matrix.columns,
-      elements: (0..<matrix.rows).flatMap { matrix.row($0).map { Double($0 + tensor.offset) } })
+    var elements: [Double] = []
+    for piece in tensor.pieces {
+      let matrix = try model.weights(piece.source)
+      for row in 0..<matrix.rows { elements += matrix.row(row).map { Double($0 + tensor.offset) } }
+    }
+    let columns = tensor.pieces[0].source.columns
+    return DoubleMatrix(rows: elements.count / max(1, columns), columns: columns, elements: elements)
   }
 
   private func description(type: ElementType) throws(CheckpointError) -> FolderDescription {

@@ -1,4 +1,5 @@
 internal import Checkpoints
+internal import Tensors
 
 /// How GGUF files hold models of an architecture, and what llama.cpp computes of them. Source: llama.cpp,
 /// convert_hf_to_gguf.py and src/models.
@@ -37,6 +38,10 @@ struct GGUFArchitecture: Sendable {
   var unrotatedInterval: Int?
   /// The member of config.json that says whether queries and keys are normed; nil where the architecture says it.
   var queryKeyNormMember: String?
+  /// Whether YaRN's ramp is cut to whole pairs; GGUF has no key for it.
+  var truncatesYarn = true
+  /// The gated activation, where GGUF has no keys for its numbers.
+  var activation: GatedActivation?
   /// Numbers that keys of the architecture's own say, as config.json does.
   var parameters: [Parameter] = []
   /// What scores are multiplied by, as llama.cpp takes it from the model's shape; nil for 1 / √(a head's dimension).

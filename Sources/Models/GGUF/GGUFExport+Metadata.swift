@@ -43,10 +43,10 @@ extension GGUFExport {
     set("embedding_length", configuration.hiddenSize)
     set("vocab_size", configuration.vocabularySize)
     set("feed_forward_length", configuration.intermediateSize)
-    set("attention.head_count", configuration.headCount)
-    set("attention.head_count_kv", configuration.keyValueHeadCount)
-    set("attention.key_length", configuration.headDimension)
-    set("attention.value_length", configuration.headDimension)
+    set("attention.head_count", configuration.heads.count)
+    set("attention.head_count_kv", configuration.heads.keyValueCount)
+    set("attention.key_length", configuration.heads.dimension)
+    set("attention.value_length", configuration.heads.dimension)
     set("attention.layer_norm_rms_epsilon", .float32(configuration.normEpsilon))
     set("rope.dimension_count", configuration.rotary.dimension)
     set("rope.freq_base", .float32(Float(configuration.rotary.base)))
@@ -65,7 +65,7 @@ extension GGUFExport {
       set(parameter.key, parameter.isWhole ? .uint32(UInt32(clamping: Int(value))) : .float32(Float(value)))
     }
     switch configuration.rotary.scaling {
-    case .none, .llama3, .divided: break
+    case .none, .llama3, .divided, .proportional: break
     case .linear(let factor):
       set("rope.scaling.type", .string("linear"))
       set("rope.scaling.factor", .float32(Float(factor)))
@@ -77,15 +77,29 @@ extension GGUFExport {
     return members
   }
 
-  /// YaRN's options beyond a factor and the positions have no keys that our reader and llama.cpp share.
+  /// YaRN's options beyond a factor and the positions have no keys that our reader and llama.cpp share; llama.cpp takes
+  /// the turns that YaRN's authors do, 32 and 1.
   private func yarnPositions(_ file: Configuration) throws(CheckpointError) -> Int {
     let key = file["rope_scaling"] == nil ? "rope_parameters" : "rope_scaling"
     let parameters = Configuration(file: file.file, json: file[key] ?? .object([]))
-    let known = ["rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings", "finetuned"]
+    let known = [
+      "rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings", "finetuned", "truncate",
+    ]
+    let usual: [String: Double] = ["beta_fast": 32, "beta_slow": 1]
     // A zero counts as left out.
-    let members = parameters.json.members?.filter { !$0.value.isNull && $0.value.number != 0 }
+    let members = parameters.json.members?.filter {
+      !$0.value.isNull && $0.value.number != 0 && $0.value.number != usual[$0.key, default: 0]
+    }
     if let unknownKey = members?.first(where: { !known.contains($0.key) }) {
       throw file.error(.unsupported, "\"\(unknownKey.key)\" (\(key)) cannot be written as GGUF")
+    }
+    guard file[key] != nil else {
+      throw file.error(.unsupported, "the rotation that its class takes for none cannot be written as GGUF")
+    }
+    let truncates = try parameters.flag("truncate", default: true)
+    guard truncates == gguf.truncatesYarn else {
+      throw file.error(
+        .unsupported, "\"truncate\": \(!gguf.truncatesYarn) (\(key)) cannot be written as GGUF for this architecture")
     }
     for place in [parameters, file] where place["original_max_position_embeddings"] != nil {
       return try place.size("original_max_position_embeddings")

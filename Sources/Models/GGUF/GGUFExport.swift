@@ -52,7 +52,7 @@ package struct GGUFExport {
       }
     }
     guard model.checkpoint.gguf == nil else { return }
-    if gguf.normsKeysOfFullWidth, model.configuration.keyWidth != model.configuration.hiddenSize {
+    if gguf.normsKeysOfFullWidth, model.configuration.heads.keyWidth != model.configuration.hiddenSize {
       throw file.error(
         .unsupported, "fewer \"num_key_value_heads\" than heads cannot be written as GGUF for this architecture")
     }
@@ -65,6 +65,13 @@ package struct GGUFExport {
       layers.indices.contains(where: { layers[$0].isRotated == (($0 + 1) % interval == 0) })
     {
       throw file.error(.unsupported, "\"no_rope_layers\" other than every \(interval)th cannot be written as GGUF")
+    }
+    if !gguf.hasOutputBias, layers.contains(where: { $0.attention.heads?.outputBias != nil }) {
+      throw file.error(.unsupported, "\"attention_bias\" cannot be written as GGUF for this architecture")
+    }
+    if let activation = gguf.activation, activation != model.configuration.activation {
+      throw file.error(
+        .unsupported, "\"swiglu_alpha\" and \"swiglu_limit\" other than llama.cpp's cannot be written as GGUF")
     }
     if let pattern = gguf.slidingPattern {
       guard layers.indices.allSatisfy({ (layers[$0].slidingWindow == nil) == (($0 + 1) % pattern == 0) }) else {
@@ -79,9 +86,6 @@ package struct GGUFExport {
         .unsupported,
         "its sliding window of \(window) tokens cannot be written as GGUF; with \"sliding_window\": null it is "
           + "converted without")
-    }
-    if !gguf.hasOutputBias, layers.contains(where: { $0.attention.heads?.outputBias != nil }) {
-      throw file.error(.unsupported, "\"attention_bias\" cannot be written as GGUF for this architecture")
     }
   }
 
@@ -147,7 +151,8 @@ package struct GGUFExport {
     var result = [matrix(GGUFTensor.embedding, layout.embedding), norm(GGUFTensor.finalNorm, layout.finalNorm)]
     if layout.head != layout.embedding { result.append(matrix(GGUFTensor.head, layout.head)) }
     let configuration = model.configuration
-    let heads = interleavesRows ? [configuration.headCount, configuration.keyValueHeadCount, nil] : [nil, nil, nil]
+    let heads =
+      interleavesRows ? [configuration.heads.count, configuration.heads.keyValueCount, nil] : [nil, nil, nil]
     for (number, layer) in layout.layers.enumerated() {
       func name(_ tensor: GGUFTensor) -> String { tensor.weight(layer: number) }
       let attention = layer.attention.heads
@@ -160,6 +165,7 @@ package struct GGUFExport {
           result.append(vector(GGUFTensor.projections[index].bias(layer: number), bias, heads: heads[index]))
         }
         if let bias = attention.outputBias { result.append(vector(GGUFTensor.output.bias(layer: number), bias)) }
+        if let sinks = attention.sinks { result.append(vector(name(.sinks), sinks)) }
       }
       let norms: [(GGUFTensor, TensorReference?)] = [
         (.attentionNorm, layer.attentionNorm), (.attentionOutputNorm, layer.attentionOutputNorm),
@@ -168,6 +174,7 @@ package struct GGUFExport {
         (.feedForwardOutputNorm, layer.feedForwardOutputNorm),
       ]
       result += norms.compactMap { tensor, reference in reference.map { norm(name(tensor), $0) } }
+      if let bias = layer.routerBias { result.append(vector(GGUFTensor.router.bias(layer: number), bias)) }
       if let bias = layer.selectionBias { result.append(vector(GGUFTensor.selectionBias.bias(layer: number), bias)) }
       result += feedForward(layer, number)
       if let gate = layer.shared?.gate { result.append(vector(name(.sharedGate), gate)) }
@@ -191,7 +198,14 @@ package struct GGUFExport {
         name: tensor.stacked(layer: number), sources: sources,
         shape: [sources.count, sources[0].rows, sources[0].columns])
     }
-    return [routing] + stacks + (layer.shared.map { three($0.expert) { $0.shared(layer: number) } } ?? [])
+    let biases = GGUFTensor.expert.enumerated().compactMap { index, tensor -> Tensor? in
+      let sources = layer.experts.compactMap { $0.biases.isEmpty ? nil : $0.biases[index] }
+      guard let first = sources.first else { return nil }
+      return Tensor(
+        name: tensor.stackedBias(layer: number), sources: sources, shape: [sources.count, first.columns], isVector: true
+      )
+    }
+    return [routing] + stacks + biases + (layer.shared.map { three($0.expert) { $0.shared(layer: number) } } ?? [])
   }
 
   /// F16 where rows are no whole blocks, as llama.cpp does.
@@ -257,7 +271,7 @@ package struct GGUFExport {
   private var rotaryFactors: [Float]? {
     var plain = model.configuration.rotary
     switch plain.scaling {
-    case .none, .linear, .yarn: return nil
+    case .none, .linear, .yarn, .proportional: return nil
     case .divided(let factors): return factors
     case .llama3:
       let scaled = plain.frequencies.radians

@@ -167,7 +167,8 @@ struct GGUFMetadata {
       let positions = try integer("rope.scaling.original_context_length").map(JSON.integer)
       return .object(
         [JSON.Member(key: "rope_type", value: .string("yarn")), JSON.Member(key: "factor", value: .number(factor))]
-          + (positions.map { [JSON.Member(key: "original_max_position_embeddings", value: $0)] } ?? []))
+          + (positions.map { [JSON.Member(key: "original_max_position_embeddings", value: $0)] } ?? [])
+          + (gguf.truncatesYarn ? [] : [JSON.Member(key: "truncate", value: .boolean(false))]))
     default: throw error(.unsupported, "rotary scaling \"\(kind)\" is not supported")
     }
   }

@@ -10,6 +10,7 @@ enum GGUFTensor: String {
   case output = "attn_output"
   case queryNorm = "attn_q_norm"
   case keyNorm = "attn_k_norm"
+  case sinks = "attn_sinks"
   case attentionOutputNorm = "post_attention_norm"
   case feedForwardNorm = "ffn_norm"
   case feedForwardOutputNorm = "post_ffw_norm"
@@ -40,6 +41,9 @@ enum GGUFTensor: String {
 
   /// One role's matrices of all experts.
   func stacked(layer: Int) -> String { "blk.\(layer).\(rawValue)_exps.weight" }
+
+  /// One role's biases of all experts: (experts, outputs).
+  func stackedBias(layer: Int) -> String { "blk.\(layer).\(rawValue)_exps.bias" }
 
   /// A matrix of an expert that is stored alone.
   func single(layer: Int, expert: Int) -> String { "blk.\(layer).\(rawValue).\(expert).weight" }

@@ -30,6 +30,7 @@ extension TensorLayout {
                   renamed(bias, tensor.bias(layer: number))
                 },
                 outputBias: heads.outputBias.map { renamed($0, GGUFTensor.output.bias(layer: number)) },
+                sinks: heads.sinks.map { weight(.sinks, $0) },
                 queryNorm: heads.queryNorm.map { weight(.queryNorm, $0) },
                 keyNorm: heads.keyNorm.map { weight(.keyNorm, $0) }))
           } ?? layer.attention,
@@ -38,16 +39,23 @@ extension TensorLayout {
           feedForwardNorm: layer.feedForwardNorm.map { weight(gguf.feedForwardNorm, $0) },
           feedForwardOutputNorm: layer.feedForwardOutputNorm.map { weight(.feedForwardOutputNorm, $0) },
           router: layer.router.map { weight(.router, $0) },
+          routerBias: layer.routerBias.map { renamed($0, GGUFTensor.router.bias(layer: number)) },
           selectionBias: layer.selectionBias.map { renamed($0, GGUFTensor.selectionBias.bias(layer: number)) },
           experts: layer.experts.enumerated().map { index, matrices in
-            expert(matrices) { tensor, reference in
+            var placed = expert(matrices) { tensor, reference in
               guard layer.router != nil else { return weight(tensor, reference) }
               let single = tensor.single(layer: number, expert: index)
               if contains(single) { return renamed(reference, single) }
               return TensorReference(
                 name: tensor.stacked(layer: number), shape: (layer.experts.count, reference.rows, reference.columns),
-                index: index, rows: 0..<reference.rows)
+                index: index)
             }
+            placed.biases = zip(GGUFTensor.expert, matrices.biases).map { tensor, bias in
+              TensorReference(
+                name: tensor.stackedBias(layer: number), shape: (layer.experts.count, bias.columns),
+                rows: index..<index + 1)
+            }
+            return placed
           },
           shared: layer.shared.map { shared in
             SharedExpert(

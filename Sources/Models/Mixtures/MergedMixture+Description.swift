@@ -20,7 +20,7 @@ extension MergedMixture {
     // transformers 5 writes "dtype".
     members.set(
       file.isAbsent("dtype") ? "torch_dtype" : "dtype", type.configurationName.map { .string($0) } ?? .null)
-    members.set("num_key_value_heads", .integer(base.configuration.keyValueHeadCount))
+    members.set("num_key_value_heads", .integer(base.configuration.heads.keyValueCount))
     // A stale flag would hide the output matrix from programs that do not look for it.
     if file["tie_word_embeddings"] != nil, !base.configuration.tiesEmbeddings {
       members.set("tie_word_embeddings", .boolean(false))

@@ -22,6 +22,7 @@ import safetensors
 import safetensors.torch
 import torch
 import transformers
+from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
 HERE = pathlib.Path(__file__).parent
 TOKENS = 48
@@ -173,6 +174,24 @@ CASES = {
         model_type="ministral3", head_dim=12, sliding_window=None, rope_parameters=dict(
             type="yarn", rope_theta=200.0, factor=4.0, original_max_position_embeddings=16, max_position_embeddings=128,
             beta_fast=8.0, beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.4)),
+    "gpt_oss": dict(
+        model_type="gpt_oss", num_hidden_layers=3, head_dim=12, intermediate_size=32, num_local_experts=5, num_experts_per_tok=2,
+        sliding_window=6, swiglu_alpha=1.5, swiglu_limit=1.25, rope_parameters=dict(
+            rope_type="yarn", rope_theta=200.0, factor=8.0, original_max_position_embeddings=8, beta_fast=4.0,
+            beta_slow=0.5, truncate=False)),
+    "gemma4": dict(
+        GELU, model_type="gemma4_text", num_hidden_layers=3, head_dim=8, global_head_dim=16, num_global_key_value_heads=1,
+        attention_k_eq_v=True, sliding_window=6, hidden_size_per_layer_input=0, num_kv_shared_layers=0,
+        final_logit_softcapping=4.0, layer_types=["sliding_attention", "full_attention", "full_attention"],
+        rope_parameters=dict(
+            full_attention=dict(rope_type="proportional", rope_theta=100.0, partial_rotary_factor=0.5),
+            sliding_attention=dict(rope_type="default", rope_theta=40.0))),
+    "gemma4-mixture": dict(
+        GELU, model_type="gemma4_text", pad_token_id=0, head_dim=12, global_head_dim=8, sliding_window=6, hidden_size_per_layer_input=0,
+        num_kv_shared_layers=0, attention_bias=True, enable_moe_block=True, num_experts=5, top_k_experts=2, moe_intermediate_size=24,
+        layer_types=["sliding_attention", "full_attention"], rope_parameters=dict(
+            full_attention=dict(rope_type="proportional", rope_theta=100.0, partial_rotary_factor=0.25, factor=2.0),
+            sliding_attention=dict(rope_type="default", rope_theta=40.0))),
 }
 
 # Where a token stood so near between two experts that differences of the loss say nothing of its gradient.
@@ -187,6 +206,10 @@ WHOLE = {
         model_type="qwen3_5_moe", text="qwen3_5_moe", head="lm_head.", vision=dict(
             depth=1, num_heads=2, out_hidden_size=32, patch_size=4, num_position_embeddings=4), image_token_id=62,
         video_token_id=61, vision_start_token_id=60, vision_end_token_id=59),
+    "gemma4-whole": dict(
+        model_type="gemma4", text="gemma4-mixture", head="lm_head.", vision=dict(
+            model_type="gemma4_vision", patch_size=4, num_key_value_heads=2, head_dim=8, position_embedding_size=16),
+        audio_config=None, image_token_id=62, boi_token_id=60, eoi_token_id=61),
     "mistral3-whole": dict(
         model_type="mistral3", text="mistral-window", head="language_model.lm_head.",
         vision=dict(model_type="pixtral", image_size=8, patch_size=4, head_dim=8), image_token_index=62),
@@ -194,6 +217,11 @@ WHOLE = {
 
 # Written a second time as transformers 5 holds them: experts stacked.
 STACKED = ["mixtral", "qwen2_moe", "qwen3_moe", "olmoe"]
+
+# Written a second time with numbers of few bits and scales apart, as these models are published.
+SCALED = {"gpt_oss": "gpt_oss-mxfp4", "deepseek_v3": "deepseek_v3-fp8"}
+# Of rows and columns with one scale; published models have 128.
+FP8_BLOCK = (8, 16)
 
 
 def random_weights(model, generator):
@@ -203,13 +231,16 @@ def random_weights(model, generator):
         noise = torch.randn(parameter.shape, generator=generator)
         if "norm" in name:
             # Gemma and Qwen's hybrids store what differs from 1, the latter not in linear attention.
-            differs = any(kind in model.config.model_type for kind in ("gemma", "qwen3_next", "qwen3_5"))
+            differs = any(
+                kind in model.config.model_type for kind in ("gemma2", "gemma3", "qwen3_next", "qwen3_5"))
             weight = (0 if differs and "linear_attn" not in name else 1) + 0.3 * noise
+        elif name.endswith(("router.scale", "per_expert_scale", "layer_scalar")):
+            weight = 1 + 0.3 * noise
         elif name.endswith(("A_log", "dt_bias")):
             weight = 0.5 * noise - 1
         elif name.endswith("e_score_correction_bias"):
             weight = 0.2 * noise
-        elif name.endswith(".bias"):
+        elif name.endswith((".bias", "_bias", "sinks")):
             weight = 0.5 * noise
         elif "embed_tokens" in name:
             weight = noise
@@ -233,6 +264,8 @@ def one_by_one(weights, model_type):
         if model_type == "granitemoe":
             name = name.replace("experts.gate_up_proj", "input_linear.weight")
             name = name.replace("experts.down_proj", "output_linear.weight").replace("router.weight", "router.layer.weight")
+            result[name] = weight
+        elif model_type in ("gpt_oss", "gemma4_text"):
             result[name] = weight
         elif match := re.fullmatch(r"(.*\.experts)\.gate_up_proj", name):
             for expert, matrix in enumerate(weight):
@@ -269,7 +302,7 @@ def reference(folder, ids, kind=transformers.AutoModelForCausalLM):
 
     text = getattr(model.model, "language_model", model.model)
     for layer, block in enumerate(text.layers):
-        for part in ("mlp.gate", "block_sparse_moe.router"):
+        for part in ("mlp.gate", "block_sparse_moe.router", "mlp.router", "router"):
             try:
                 block.get_submodule(part).register_forward_hook(record(layer))
             except AttributeError:
@@ -305,6 +338,56 @@ def write_whole(name, case, text, weights, ids, values, versions):
     print(name, sum(file.stat().st_size for file in folder.iterdir()))
 
 
+def mxfp4(weights, generator):
+    """Experts as random blocks and scales, and what transformers makes of these."""
+    stored, made = {}, {}
+    for name, weight in weights.items():
+        if not name.endswith(("gate_up_proj", "down_proj")):
+            stored[name] = made[name] = weight
+            continue
+        experts, inputs, outputs = weight.shape
+        grid = (experts, outputs, inputs // 32)
+        stored[name + "_blocks"] = torch.randint(0, 256, (*grid, 16), generator=generator, dtype=torch.uint8)
+        stored[name + "_scales"] = torch.randint(122, 126, grid, generator=generator, dtype=torch.uint8)
+        made[name] = convert_moe_packed_tensors(stored[name + "_blocks"], stored[name + "_scales"])
+        assert made[name].shape == weight.shape
+    return dict(quant_method="mxfp4", modules_to_not_convert=["model.layers.*.self_attn"]), stored, made
+
+
+def fp8(weights):
+    """Matrices of layers but routers' as E4M3 floats with a scale for each block, and their products."""
+    stored, made = {}, {}
+    rows, columns = FP8_BLOCK
+    for name, weight in weights.items():
+        if not re.search(r"layers.*(proj|proj_with_mqa).*weight$", name):
+            stored[name] = made[name] = weight
+            continue
+        scales = torch.zeros(-(-weight.shape[0] // rows), -(-weight.shape[1] // columns))
+        numbers = torch.zeros(weight.shape)
+        product = torch.zeros(weight.shape)
+        for i in range(scales.shape[0]):
+            for j in range(scales.shape[1]):
+                part = slice(i * rows, (i + 1) * rows), slice(j * columns, (j + 1) * columns)
+                scales[i, j] = weight[part].float().abs().max() / 448
+                numbers[part] = weight[part].float() / scales[i, j]
+        numbers = numbers.to(torch.float8_e4m3fn)
+        whole = scales.repeat_interleave(rows, 0)[:len(weight)].repeat_interleave(columns, 1)[:, :weight.shape[1]]
+        stored[name], stored[name + "_scale_inv"] = numbers, scales
+        made[name] = (numbers.float() * whole).to(torch.bfloat16)
+    return dict(
+        quant_method="fp8", fmt="e4m3", activation_scheme="dynamic", weight_block_size=list(FP8_BLOCK)), stored, made
+
+
+def write_scaled(name, configuration, weights, ids, generator, versions):
+    """The reference is computed from the same numbers as bfloat16."""
+    quantization, stored, made = mxfp4(weights, generator) if "mxfp4" in name else fp8(weights)
+    plain = write(name, configuration, made)
+    values = reference(plain, ids)
+    folder = write(name, configuration | dict(quantization_config=quantization), stored)
+    safetensors.torch.save_file(values, folder / "reference.safetensors", versions)
+    print(name, sum(file.stat().st_size for file in folder.iterdir()), float(values["logits"].std()))
+
+
 def main():
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
@@ -328,6 +411,9 @@ def main():
         for whole, case in WHOLE.items():
             if case["text"] == name:
                 write_whole(whole, case, configuration, weights, ids, values, versions)
+        if name in SCALED:
+            named = one_by_one(weights, configuration["model_type"])
+            write_scaled(SCALED[name], configuration, named, ids, generator, versions)
         if name in STACKED:
             stacked = write(name + "-stacked", configuration, weights)
             again = reference(stacked, ids)
