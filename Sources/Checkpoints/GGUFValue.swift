@@ -46,6 +46,10 @@ extension GGUFValue {
 
   package var numbers: [Double]? { elements(Self.number) }
 
+  package var booleans: [Bool]? {
+    elements { type, cursor in type == .boolean ? cursor.integer(as: UInt8.self).map { $0 != 0 } : nil }
+  }
+
   package var strings: [String]? { elements(Self.string) }
 
   /// The number of elements of an array; nil for what is none.

@@ -54,6 +54,8 @@ struct GGUFModelTests {
       ), ("olmoe-heads", [:]), ("gemma2-plain", [:]), ("gemma3", [:]), ("gemma3-whole", [:]), ("glm4_moe", [:]),
       ("glm4_moe-plain", [:]), ("granite", ["attention_bias": "false"]), ("granitemoe", [:]), ("olmo2-plain", [:]),
       ("smollm3", [:]), ("mistral3-whole", ["text_config": Self.textWithoutWindow]),
+      ("dots1", ["attention_bias": "false", "sliding_window": "null"]), ("ernie4_5_moe", [:]),
+      ("olmo3", ["rope_parameters": Self.olmo3Rotation, "rope_scaling": nil, "rope_theta": nil]),
       ("gpt_oss", Self.asInLlamaCpp), ("gpt_oss-mxfp4", Self.asInLlamaCpp),
     ] as [(String, [String: String?])])
   func whatIsExportedIsReadAgain(_ name: String, _ changes: [String: String?]) throws {
@@ -72,6 +74,11 @@ struct GGUFModelTests {
     #expect(try largestDifference(again, theirs) < 5e-5)
   }
 
+  private static let olmo3Rotation = #"""
+    {"full_attention": {"rope_type": "yarn", "rope_theta": 500000, "factor": 4, "original_max_position_embeddings": 16,
+    "attention_factor": 1.1386294361119891}, "sliding_attention": {"rope_type": "default", "rope_theta": 500000}}
+    """#
+
   /// The numbers of gpt-oss that GGUF has no keys for.
   private static let asInLlamaCpp: [String: String?] = [
     "swiglu_alpha": "1.702", "swiglu_limit": "7.0",
@@ -89,7 +96,8 @@ struct GGUFModelTests {
     arguments: [
       ("gemma2", "query_pre_attn_scalar"), ("gemma3-parameters", "query_pre_attn_scalar"),
       ("smollm3-layers", "no_rope_layers"), ("gpt_oss", "swiglu_limit"),
-      ("olmo3", "olmo3"), ("ministral3", "ministral3"), ("dots1", "dots1"), ("deepseek_v3", "deepseek_v3"),
+      ("olmo3", "rope_theta"), ("ministral3", "ministral3"), ("dots1", "attention_bias"), ("gemma4", "gemma4"),
+      ("deepseek_v3", "deepseek_v3"),
       ("phi3-partial", "phi3"), ("qwen3-bias", "attention_bias"), ("olmoe-normalized", "norm_topk_prob"),
       ("olmoe", "num_key_value_heads"),
       ("mixtral", "window"), ("mistral-window", "window"), ("qwen2_moe", "dense layers"),

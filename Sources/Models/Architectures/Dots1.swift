@@ -4,6 +4,9 @@ internal import Checkpoints
 enum Dots1: Architecture {
   static let modelTypes = ["dots1"]
   static let className = "Dots1ForCausalLM"
+  static let gguf: GGUFArchitecture? = .init(
+    name: "dots1", isMixture: true, namesExpertWidth: true, gatingFunction: 2, hasLeadingDenseLayers: true,
+    parameters: SigmoidRouting.ggufParameters(shared: 0, leadingDense: 0))
 
   static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration {
     try TransformerConfiguration(
@@ -23,5 +26,9 @@ enum Dots1: Architecture {
     return decoder.layout { layer, prefix in
       layer < dense ? decoder.dense(prefix) : SigmoidRouting.layer(decoder, prefix)
     }
+  }
+
+  static func members(_ configuration: TransformerConfiguration, _ file: Configuration) -> [JSON.Member] {
+    SigmoidRouting.members(configuration, file)
   }
 }

@@ -5,6 +5,14 @@ internal import Checkpoints
 enum Ernie4_5MoE: Architecture {
   static let modelTypes = ["ernie4_5_moe"]
   static let className = "Ernie4_5_MoeForCausalLM"
+  static let gguf: GGUFArchitecture? = .init(
+    name: "ernie4_5-moe", isMixture: true, interleavesRows: true, isInterleavedInFolders: true, normalizesWeights: true,
+    namesExpertWidth: true, hasLeadingDenseLayers: true,
+    parameters: [
+      .init(key: "leading_dense_block_count", member: "moe_layer_start_index", isWhole: true, fallback: 1),
+      .init(key: "interleave_moe_layer_step", member: "moe_layer_interval", isWhole: true, fallback: 1),
+      .init(key: "expert_shared_count", member: "moe_num_shared_experts", isWhole: true, fallback: 2),
+    ])
 
   static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration {
     guard try !file.flag("use_bias", default: false) else {
@@ -52,5 +60,19 @@ enum Ernie4_5MoE: Architecture {
       result.shared = SigmoidRouting.shared(decoder, prefix)
       return result
     }
+  }
+
+  static func members(_ configuration: TransformerConfiguration, _ file: Configuration) -> [JSON.Member] {
+    guard let mixture = configuration.mixture else { return [] }
+    let shared = (mixture.sharedIntermediateSize ?? 0) / max(1, mixture.intermediateSize)
+    return [
+      JSON.Member(key: "moe_num_experts", value: .integer(mixture.expertCount)),
+      JSON.Member(key: "moe_k", value: .integer(mixture.expertsPerToken)),
+      JSON.Member(key: "moe_intermediate_size", value: .integer(mixture.intermediateSize)),
+      JSON.Member(key: "moe_num_shared_experts", value: .integer(shared)),
+      JSON.Member(key: "moe_layer_start_index", value: file["moe_layer_start_index"] ?? .integer(0)),
+      JSON.Member(key: "moe_layer_interval", value: file["moe_layer_interval"] ?? .integer(1)),
+      JSON.Member(key: "moe_layer_end_index", value: .integer(-1)),
+    ]
   }
 }

@@ -9,7 +9,7 @@ enum GLM4MoE: Architecture {
     name: "glm4moe", isMixture: true, normalizesWeights: true, namesExpertWidth: true, rotatesPart: true,
     gatingFunction: 2, hasLeadingDenseLayers: true, hasFurtherLayers: true,
     feedForwardNorm: .attentionOutputNorm,
-    queryKeyNormMember: "use_qk_norm", parameters: SigmoidRouting.ggufParameters)
+    queryKeyNormMember: "use_qk_norm", parameters: SigmoidRouting.ggufParameters(shared: 1, leadingDense: 1))
 
   static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration {
     try TransformerConfiguration(

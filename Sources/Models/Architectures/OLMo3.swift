@@ -4,6 +4,9 @@ internal import Checkpoints
 enum OLMo3: Architecture {
   static let modelTypes = ["olmo3"]
   static let className = "Olmo3ForCausalLM"
+  static let gguf: GGUFArchitecture? = .init(
+    name: "olmo2", slidingPattern: 4, slidingBase: 5e5,
+    parameters: [.init(key: "attention.sliding_window", member: "sliding_window", isWhole: true, fallback: 4096)])
 
   static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration {
     // `rope_theta` is that of full layers alone, as transformers reads it.
@@ -21,5 +24,9 @@ enum OLMo3: Architecture {
       configuration, file, contains: contains,
       slidingWindows: SlidingWindows.patterned(
         file, layers: configuration.layerCount, default: 4096, slides: { ($0 + 1) % 4 != 0 }))
+  }
+
+  static func members(_ configuration: TransformerConfiguration, _ file: Configuration) -> [JSON.Member] {
+    [JSON.Member(key: "sliding_window", value: file["sliding_window"] ?? .null)]
   }
 }

@@ -49,13 +49,16 @@ enum SigmoidRouting {
     }
   }
 
-  static let ggufParameters: [GGUFArchitecture.Parameter] = [
-    .init(key: "expert_shared_count", member: "n_shared_experts", isWhole: true, fallback: 1),
-    .init(key: "leading_dense_block_count", member: "first_k_dense_replace", isWhole: true, fallback: 1),
-    .init(key: "expert_weights_scale", member: "routed_scaling_factor", fallback: 1),
-    .init(key: "expert_group_count", member: "n_group", isWhole: true, fallback: 1),
-    .init(key: "expert_group_used_count", member: "topk_group", isWhole: true, fallback: 1),
-  ]
+  /// - Parameters: What the configuration class takes where config.json does not say it.
+  static func ggufParameters(shared: Double, leadingDense: Double) -> [GGUFArchitecture.Parameter] {
+    [
+      .init(key: "expert_shared_count", member: "n_shared_experts", isWhole: true, fallback: shared),
+      .init(key: "leading_dense_block_count", member: "first_k_dense_replace", isWhole: true, fallback: leadingDense),
+      .init(key: "expert_weights_scale", member: "routed_scaling_factor", fallback: 1),
+      .init(key: "expert_group_count", member: "n_group", isWhole: true, fallback: 1),
+      .init(key: "expert_group_used_count", member: "topk_group", isWhole: true, fallback: 1),
+    ]
+  }
 
   static func members(_ configuration: TransformerConfiguration, _ file: Configuration) -> [JSON.Member] {
     guard let mixture = configuration.mixture else { return [] }

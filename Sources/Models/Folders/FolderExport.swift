@@ -54,7 +54,9 @@ package struct FolderExport {
       model.configuration, model.checkpoint.configuration, contains: model.checkpoint.contains)
     let vectors = layout.vectors
     let routers = Set(layout.layers.flatMap { [$0.router, $0.shared?.gate].compactMap(\.self) })
-    let heads = Self.interleavedHeads(layout, model.configuration)
+    let heads =
+      model.architecture.gguf?.isInterleavedInFolders == true
+      ? [:] : Self.interleavedHeads(layout, model.configuration)
     let norms = layout.norms
     let offset = model.architecture.gguf?.addsOneToNorms == true ? Float(-1) : 0
     var tensors: [Tensor] = []

@@ -10,6 +10,8 @@ struct GGUFArchitecture: Sendable {
   var isMixture = false
   /// Whether the rows of each head's queries and keys are interleaved, so that neighbours are rotated together.
   var interleavesRows = false
+  /// Whether they are in Hugging Face's checkpoints too.
+  var isInterleavedInFolders = false
   /// Whether the weights of a token's experts are divided by their sum.
   var normalizesWeights = false
   /// Whether the attention's output projection may have a bias.
@@ -38,6 +40,8 @@ struct GGUFArchitecture: Sendable {
   var unrotatedInterval: Int?
   /// The member of config.json that says whether queries and keys are normed; nil where the architecture says it.
   var queryKeyNormMember: String?
+  /// The base of rotation, which no key says of layers with a window; nil where one does, or none has a window.
+  var slidingBase: Double?
   /// Whether YaRN's ramp is cut to whole pairs; GGUF has no key for it.
   var truncatesYarn = true
   /// The gated activation, where GGUF has no keys for its numbers.

@@ -1,4 +1,5 @@
 internal import Checkpoints
+internal import Glibc
 internal import Tensors
 
 extension GGUFExport {
@@ -81,14 +82,17 @@ extension GGUFExport {
   /// the turns that YaRN's authors do, 32 and 1.
   private func yarnPositions(_ file: Configuration) throws(CheckpointError) -> Int {
     let key = file["rope_scaling"] == nil ? "rope_parameters" : "rope_scaling"
-    let parameters = Configuration(file: file.file, json: file[key] ?? .object([]))
+    // That of full layers, where those with a window have another.
+    let parameters = Configuration(file: file.file, json: file[key]?["full_attention"] ?? file[key] ?? .object([]))
     let known = [
       "rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings", "finetuned", "truncate",
     ]
-    let usual: [String: Double] = ["beta_fast": 32, "beta_slow": 1]
+    let factor = parameters["factor"]?.number ?? 1
+    let usual: [String: Double] = ["beta_fast": 32, "beta_slow": 1, "attention_factor": 0.1 * log(max(factor, 1)) + 1]
     // A zero counts as left out.
-    let members = parameters.json.members?.filter {
-      !$0.value.isNull && $0.value.number != 0 && $0.value.number != usual[$0.key, default: 0]
+    let members = parameters.json.members?.filter { member in
+      guard let number = member.value.number else { return !member.value.isNull }
+      return number != 0 && usual[member.key].map { abs(number / $0 - 1) > 1e-6 } ?? true
     }
     if let unknownKey = members?.first(where: { !known.contains($0.key) }) {
       throw file.error(.unsupported, "\"\(unknownKey.key)\" (\(key)) cannot be written as GGUF")

@@ -73,6 +73,14 @@ package struct GGUFExport {
       throw file.error(
         .unsupported, "\"swiglu_alpha\" and \"swiglu_limit\" other than llama.cpp's cannot be written as GGUF")
     }
+    if let base = gguf.slidingBase,
+      [model.configuration.rotary, model.configuration.slidingRotary].contains(where: {
+        $0.map { $0.base != base } ?? false
+      })
+    {
+      throw file.error(
+        .unsupported, "\"rope_theta\" other than \(Int(base)) cannot be written as GGUF for this architecture")
+    }
     if let pattern = gguf.slidingPattern {
       guard layers.indices.allSatisfy({ (layers[$0].slidingWindow == nil) == (($0 + 1) % pattern == 0) }) else {
         throw file.error(

@@ -28,11 +28,14 @@ struct GGUFMetadata {
         "the architecture \"\(name)\" is not supported in GGUF; supported are \(known)")
     }
     (architecture, gguf) = first
-    try refuseUnknownKeys()
     let hasExperts = try integer("expert_count") ?? 0 > 0
-    if let (type, form) = candidates.first(where: { $0.1.isMixture == hasExperts }) {
+    let fitting = candidates.filter { $0.1.isMixture == hasExperts }
+    // OLMo 2 and 3 have one name.
+    let slides = parts["\(name).attention.sliding_window"]?.integer ?? 0 > 0
+    if let (type, form) = fitting.first(where: { ($0.1.slidingPattern != nil) == slides }) ?? fitting.first {
       (architecture, gguf) = (type, form)
     }
+    try refuseUnknownKeys()
   }
 
   func configuration() throws(CheckpointError) -> Configuration {
@@ -49,7 +52,11 @@ struct GGUFMetadata {
     set("num_key_value_heads", (keyValueHeads ?? heads).map(JSON.integer))
     set("head_dim", try headDimension().map(JSON.integer))
     set("rms_norm_eps", try number("attention.layer_norm_rms_epsilon").map(JSON.number))
-    set("rope_theta", .number(try number("rope.freq_base") ?? 10_000))
+    let base = try number("rope.freq_base") ?? 10_000
+    if let slidingBase = gguf.slidingBase, base != slidingBase {
+      throw error(.unsupported, "\"\(gguf.name).rope.freq_base\" other than \(Int(slidingBase)) is not supported")
+    }
+    set("rope_theta", .number(base))
     set("rope_scaling", try rotaryScaling())
     set("tie_word_embeddings", .boolean(!checkpoint.contains(GGUFTensor.head)))
     members.set(gguf.biasMembers(checkpoint.contains(GGUFTensor.query.bias(layer: 0))))
@@ -204,6 +211,11 @@ struct GGUFMetadata {
       let key = String(member.key.dropFirst(gguf.name.count + 1))
       if Self.readKeys.contains(key) || gguf.parameters.contains(where: { $0.key == key }) { continue }
       if key == "nextn_predict_layers", gguf.hasFurtherLayers { continue }
+      if key == "attention.sliding_window_pattern", let pattern = gguf.slidingPattern,
+        isPattern(member.value, everyBut: pattern)
+      {
+        continue
+      }
       if key == "expert_gating_func", [0, gguf.gatingFunction].contains(member.value.integer) { continue }
       // How the tensors of the first files of Llama had been laid out before they were converted.
       if key == "tensor_data_layout" { continue }
@@ -215,6 +227,13 @@ struct GGUFMetadata {
       let value = member.value.number.map { "\($0)" } ?? member.value.boolean.map { "\($0)" }
       throw error(.unsupported, "\"\(member.key)\"\(value.map { " at \($0)" } ?? "") is not supported")
     }
+  }
+
+  /// Whether a value says that all layers have a window but every so many.
+  private func isPattern(_ value: GGUFValue, everyBut pattern: Int) -> Bool {
+    if let period = value.integer { return period == pattern }
+    guard let slides = value.booleans else { return false }
+    return slides.enumerated().allSatisfy { (($0 + 1) % pattern != 0) == $1 }
   }
 
   // MARK: What is read
