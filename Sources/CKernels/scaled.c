@@ -1,30 +1,36 @@
 // Numbers of few bits whose scales lie in a tensor of their own, as safetensors hold them, to bfloat16.
 #include "CKernels.h"
+#include "dispatch.h"
 #include <math.h>
 #include <string.h>
 
 static inline uint16_t bf16_from(float value) {
   uint32_t bits;
   memcpy(&bits, &value, 4);
-  if (value != value) return 0x7FC0;
-  return (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
+  const uint32_t rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
+  return (uint16_t)(value != value ? 0x7FC0u : rounded);
 }
 
-// A sign, four bits of exponent with bias 7, three of mantissa; no infinities, and NaN where all other bits are ones.
+// A sign, four bits of exponent with bias 7, three of mantissa; no infinities, and NaN where all other bits are ones. Put in
+// a float's place they are too small by 2^120, subnormal numbers too.
 static inline float e4m3_value(uint8_t byte) {
-  const int exponent = (byte >> 3) & 15, mantissa = byte & 7;
-  float magnitude = exponent == 0 ? ldexpf((float)mantissa, -9) : ldexpf((float)(8 + mantissa), exponent - 10);
-  if ((byte & 0x7F) == 0x7F) magnitude = NAN;
-  return byte & 0x80 ? -magnitude : magnitude;
+  const uint32_t magnitude = (uint32_t)(byte & 0x7F) << 20;
+  float value;
+  memcpy(&value, &magnitude, 4);
+  value *= 0x1p120f;
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  bits = magnitude == 0x7F00000u ? 0x7FC00000u : bits | (uint32_t)(byte & 0x80) << 24;
+  memcpy(&value, &bits, 4);
+  return value;
 }
 
-void laser_decode_e4m3(const uint8_t *source, const float *scales, size_t block, uint16_t *target, size_t count) {
-  float values[256];
-  for (int byte = 0; byte < 256; byte++) values[byte] = e4m3_value((uint8_t)byte);
+DISPATCHED void laser_decode_e4m3(const uint8_t *source, const float *scales, size_t block, uint16_t *target,
+                                  size_t count) {
   for (size_t first = 0; first < count; first += block) {
     const size_t last = first + block < count ? first + block : count;
     const float scale = scales[first / block];
-    for (size_t i = first; i < last; i++) target[i] = bf16_from(values[source[i]] * scale);
+    for (size_t i = first; i < last; i++) target[i] = bf16_from(e4m3_value(source[i]) * scale);
   }
 }
 

@@ -136,7 +136,8 @@ extension Checkpoint {
   /// - Returns: Nil for a tensor that is copied as it is.
   func madeTensor(of name: String) throws(CheckpointError) -> (name: String, shape: [Int], matrices: [TensorReference])?
   {
-    guard let place = places[name] else { return nil }
+    // Without a number, a shape may count any number of matrices.
+    guard let place = places[name], !place.bytes.isEmpty else { return nil }
     switch storage {
     case .float8 where place.type == "F8_E4M3" && (2...3).contains(place.shape.count):
       return (name, place.shape, Self.matrices(name, place.shape, part: nil))

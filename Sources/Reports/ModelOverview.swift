@@ -92,9 +92,12 @@ package struct ModelOverview: Encodable {
     self.routing = routing
     sites = try loaded.sites.map { site in
       let stored = try loaded.stored(loaded.reference(of: site))
+      // What is made of numbers of few bits is called by these.
+      let type = stored.region.makingByteCount > 0 ? checkpoint.scaledNumbers : nil
       return Row(
         tensor: loaded.reference(of: site).name, layer: site.layer, expert: site.expert, role: site.role.rawValue,
-        rows: stored.rows, columns: stored.columns, type: stored.type.rawValue, factorRank: stored.factors?.rank)
+        rows: stored.rows, columns: stored.columns, type: type ?? stored.type.rawValue, factorRank: stored.factors?.rank
+      )
     }
     types = sites.reduce(into: [:]) { $0[$1.type, default: 0] += 1 }
   }

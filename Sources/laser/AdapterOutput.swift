@@ -65,6 +65,11 @@ struct AdapterOutput {
     var tooLarge: [(reduction: Reduction, rank: Int, largest: Int)] = []
     for reduction in reductions {
       let reference = model.reference(of: reduction.site)
+      guard reference.part == nil else {
+        throw InputError(
+          "\(reduction.site): \(reference.tensor) holds it transposed, or by turns with another matrix, which adapters do "
+            + "not know; leave out '--lora'")
+      }
       if let place = ExpertPlace(reduction.site, of: model), side == .model || reference.isWholeMatrix {
         // Gate and up projection of an expert share a rank.
         let rank = reductions.filter {

@@ -7,11 +7,15 @@ package struct TinyModel: Sendable {
   package var configuration: [String: String]
   package var tensors: [TinyTensor]
 
-  package init(seed: UInt64 = 1, vocabularySize: Int = 320, hiddenSize: Int = 16, intermediateSize: Int = 24) {
+  package init(
+    seed: UInt64 = 1, vocabularySize: Int = 320, hiddenSize: Int = 16, intermediateSize: Int = 24, layers: Int = 2,
+    experts: Int = 2
+  ) {
     configuration = [
       "model_type": #""mixtral""#, "hidden_act": #""silu""#, "vocab_size": "\(vocabularySize)",
-      "hidden_size": "\(hiddenSize)", "intermediate_size": "\(intermediateSize)", "num_hidden_layers": "2",
-      "num_attention_heads": "2", "num_key_value_heads": "1", "num_local_experts": "2", "num_experts_per_tok": "2",
+      "hidden_size": "\(hiddenSize)", "intermediate_size": "\(intermediateSize)", "num_hidden_layers": "\(layers)",
+      "num_attention_heads": "2", "num_key_value_heads": "1", "num_local_experts": "\(experts)",
+      "num_experts_per_tok": "2",
       "rms_norm_eps": "1e-5", "rope_theta": "10000.0", "tie_word_embeddings": "false",
     ]
     var generator = SeededGenerator(seed: seed)
@@ -22,7 +26,7 @@ package struct TinyModel: Sendable {
       tensors.append(TinyTensor(name: name, shape: shape, scale: scale, from: &generator))
     }
     add("model.embed_tokens.weight", vocabularySize, hiddenSize)
-    for layer in 0..<2 {
+    for layer in 0..<layers {
       let prefix = "model.layers.\(layer)."
       add(prefix + "input_layernorm.weight", hiddenSize)
       add(prefix + "self_attn.q_proj.weight", hiddenSize, hiddenSize)
@@ -30,8 +34,8 @@ package struct TinyModel: Sendable {
       add(prefix + "self_attn.v_proj.weight", hiddenSize / 2, hiddenSize)
       add(prefix + "self_attn.o_proj.weight", hiddenSize, hiddenSize)
       add(prefix + "post_attention_layernorm.weight", hiddenSize)
-      add(prefix + "block_sparse_moe.gate.weight", 2, hiddenSize)
-      for expert in 0..<2 {
+      add(prefix + "block_sparse_moe.gate.weight", experts, hiddenSize)
+      for expert in 0..<experts {
         let expertPrefix = prefix + "block_sparse_moe.experts.\(expert)."
         add(expertPrefix + "w1.weight", intermediateSize, hiddenSize)
         add(expertPrefix + "w2.weight", hiddenSize, intermediateSize)

@@ -57,6 +57,25 @@ import Testing
     }
   }
 
+  /// A shape without a number may say anything.
+  @Test func emptyTensorsAreCopied() throws {
+    let fixture = ArchitectureFixture(name: "deepseek_v3-fp8")
+    let file = try SafetensorsFile(path: fixture.path + "/model.safetensors")
+    var tensors = file.entries.map { entry in
+      TinyTensor(
+        name: entry.name, type: entry.type, shape: entry.shape,
+        bytes: file.file.region(entry.bytes).withBytes { Array($0) })
+    }
+    tensors.append(TinyTensor(name: "empty", type: "F8_E4M3", shape: [1 << 50, 0, 4], bytes: []))
+    try FileManager.default.createDirectory(at: folder["model"], withIntermediateDirectories: true)
+    try Data(safetensors(tensors)).write(to: folder["model"].appending(path: "model.safetensors"))
+    try FileManager.default.copyItem(
+      atPath: fixture.path + "/config.json", toPath: folder.path("model") + "/config.json")
+    let checkpoint = try Checkpoint(path: folder.path("model"))
+    try CheckpointCopy(of: checkpoint, to: folder.path("copy"), replacesExisting: false).write(replacing: [:])
+    #expect(try Checkpoint(path: folder.path("copy")).contains("empty"))
+  }
+
   @Test func sitesHaveNamesOfTheirOwn() throws {
     for name in Self.names {
       let model = try ArchitectureFixture(name: name).model
