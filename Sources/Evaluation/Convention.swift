@@ -76,7 +76,7 @@ package enum Convention: Sendable, Equatable {
   }
 
   /// A document in pieces of `context` tokens, those with something to score.
-  private static func windows(of document: Corpus.Document, context: Int) -> [WindowBatch.Window] {
+  private static func windows(of document: ScoredDocument, context: Int) -> [WindowBatch.Window] {
     Swift.stride(from: 0, to: document.tokens.count, by: context).compactMap { start in
       let piece = start..<min(start + context, document.tokens.count)
       let scored = document.scored.map { $0.clamped(to: piece.dropFirst().startIndex..<piece.upperBound) }

@@ -14,21 +14,14 @@ package struct Corpus: Sendable {
   /// Parts between runs of white space, as lm-evaluation-harness counts words; 0 for tokens that come from no text.
   package let wordCount: Int
   /// The dialogues of a file of such; nil for a text.
-  package let documents: [Document]?
-
-  /// A text of its own, of which some tokens are scored.
-  package struct Document: Sendable, Equatable {
-    package let tokens: [Int32]
-    /// Ascending; none has the first token.
-    package let scored: [Range<Int>]
-  }
+  package let documents: [ScoredDocument]?
 
   /// The last part of the path: what tables show.
   package var name: String { fileName(path) }
 
   package init(
     path: String, tokens: [Int32], fingerprint: Fingerprint = Fingerprint(), byteCount: Int = 0, wordCount: Int = 0,
-    documents: [Document]? = nil
+    documents: [ScoredDocument]? = nil
   ) {
     (self.path, self.tokens, self.fingerprint) = (path, tokens, fingerprint)
     (self.byteCount, self.wordCount, self.documents) = (byteCount, wordCount, documents)
@@ -56,7 +49,7 @@ package struct Corpus: Sendable {
     }
     guard let model else { throw InputError("\(path): dialogues, which need a model's chat template") }
     let encoder = DialogueEncoder(template: try ChatTemplate(path: model), tokenizer: tokenizer)
-    var documents: [Document] = []
+    var documents: [ScoredDocument] = []
     for line in lines {
       do {
         guard let json = line.json else { throw InputError("not JSON; give \(Dialogue.syntax)") }

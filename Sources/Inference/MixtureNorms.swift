@@ -29,12 +29,12 @@ struct MixtureNorms: Sendable {
   }
 
   /// From the gradient at what is joined to those at both sums.
-  func propagate(_ gradient: Matrix, through sums: FeedForward.Sums) -> (experts: Matrix, shared: Matrix) {
+  func propagate(_ gradient: Matrix, through experts: Matrix, _ shared: Matrix) -> (experts: Matrix, shared: Matrix) {
     func back(_ sum: Matrix, _ weight: Matrix) -> Matrix {
       let result = Matrix(rows: sum.rows, columns: sum.columns)
       normalizeGradient(sum, weight: weight, epsilon: epsilon, gradient: gradient, addingTo: result)
       return result
     }
-    return (back(sums.experts, expertsOutput), back(sums.shared ?? sums.experts, sharedOutput))
+    return (back(experts, expertsOutput), back(shared, sharedOutput))
   }
 }

@@ -25,7 +25,7 @@ struct DialogueTests {
   private static let plain =
     "{% for m in messages %}[{{ m.role }}] {{ m.content | trim }}\n{% endfor %}"
 
-  private func texts(_ document: Corpus.Document, _ tokenizer: Tokenizer) -> [String] {
+  private func texts(_ document: ScoredDocument, _ tokenizer: Tokenizer) -> [String] {
     document.scored.map { tokenizer.decode(document.tokens[$0]).trimmingCharacters(in: .whitespaces) }
   }
 

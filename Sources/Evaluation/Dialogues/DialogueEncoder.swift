@@ -12,7 +12,7 @@ struct DialogueEncoder {
   /// Stands for a content to find where the template puts it: no template has it, and none takes part of it away.
   private static let mark = "\u{2E28}content\u{2E29}"
 
-  func document(_ dialogue: Dialogue) throws -> Corpus.Document {
+  func document(_ dialogue: Dialogue) throws -> ScoredDocument {
     let text = try text(of: dialogue.messages)
     let tokens = try tokenizer.encode(text, addSpecialTokens: false)
     var scored: [Range<Int>] = []
@@ -31,7 +31,7 @@ struct DialogueEncoder {
       if start < end { scored.append(start..<end) }
     }
     guard !scored.isEmpty else { throw InputError("the scored messages have no tokens") }
-    return Corpus.Document(tokens: tokens, scored: scored)
+    return ScoredDocument(tokens: tokens, scored: scored)
   }
 
   private func text(of messages: [JSON]) throws(InputError) -> String {

@@ -22,7 +22,9 @@ extension FeedForward {
     let added = branch.isNormed ? sums.map { joined($0.copy(), rows: all) } : nil
     let addedGradient = branch.propagate(gradient, through: added)
     var outputGradients = (experts: addedGradient, shared: addedGradient)
-    if let parts, let sums { outputGradients = parts.propagate(addedGradient, through: sums) }
+    if let parts, let sums, let sharedSum = sums.shared {
+      outputGradients = parts.propagate(addedGradient, through: sums.experts, sharedSum)
+    }
     let shared = Inputs(states, norm)
     let experts = parts.map { Inputs(states, $0.experts) } ?? shared
     let router = parts.map { Inputs(states, $0.router) } ?? shared
