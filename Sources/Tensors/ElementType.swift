@@ -13,12 +13,13 @@ package enum ElementType: String, Sendable, CaseIterable {
   case q4K = "Q4_K"
   case q5K = "Q5_K"
   case q6K = "Q6_K"
+  case mxfp4 = "MXFP4"
 
   /// The numbers in a block: a row holds a multiple of it.
   package var blockSize: Int {
     switch self {
     case .bfloat16, .float16, .float32: 1
-    case .q80, .q40, .q41, .q50, .q51: 32
+    case .q80, .q40, .q41, .q50, .q51, .mxfp4: 32
     case .q2K, .q3K, .q4K, .q5K, .q6K: 256
     }
   }
@@ -37,6 +38,7 @@ package enum ElementType: String, Sendable, CaseIterable {
     case .q4K: 144
     case .q5K: 176
     case .q6K: 210
+    case .mxfp4: 17
     }
   }
 

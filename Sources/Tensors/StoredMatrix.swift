@@ -195,6 +195,7 @@ extension ElementType {
     case .q4K: laser_expand_q4_k
     case .q5K: laser_expand_q5_k
     case .q6K: laser_expand_q6_k
+    case .mxfp4: laser_expand_mxfp4
     }
   }
 
@@ -212,6 +213,7 @@ extension ElementType {
     case .q4K: laser_quantize_q4_k
     case .q5K: laser_quantize_q5_k
     case .q6K: laser_quantize_q6_k
+    case .mxfp4: laser_quantize_mxfp4
     }
   }
 }
