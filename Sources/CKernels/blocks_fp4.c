@@ -46,7 +46,9 @@ DISPATCHED bool laser_expand_mxfp4(const void *source, float *target, size_t cou
   return !bad;
 }
 
-void laser_quantize_mxfp4(const float *source, void *target, size_t count) {
+// MXFP4 has no use for importance.
+void laser_quantize_mxfp4(const float *source, const float *importance, void *target, size_t count) {
+  (void)importance;
   uint8_t *block = target;
   for (size_t done = 0; done < count; done += 32, block += 17, source += 32) {
     memset(block, 0, 17);
@@ -63,4 +65,29 @@ void laser_quantize_mxfp4(const float *source, void *target, size_t count) {
       block[1 + i] = (uint8_t)(nearest_number(source[i], scale) | nearest_number(source[i + 16], scale) << 4);
     }
   }
+}
+
+// MARK: NVFP4: blocks of 64, four groups of 16 with a scale each
+
+// Half of a scale: no sign, 4 bits of exponent, 3 of mantissa; the pattern for what is no number counts as 0, as 0 does.
+static inline float half_scale(uint8_t bits) {
+  if (bits == 0x7F) return 0;
+  const int exponent = bits >> 3 & 15, mantissa = bits & 7;
+  return exponent == 0 ? ldexpf((float)mantissa, -10) : ldexpf((float)(8 + mantissa), exponent - 11);
+}
+
+// 4 scales, 4 times 8 bytes: low halves are a group's numbers 0 to 7, high halves 8 to 15
+DISPATCHED bool laser_expand_nvfp4(const void *source, float *target, size_t count) {
+  const uint8_t *block = source;
+  for (size_t done = 0; done < count; done += 64, block += 36, target += 64) {
+    for (int group = 0; group < 4; group++) {
+      const float scale = half_scale(block[group]);
+      const uint8_t *bits = block + 4 + 8 * group;
+      for (int i = 0; i < 8; i++) {
+        target[16 * group + i] = doubled[bits[i] & 15] * scale;
+        target[16 * group + 8 + i] = doubled[bits[i] >> 4] * scale;
+      }
+    }
+  }
+  return true;
 }

@@ -58,9 +58,15 @@ package struct Reducer: Sendable {
     return reference
   }
 
-  /// - Throws: `InputError` if a site cannot be reduced relative to the base.
+  /// - Throws: `InputError` if a site cannot be reduced relative to the base, or has no type of its own to be written in.
   package func check(_ site: Site) throws(InputError) {
     if let base { _ = try baseReference(site, in: base) }
+    let reference = model.reference(of: site)
+    if !reference.isWholeMatrix, let type = try? model.stored(reference).type, type.isReadOnly {
+      throw InputError(
+        "\(site): it is rows of \(reference.tensor), whose type \(type.rawValue) is only read; convert the model first, as "
+          + "with 'laser convert --type q4_k_m --to gguf'")
+    }
   }
 
   /// - Throws: `InputError` for reductions of the other kind, and filters that their matrices cannot pass.
