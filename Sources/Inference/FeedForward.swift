@@ -30,17 +30,21 @@ package struct FeedForward: Sendable {
   ///
   /// Each token's contributions are summed as they come, by ascending number of the expert, as they are from their
   /// slots.
-  func apply(to states: Matrix) throws(CheckpointError) -> Routing {
+  ///
+  /// - Parameter observe: Given the inputs of each expert's matrices.
+  func apply(to states: Matrix, observe: InputObserver? = nil) throws(CheckpointError) -> Routing {
     let routing = try route(states)
-    add(try sums(states, routing), to: states)
+    add(try sums(states, routing, observe: observe), to: states)
     return routing
   }
 
   /// What the experts make of each token, weighted and summed: (tokens, hidden).
-  func sums(_ states: Matrix, _ routing: Routing) throws(CheckpointError) -> Matrix {
+  func sums(
+    _ states: Matrix, _ routing: Routing, observe: InputObserver? = nil
+  ) throws(CheckpointError) -> Matrix {
     let sums = Matrix(rows: states.rows, columns: states.columns)
     for expert in routing.slots.indices where !routing.slots[expert].isEmpty {
-      try run(expert: expert, on: states, routing: routing) { outputs, slots, tokens, weights in
+      try run(expert: expert, on: states, routing: routing, observe: observe) { outputs, slots, tokens, weights in
         addRows(outputs, tokens, weights: weights, to: sums)
       }
     }
@@ -98,7 +102,7 @@ package struct FeedForward: Sendable {
   /// Runs one expert on its tokens and hands over what it makes of them, not yet weighted, block by block: the outputs,
   /// the slots, the tokens and the weights.
   private func run(
-    expert: Int, on states: Matrix, routing: Routing,
+    expert: Int, on states: Matrix, routing: Routing, observe: InputObserver? = nil,
     _ receive: @Sendable (Matrix, ArraySlice<Int32>, ArraySlice<Int32>, [Float]) -> Void
   ) throws(CheckpointError) {
     let slots = routing.slots[expert]
@@ -110,6 +114,7 @@ package struct FeedForward: Sendable {
     let weights = try Weights(of: layout, in: model)
     let inputs = Matrix(unfilled: slots.count, columns: states.columns)
     let outputs = Matrix(unfilled: slots.count, columns: states.columns)
+    let allHidden = observe.map { _ in Matrix(unfilled: slots.count, columns: layout.gate.rows) }
     let blocks = Parallelism.shares(of: slots.count, atMost: Self.block)
     for channels in weights.channelBlocks {
       let products = try weights.products(channels: channels)
@@ -131,6 +136,7 @@ package struct FeedForward: Sendable {
           let gated = hidden[columns: 0..<channels.count]
           let up = hidden[columns: channels.count..<2 * channels.count]
           activation.apply(gate: gated, up: up)
+          allHidden?[rows: blocks[index]][columns: channels].assign(gated)
           multiply(gated, transposed: products.down, adding: channels.lowerBound > 0, into: output)
         }
         if channels.upperBound == layout.gate.rows {
@@ -139,6 +145,11 @@ package struct FeedForward: Sendable {
       }
     }
     weights.release()
+    guard let observe, let allHidden else { return }
+    let isShared = expert == layer.experts.count
+    let number = isShared || layer.router == nil ? nil : expert
+    observe(isShared ? [.sharedW1, .sharedW3] : [.w1, .w3], number, inputs)
+    observe(isShared ? [.sharedW2] : [.w2], number, allHidden)
   }
 
   /// An expert's matrices in use.
