@@ -4,7 +4,7 @@
 //
 // Where ggml leaves the result undefined (a scale so small that its reciprocal is infinite), the block becomes zeros.
 #include "CKernels.h"
-#include "blocks.h"
+#include "block_fits.h"
 #include "dispatch.h"
 
 #pragma STDC FP_CONTRACT OFF
@@ -193,19 +193,9 @@ static inline float reciprocal(float scale) {
   return scale != 0 && isfinite(result) ? result : 0;
 }
 
-// The number of largest magnitude, the first of several.
-static inline float extreme(const float *numbers, int count) {
-  float magnitude = 0, result = 0;
-  for (int i = 0; i < count; i++) {
-    if (fabsf(numbers[i]) > magnitude) {
-      magnitude = fabsf(numbers[i]);
-      result = numbers[i];
-    }
-  }
-  return result;
-}
-
-void laser_quantize_q8_0(const float *source, void *target, size_t count) {
+// Q8_0 has no use for importance.
+void laser_quantize_q8_0(const float *source, const float *importance, void *target, size_t count) {
+  (void)importance;
   uint8_t *block = target;
   for (size_t done = 0; done < count; done += 32, block += 34, source += 32) {
     if (!all_finite(source, 32)) {
@@ -219,9 +209,25 @@ void laser_quantize_q8_0(const float *source, void *target, size_t count) {
   }
 }
 
-// Scale and whole numbers 0 to 2^bits − 1 for 2^(bits−1) + number / scale.
-static inline float quantize_symmetric(const float *source, int bits, uint8_t *numbers) {
+// A row's numbers, and their importance where it is known.
+struct row {
+  const float *numbers, *importance;
+  float mean_square;
+};
+
+static inline struct row row_of(const float *source, const float *importance, size_t count) {
+  return (struct row){source, importance, importance ? sum_of_squares(source, (int)count) / (float)count : 0};
+}
+
+// Scale and whole numbers 0 to 2^bits − 1 for 2^(bits−1) + number / scale, of the 32 numbers from a place on.
+static inline float quantize_symmetric(const struct row *row, size_t place, int bits, uint8_t *numbers) {
+  const float *source = row->numbers + place;
   const int half = 1 << (bits - 1);
+  if (row->importance) {
+    float weights[32];
+    weigh(source, row->importance + place, row->mean_square, 32, weights);
+    return fit_around_zero(source, weights, 32, half, numbers);
+  }
   const float scale = extreme(source, 32) / (float)-half;
   const float inverse = reciprocal(scale);
   for (int i = 0; i < 32; i++) {
@@ -231,13 +237,22 @@ static inline float quantize_symmetric(const float *source, int bits, uint8_t *n
 }
 
 // Scale and whole numbers 0 to 2^bits − 1 for (number − minimum) / scale.
-static inline float quantize_above_minimum(const float *source, int bits, uint8_t *numbers, float *minimum) {
+static inline float quantize_above_minimum(const struct row *row, size_t place, int bits, uint8_t *numbers,
+                                           float *minimum) {
+  const float *source = row->numbers + place;
+  const int largest = (1 << bits) - 1;
+  if (row->importance) {
+    float weights[32];
+    weigh(source, row->importance + place, row->mean_square, 32, weights);
+    const float scale = fit_above_minimum(source, weights, 32, largest, weighted_grid, numbers, minimum);
+    *minimum = -*minimum;
+    return scale;
+  }
   float low = source[0], high = source[0];
   for (int i = 1; i < 32; i++) {
     low = source[i] < low ? source[i] : low;
     high = source[i] > high ? source[i] : high;
   }
-  const int largest = (1 << bits) - 1;
   const float scale = (high - low) / (float)largest;
   const float inverse = reciprocal(scale);
   for (int i = 0; i < 32; i++) numbers[i] = (uint8_t)clamp((int)((source[i] - low) * inverse + 0.5f), 0, largest);
@@ -257,54 +272,58 @@ static inline void pack_fifth_bits(const uint8_t *numbers, uint8_t *target) {
   }
 }
 
-void laser_quantize_q4_0(const float *source, void *target, size_t count) {
+void laser_quantize_q4_0(const float *source, const float *importance, void *target, size_t count) {
   uint8_t numbers[32], *block = target;
-  for (size_t done = 0; done < count; done += 32, block += 18, source += 32) {
-    if (!all_finite(source, 32)) {
+  const struct row row = row_of(source, importance, count);
+  for (size_t done = 0; done < count; done += 32, block += 18) {
+    if (!all_finite(source + done, 32)) {
       spoil(block, 18, 0);
       continue;
     }
-    store_scale(block, quantize_symmetric(source, 4, numbers));
+    store_scale(block, quantize_symmetric(&row, done, 4, numbers));
     pack_low_bits(numbers, block + 2);
   }
 }
 
-void laser_quantize_q4_1(const float *source, void *target, size_t count) {
+void laser_quantize_q4_1(const float *source, const float *importance, void *target, size_t count) {
   uint8_t numbers[32], *block = target;
+  const struct row row = row_of(source, importance, count);
   float minimum;
-  for (size_t done = 0; done < count; done += 32, block += 20, source += 32) {
-    if (!all_finite(source, 32)) {
+  for (size_t done = 0; done < count; done += 32, block += 20) {
+    if (!all_finite(source + done, 32)) {
       spoil(block, 20, 0);
       continue;
     }
-    store_scale(block, quantize_above_minimum(source, 4, numbers, &minimum));
+    store_scale(block, quantize_above_minimum(&row, done, 4, numbers, &minimum));
     store_scale(block + 2, minimum);
     pack_low_bits(numbers, block + 4);
   }
 }
 
-void laser_quantize_q5_0(const float *source, void *target, size_t count) {
+void laser_quantize_q5_0(const float *source, const float *importance, void *target, size_t count) {
   uint8_t numbers[32], *block = target;
-  for (size_t done = 0; done < count; done += 32, block += 22, source += 32) {
-    if (!all_finite(source, 32)) {
+  const struct row row = row_of(source, importance, count);
+  for (size_t done = 0; done < count; done += 32, block += 22) {
+    if (!all_finite(source + done, 32)) {
       spoil(block, 22, 0);
       continue;
     }
-    store_scale(block, quantize_symmetric(source, 5, numbers));
+    store_scale(block, quantize_symmetric(&row, done, 5, numbers));
     pack_fifth_bits(numbers, block + 2);
     pack_low_bits(numbers, block + 6);
   }
 }
 
-void laser_quantize_q5_1(const float *source, void *target, size_t count) {
+void laser_quantize_q5_1(const float *source, const float *importance, void *target, size_t count) {
   uint8_t numbers[32], *block = target;
+  const struct row row = row_of(source, importance, count);
   float minimum;
-  for (size_t done = 0; done < count; done += 32, block += 24, source += 32) {
-    if (!all_finite(source, 32)) {
+  for (size_t done = 0; done < count; done += 32, block += 24) {
+    if (!all_finite(source + done, 32)) {
       spoil(block, 24, 0);
       continue;
     }
-    store_scale(block, quantize_above_minimum(source, 5, numbers, &minimum));
+    store_scale(block, quantize_above_minimum(&row, done, 5, numbers, &minimum));
     store_scale(block + 2, minimum);
     pack_fifth_bits(numbers, block + 4);
     pack_low_bits(numbers, block + 8);

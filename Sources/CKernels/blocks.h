@@ -20,6 +20,12 @@ static inline float store_scale(uint8_t *bytes, float scale) {
   return half_to_float(half);
 }
 
+// What a half holds that was stored.
+static inline float stored_scale(const uint8_t *bytes) {
+  uint32_t ignored = 0;
+  return scale_at(bytes, &ignored);
+}
+
 static inline int clamp(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
 
 static inline bool all_finite(const float *numbers, int count) {

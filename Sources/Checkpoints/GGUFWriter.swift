@@ -73,14 +73,14 @@ package struct GGUFWriter {
     }
   }
 
-  /// - Parameter source: What the tensors are made of, which must be the same to the end.
+  /// - Parameter source: What the tensors are made of, which must be the same to the end; nil for what is in memory.
   package func write(
-    to file: OutputFile, from source: Checkpoint, progress: (Int, Int) -> Void = { _, _ in },
+    to file: OutputFile, from source: Checkpoint? = nil, progress: (Int, Int) -> Void = { _, _ in },
     contents: (Tensor) throws(CheckpointError) -> any ByteRegion
   ) throws(CheckpointError) {
     try file.make { descriptor, partial throws(CheckpointError) in
       try write(to: descriptor, path: partial, progress: progress, contents: contents)
-      try source.refuseChange()
+      try source?.refuseChange()
     }
   }
 

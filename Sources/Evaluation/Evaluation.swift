@@ -212,12 +212,14 @@ package struct Evaluation: Sendable {
 
   /// Those of this process's windows whose states of all these models fit the memory at once, and how it is divided.
   ///
-  /// - Parameter others: Bytes that are taken beside states and weights.
+  /// - Parameters:
+  ///   - others: Bytes that are taken beside states and weights.
+  ///   - perToken: And those of each token.
   func groups(
-    for models: [Model], memory: Int, others: Int = 0
+    for models: [Model], memory: Int, others: Int = 0, perToken: Int = 0
   ) throws(MemoryPlan.TooSmall) -> ([Range<Int>], MemoryPlan) {
     let states = models.reduce(0) { $0 + $1.configuration.hiddenSize * MemoryLayout<Float>.stride }
-    let bytesPerToken = states + (models.map(\.bytesOfStep).max() ?? 0)
+    let bytesPerToken = states + perToken + (models.map(\.bytesOfStep).max() ?? 0)
     let plan = try MemoryPlan(
       bytes: memory, models: models, window: longestWindow, bytesPerToken: bytesPerToken, others: others)
     let limit = plan.tokens(bytesEach: bytesPerToken)

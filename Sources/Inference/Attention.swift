@@ -37,9 +37,17 @@ struct Attention: TokenMixer {
   func apply(
     to states: Matrix, windows: [(window: WindowBatch.Window, rows: Range<Int>)], rotary: RotaryEmbeddings
   ) {
+    let context = Matrix(unfilled: states.rows, columns: heads.contextWidth)
+    apply(to: states, windows: windows, rotary: rotary, context: context)
+  }
+
+  /// - Parameter context: Filled with what the heads gather: the inputs of the output projection.
+  func apply(
+    to states: Matrix, windows: [(window: WindowBatch.Window, rows: Range<Int>)], rotary: RotaryEmbeddings,
+    context: Matrix
+  ) {
     let (projected, gates) = projections.project(norm.apply(states))
     let rotary = rotary[layout]
-    let context = Matrix(unfilled: states.rows, columns: heads.contextWidth)
     for (window, range) in windows {
       let rows = projected[rows: range]
       rotate(rows[columns: queryAndKeyColumns], of: window, rotary)

@@ -39,9 +39,11 @@ package struct FeedForward: Sendable {
   ///
   /// Each token's contributions are summed as they come, by ascending number of the expert, as they are from their
   /// slots.
-  func apply(to states: Matrix) throws(CheckpointError) -> Routing {
+  ///
+  /// - Parameter observe: Given the inputs of each expert's matrices.
+  func apply(to states: Matrix, observe: InputObserver? = nil) throws(CheckpointError) -> Routing {
     let routing = try route(states)
-    let sums = try sums(states, routing)
+    let sums = try sums(states, routing, observe: observe)
     let blocks = Parallelism.shares(of: states.rows, atMost: Self.block)
     Parallelism.forEach(blocks.count) { index in
       branch.add(joined(sums, rows: blocks[index]), to: states[rows: blocks[index]])
@@ -58,13 +60,15 @@ package struct FeedForward: Sendable {
     func copy() -> Sums { Sums(experts: experts.copy(), shared: shared?.copy()) }
   }
 
-  func sums(_ states: Matrix, _ routing: Routing) throws(CheckpointError) -> Sums {
+  func sums(
+    _ states: Matrix, _ routing: Routing, observe: InputObserver? = nil
+  ) throws(CheckpointError) -> Sums {
     let sums = Sums(
       experts: Matrix(rows: states.rows, columns: states.columns),
       shared: parts == nil ? nil : Matrix(rows: states.rows, columns: states.columns))
     for expert in routing.slots.indices where !routing.slots[expert].isEmpty {
       let target = isShared(expert) ? sums.shared ?? sums.experts : sums.experts
-      try run(expert: expert, on: states, routing: routing) { outputs, slots, tokens, weights in
+      try run(expert: expert, on: states, routing: routing, observe: observe) { outputs, slots, tokens, weights in
         addRows(outputs, tokens, weights: weights, to: target)
       }
     }
@@ -125,7 +129,7 @@ package struct FeedForward: Sendable {
   /// Runs one expert on its tokens and hands over what it makes of them, not yet weighted, block by block: the outputs,
   /// the slots, the tokens and the weights.
   private func run(
-    expert: Int, on states: Matrix, routing: Routing,
+    expert: Int, on states: Matrix, routing: Routing, observe: InputObserver? = nil,
     _ receive: @Sendable (Matrix, ArraySlice<Int32>, ArraySlice<Int32>, [Float]) -> Void
   ) throws(CheckpointError) {
     let slots = routing.slots[expert]
@@ -139,6 +143,7 @@ package struct FeedForward: Sendable {
     let biases = try ExpertBiases(of: layout, in: model)
     let inputs = Matrix(unfilled: slots.count, columns: states.columns)
     let outputs = Matrix(unfilled: slots.count, columns: states.columns)
+    let allHidden = observe.map { _ in Matrix(unfilled: slots.count, columns: layout.gate.rows) }
     let blocks = Parallelism.shares(of: slots.count, atMost: Self.block)
     for channels in weights.channelBlocks {
       let products = try weights.products(channels: channels)
@@ -164,6 +169,7 @@ package struct FeedForward: Sendable {
             addRow(biases.up[columns: channels], to: up)
           }
           activation.apply(gate: gated, up: up)
+          allHidden?[rows: blocks[index]][columns: channels].assign(gated)
           multiply(gated, transposed: products.down, adding: channels.lowerBound > 0, into: output)
         }
         if channels.upperBound == layout.gate.rows {
@@ -173,6 +179,11 @@ package struct FeedForward: Sendable {
       }
     }
     weights.release()
+    guard let observe, let allHidden else { return }
+    let isShared = isShared(expert)
+    let number = isShared || layer.router == nil ? nil : expert
+    observe(isShared ? [.sharedW1, .sharedW3] : [.w1, .w3], number, inputs)
+    observe(isShared ? [.sharedW2] : [.w2], number, allHidden)
   }
 
   /// What is added to what an expert's matrices make.

@@ -58,9 +58,15 @@ package struct Reducer: Sendable {
     return reference
   }
 
-  /// - Throws: `InputError` if a site cannot be reduced relative to the base.
+  /// - Throws: `InputError` if a site cannot be reduced relative to the base, or has no type of its own to be written in.
   package func check(_ site: Site) throws(InputError) {
     if let base { _ = try baseReference(site, in: base) }
+    let reference = model.reference(of: site)
+    if !reference.isWholeMatrix, let type = try? model.stored(reference).type, type.isReadOnly {
+      throw InputError(
+        "\(site): it is rows of \(reference.tensor), whose type \(type.rawValue) is only read; convert the model first, as "
+          + "with 'laser convert --type q4_k_m --to gguf'")
+    }
   }
 
   /// - Throws: `InputError` for reductions of the other kind, and filters that their matrices cannot pass.
@@ -225,6 +231,7 @@ package struct Reducer: Sendable {
   ///   - type: What the matrices are rounded to; nil for the types that the checkpoint stores.
   ///   - factored: Whether matrices are made of two factors where these hold fewer numbers.
   ///   - scratchFolder: Where the matrices lie on disk until they are used; nil to have them in memory.
+  /// - Throws: `InputError` too for a matrix that its type cannot hold.
   package func reduced(
     _ reductions: [Reduction], type: ElementType? = nil, factored: Bool = false, scratchFolder: String? = nil,
     progress: (Int) throws -> Void = { _ in }
@@ -232,10 +239,22 @@ package struct Reducer: Sendable {
     try check(reductions)
     var result: [(site: Site, matrix: StoredMatrix)] = []
     try forEachReduced(reductions, type: type, factored: factored) { reduction, matrix in
+      try refuseOverflow(matrix, at: reduction.site)
       result.append((reduction.site, try scratchFolder.map { try matrix.spilled(to: $0) } ?? matrix))
       try progress(result.count)
     }
     return result
+  }
+
+  /// Of all types F16 alone has numbers so small that a reduced matrix may leave their range; of factors, their product.
+  private func refuseOverflow(_ matrix: StoredMatrix, at site: Site) throws(InputError) {
+    guard matrix.type == .float16 else { return }
+    do { _ = try matrix.decoded() } catch {
+      throw InputError(
+        "\(site): reduced, it has a number beyond F16's 65504; leave it out of the plan, or use a copy of the model in BF16"
+      )
+    }
+    if matrix.factors != nil { matrix.release(rows: 0..<matrix.rows) }
   }
 
   /// The matrix of one reduction that was checked.

@@ -51,7 +51,7 @@ package struct SiteDecomposition: Sendable {
   package func reduced(by filter: Filter, type: ElementType? = nil) throws -> StoredMatrix {
     if case .scale(let factor, _) = filter { return try numbers.scaled(by: factor, type: type) }
     let factors = filter.factors(fullRank: fullRank).map(Double.init)
-    let prepared = decomposition.filter(factors, roundedTo: type ?? numbers.stored.matrix.type)
+    let prepared = decomposition.filter(factors, roundedTo: type ?? numbers.stored.matrix.type.typeOfChanges)
     return try numbers.reduced(type: type, isWhole: factors.allSatisfy { $0 == 1 }) { prepared.applied(to: $0) }
   }
 
@@ -78,7 +78,7 @@ package struct SiteDecomposition: Sendable {
     defer { numbers.release() }
     let (rows, columns) = (decomposition.rows, decomposition.columns)
     let isTall = rows >= columns
-    let type = type ?? numbers.stored.matrix.type
+    let type = type ?? numbers.stored.matrix.type.typeOfChanges
     let directions = decomposition.directions(weights: weights)
     let long = try StoredMatrix(
       type: type, rows: isTall ? rows : directions.count, columns: isTall ? directions.count : columns,

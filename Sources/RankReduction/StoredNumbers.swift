@@ -52,13 +52,13 @@ struct ReducedNumbers: Sendable {
   /// What `filter` makes of W, or W_base plus what it makes of W − W_base, rounded to a type.
   ///
   /// - Parameters:
-  ///   - type: Nil for the one that the checkpoint stores.
+  ///   - type: Nil for the one that the checkpoint stores, or what changed matrices of it are stored as.
   ///   - isWhole: Whether the filter changes nothing: then, of the stored type, the result is the very bytes of W.
   func reduced(
     type: ElementType?, isWhole: Bool, _ filter: @Sendable (DoubleMatrix) -> DoubleMatrix
   ) throws -> StoredMatrix {
-    let type = type ?? stored.matrix.type
-    if isWhole, type == stored.matrix.type { return stored.matrix }
+    if isWhole, type == nil || type == stored.matrix.type { return stored.matrix }
+    let type = type ?? stored.matrix.type.typeOfChanges
     defer { release() }
     guard columns.isMultiple(of: type.blockSize) else {
       throw InputError("\(site): its rows of \(columns) numbers are no whole blocks of \(type.rawValue)")

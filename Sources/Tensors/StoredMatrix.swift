@@ -77,10 +77,40 @@ package struct StoredMatrix: Sendable {
         case .float32: laser_round_f32(source + row * length, target + row * stride, length)
         default:
           let numbers = (0..<length).map { Float(source[row * length + $0]) }
-          type.quantization?(numbers, target + row * stride, length)
+          type.quantize(numbers, importance: nil, at: target + row * stride, count: length)
         }
       }
     }
+  }
+
+  /// The same numbers as another type holds them, rounded as `init(rounding:to:)` does, on all workers.
+  ///
+  /// - Parameter importance: How much the error of each column's numbers counts, for types in blocks; nil where that is
+  ///   not known.
+  /// - Throws: `NotFinite` if a number is not finite.
+  package func converted(to type: ElementType, importance: [Float]? = nil) throws(NotFinite) -> StoredMatrix {
+    precondition(importance.map { $0.count == columns } ?? true, "an importance of another width")
+    let rowBytes = type.byteCount(of: columns)
+    let blocks = Parallelism.blocks(of: rows, size: max(1, 1 << 16 / max(1, columns)))
+    let isFinite = Mutex(true)
+    region.prepare()
+    let bytes = [UInt8](unsafeUninitializedCapacity: rowBytes * rows) { buffer, count in
+      nonisolated(unsafe) let target = buffer.baseAddress
+      Parallelism.forEach(blocks.count) { index in
+        guard let target else { return }
+        let numbers = Matrix(unfilled: 1, columns: columns)
+        for row in blocks[index] {
+          guard expand(from: row * columns, count: columns, into: numbers) else {
+            isFinite.withLock { $0 = false }
+            return
+          }
+          type.round(numbers.base, importance: importance, at: target + row * rowBytes, count: columns)
+        }
+      }
+      count = isFinite.withLock { $0 } ? rowBytes * rows : 0
+    }
+    guard isFinite.withLock({ $0 }) else { throw NotFinite() }
+    return StoredMatrix(type: type, rows: rows, columns: columns, region: OwnedBytes(bytes))
   }
 
   /// Gives back the memory of some rows, if they can be read again from a file.
@@ -170,48 +200,7 @@ package struct StoredMatrix: Sendable {
     }
     return region.withBytes { bytes in
       guard let source = bytes.baseAddress?.advanced(by: type.byteCount(of: element)) else { return true }
-      return type.expansion(source, target.base, count)
-    }
-  }
-}
-
-private typealias Expansion = @convention(c) (UnsafeRawPointer?, UnsafeMutablePointer<Float>?, Int) -> Bool
-private typealias Quantization = @convention(c) (UnsafePointer<Float>?, UnsafeMutableRawPointer?, Int) -> Void
-
-extension ElementType {
-  /// To float32; false if a number is not finite.
-  fileprivate var expansion: Expansion {
-    switch self {
-    case .bfloat16: laser_expand_bf16
-    case .float16: laser_expand_f16
-    case .float32: laser_expand_f32
-    case .q80: laser_expand_q8_0
-    case .q40: laser_expand_q4_0
-    case .q41: laser_expand_q4_1
-    case .q50: laser_expand_q5_0
-    case .q51: laser_expand_q5_1
-    case .q2K: laser_expand_q2_k
-    case .q3K: laser_expand_q3_k
-    case .q4K: laser_expand_q4_k
-    case .q5K: laser_expand_q5_k
-    case .q6K: laser_expand_q6_k
-    }
-  }
-
-  /// How numbers become blocks; nil for the types that store them one by one.
-  fileprivate var quantization: Quantization? {
-    switch self {
-    case .bfloat16, .float16, .float32: nil
-    case .q80: laser_quantize_q8_0
-    case .q40: laser_quantize_q4_0
-    case .q41: laser_quantize_q4_1
-    case .q50: laser_quantize_q5_0
-    case .q51: laser_quantize_q5_1
-    case .q2K: laser_quantize_q2_k
-    case .q3K: laser_quantize_q3_k
-    case .q4K: laser_quantize_q4_k
-    case .q5K: laser_quantize_q5_k
-    case .q6K: laser_quantize_q6_k
+      return type.expand(source, target.base, count)
     }
   }
 }

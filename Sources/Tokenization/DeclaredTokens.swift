@@ -52,7 +52,11 @@ struct DeclaredTokens {
     if let decoder {
       redefined = try Self.decoded(decoder)
     } else if let added = files.added {
-      redefined = try Self.added(added, special: Set((standard + further).map(\.content)), taken: taken)
+      // Objects in tokenizer_config.json are not yet read as tokens when transformers looks for these here.
+      let known =
+        try Self.named(Self.names, [specials]) + Self.list(specials?.member("extra_special_tokens"))
+        + (standard + further).filter(\.isText)
+      redefined = try Self.added(added, special: Set(known.map(\.content)), taken: taken)
     }
     let allNames = Set((standard + ownNames).map(\.content))
     for index in redefined.indices where allNames.contains(redefined[index].content) { redefined[index].special = true }

@@ -51,9 +51,9 @@ struct ApplyCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "For a model in GGUF: what the reduced matrices are stored as, f32, f16, bf16 or q8_0, if not as they were.",
+      "For a model in GGUF: what the reduced matrices are stored as, one type as bf16 or q6_k, if not as they were.",
       valueName: "type"))
-  var reducedType: GGUFTypeName?
+  var reducedType: ElementType?
 
   @Option(help: ArgumentHelp("The base checkpoint, if not where the plan says.", valueName: "model"))
   var base: ModelName?
@@ -93,7 +93,7 @@ struct ApplyCommand: ParsableCommand {
       }
       return
     }
-    if gguf.type != nil { throw ValidationError("'--type' goes with '--to gguf'.") }
+    if let name = gguf.given { throw ValidationError("'\(name)' goes with '--to gguf'.") }
   }
 
   func run() throws {
@@ -128,7 +128,7 @@ struct ApplyCommand: ParsableCommand {
       if factored { result.factors = try FactoredOutput(reductions, of: reducer) }
       try writeLasered(
         copy, reducer, reductions, card, results: card.evalResults(benchmark), factored: factored,
-        as: reducedType?.elementType,
+        as: reducedType,
         expecting: plan.reductions.map(\.matrix),
         scratchFolder: nearestFolder(above: out), console)
     case .adapter(let adapter):
@@ -150,7 +150,7 @@ struct ApplyCommand: ParsableCommand {
     if to != nil {
       return .gguf(
         try GGUFOutput(
-          model, name: hub.name, type: gguf.type, to: out, force: force, isLasered: true, protecting: paths))
+          model, name: hub.name, gguf, to: out, force: force, isLasered: true, protecting: paths))
     }
     if lora {
       return .adapter(

@@ -10,14 +10,16 @@ struct ConvertCommand: ParsableCommand {
     commandName: "convert",
     abstract: "Write a model as a GGUF file, or one in GGUF as a Hugging Face folder.",
     discussion: """
-      In GGUF, matrices are stored in one type or as they are, norms and routers in F32. The vocabulary comes from \
-      tokenizer.json. A model that llama.cpp would compute otherwise is refused.
+      In GGUF, matrices are stored as they are, in one type, or in one of llama.cpp's mixtures of types, q4_k_m and the \
+      like, with the very bytes that llama-quantize makes; norms and routers in F32. '--imatrix' lets the columns count that \
+      a text needs most. The vocabulary comes from tokenizer.json. A model that llama.cpp would compute otherwise is refused.
 
       A model in GGUF becomes config.json, safetensors and tokenizer.json, but where '--out' ends in .gguf. Quantised matrices \
       become f16, which holds them more exactly than bf16, unless '--type' says otherwise; other matrices stay what they \
       are.
 
       Example: laser convert model --out model.gguf --type q8_0
+      Example: laser convert model --out model.gguf --type q4_k_m --imatrix calibration.txt
       Example: laser convert model.gguf --out model
       """)
 
@@ -34,10 +36,7 @@ struct ConvertCommand: ParsableCommand {
       "The format to write: gguf or safetensors; the other than the model's by default.", valueName: "format"))
   var to: ConvertedFormat?
 
-  @Option(
-    help: ArgumentHelp(
-      "What matrices are stored as: f32, f16, bf16 or, in GGUF, q8_0; as they are by default.", valueName: "type"))
-  var type: GGUFTypeName?
+  @OptionGroup var gguf: GGUFOptions
 
   @Option(
     help: ArgumentHelp(
@@ -64,7 +63,9 @@ struct ConvertCommand: ParsableCommand {
     case .gguf:
       if shardSize != nil { throw ValidationError("'--shard-size' goes with '--to safetensors'.") }
     case .safetensors:
-      if type == .q80 { throw ValidationError("'--type q8_0' is for GGUF; a folder holds f32, f16 or bf16.") }
+      if let type = gguf.type, type.plainType == nil {
+        throw ValidationError("'--type \(type.rawValue)' is for GGUF; a folder holds f32, f16 or bf16.")
+      }
     }
   }
 
@@ -77,8 +78,7 @@ struct ConvertCommand: ParsableCommand {
     let bytes =
       switch format {
       case .gguf:
-        try GGUFOutput(loaded, name: hub.name, type: type, to: out, force: force, isLasered: false).write(
-          loaded, console)
+        try GGUFOutput(loaded, name: hub.name, gguf, to: out, force: force, isLasered: false).write(loaded, console)
       case .safetensors: try writeFolder(loaded, console)
       }
     let result = Result(model: model.text, out: out, parameters: loaded.checkpoint.parameterCount, bytes: bytes)
@@ -87,7 +87,7 @@ struct ConvertCommand: ParsableCommand {
 
   /// Returns the bytes of the weights.
   private func writeFolder(_ loaded: Model, _ console: Console) throws -> Int {
-    let export = try FolderExport(loaded, type: type?.elementType)
+    let export = try FolderExport(loaded, type: gguf.type?.plainType)
     let configuration = loaded.checkpoint.configuration
     let tokenizer = try loaded.checkpoint.gguf.map { parts in
       try TokenizerFiles(parts, maximumLength: configuration.size("max_position_embeddings", default: 2048))
@@ -115,71 +115,4 @@ enum ConvertedFormat: String, CaseIterable, ExpressibleByArgument {
 /// What apply writes, if not the original's format.
 enum WrittenFormat: String, CaseIterable, ExpressibleByArgument {
   case gguf
-}
-
-enum GGUFTypeName: String, CaseIterable, ExpressibleByArgument {
-  case f32, f16, bf16
-  case q80 = "q8_0"
-
-  /// In any case: llama.cpp's programs write Q8_0.
-  init?(argument: String) { self.init(rawValue: argument.lowercased()) }
-
-  var elementType: ElementType {
-    switch self {
-    case .f32: .float32
-    case .f16: .float16
-    case .bf16: .bfloat16
-    case .q80: .q80
-    }
-  }
-}
-
-/// How a GGUF file is written.
-struct GGUFOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "What matrices are stored as in GGUF: f32, f16, bf16 or q8_0; as they are by default.", valueName: "type"))
-  var type: GGUFTypeName?
-}
-
-/// A GGUF file to be written, whose making has been found possible.
-struct GGUFOutput {
-  private let file: OutputFile
-  private let type: ElementType?
-  private let vocabulary: [GGUFFile.Member]
-  private let notes: [String]
-  private let origin: [GGUFFile.Member]
-
-  /// - Parameters:
-  ///   - name: Of the model on the Hugging Face Hub, if its folder does not say.
-  ///   - isLasered: Whether matrices of the model are to be replaced.
-  init(
-    _ model: Model, name: String?, type: GGUFTypeName?, to path: String, force: Bool, isLasered: Bool,
-    protecting paths: [String] = []
-  ) throws {
-    self.type = type?.elementType
-    let checkpoint = model.checkpoint
-    _ = try GGUFExport(model, type: self.type)
-    file = try GGUFExport.file(path, of: model, replacesExisting: force, protecting: paths)
-    let made =
-      checkpoint.gguf == nil
-      ? try GGUFVocabulary(
-        folder: checkpoint.path, configuration: checkpoint.configuration, rows: model.configuration.vocabularySize)
-      : nil
-    vocabulary = made?.metadata ?? []
-    notes = made?.notes ?? []
-    origin = checkpoint.gguf == nil ? GGUFOrigin(model, name: name, isLasered: isLasered).members : []
-  }
-
-  /// Writes the model, some of whose matrices may have been replaced; returns the bytes of the file.
-  @discardableResult
-  func write(_ model: Model, _ console: Console) throws -> Int {
-    var size = 0
-    try GGUFExport(model, type: type).write(to: file, tokenizer: vocabulary, origin: origin) { done, total in
-      size = total
-      console.progress("Writing", Double(done) / Double(max(total, 1)))
-    }
-    for note in notes { console.note("note: \(note)") }
-    return size
-  }
 }

@@ -61,7 +61,7 @@ struct FactoredOutput: Encodable {
     if plan.base != nil || plan.reductions.contains(where: { $0.kind == .delta }) {
       throw InputError(
         "the plan reduces differences to a base: with the base added, the matrices have full rank and no thin factors; "
-          + "leave out '--factored'")
+          + "leave out '--factored', or write what is added to the base as an adapter with '--lora --for-base'")
     }
   }
 

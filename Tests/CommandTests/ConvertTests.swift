@@ -1,6 +1,7 @@
 import CheckpointFixtures
 import Checkpoints
 import Foundation
+import Tensors
 import Testing
 
 /// GGUF files written by convert and apply, and read again.
@@ -31,6 +32,93 @@ struct ConvertTests {
     #expect(types["output_norm.weight"] == "F32")
     #expect(file["tokenizer.ggml.tokens"]?.count == 2048 && file["llama.expert_used_count"]?.integer == 2)
     #expect(file["tokenizer.ggml.model"]?.string == "llama" && file["tokenizer.ggml.add_bos_token"]?.boolean == true)
+  }
+
+  /// Mixtures of types, with and without importance, of a model whose rows fit their smaller blocks.
+  @Test func mixturesOfTypes() async throws {
+    let text = Posy.text("tales.search")
+    func convert(_ name: String, _ options: String...) async throws -> GGUFFile {
+      try await laserSucceeds(["convert", Posy.model, "--out", path(name), "--force"] + options)
+      return try GGUFFile(path: path(name))
+    }
+    func score(_ name: String) async throws -> Double {
+      let run = try await laserSucceeds(["perplexity", path(name), "--text", text, "--context", "256", "--json"])
+      return try #require(run.json["corpora"]?.array?.first?["perplexity"]?.number)
+    }
+    func types(_ file: GGUFFile) -> [String: String] {
+      Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.type.name) })
+    }
+    _ = try await convert("whole.gguf")
+    let plain = try await convert("plain.gguf", "--type", "Q4_K_M")
+    let weighted = try await convert(
+      "weighted.gguf", "--type", "q4_k_m", "--imatrix", text, "--imatrix-out", path("imatrix.gguf"))
+    #expect(types(plain) == types(weighted))
+    // Rows of 128 numbers are no whole blocks of 256.
+    #expect(types(plain)["blk.0.attn_q.weight"] == "Q5_0" && types(plain)["output.weight"] == "Q8_0")
+    #expect(types(plain)["blk.0.ffn_gate_inp.weight"] == "F32")
+    #expect(plain["general.file_type"]?.integer == 15 && plain["quantize.imatrix.dataset"] == nil)
+    #expect(weighted["quantize.imatrix.dataset"]?.string == "tales.search.txt")
+    let measured = try GGUFFile(path: path("imatrix.gguf"))
+    #expect(weighted["quantize.imatrix.entries_count"]?.integer == measured.tensors.count / 2)
+    // What was measured, read from its file: the same weights.
+    let again = try await convert("again.gguf", "--type", "q4_k_m", "--imatrix", path("imatrix.gguf"))
+    #expect(again["quantize.imatrix.file"]?.string == path("imatrix.gguf"))
+    func bytes(_ file: GGUFFile) -> [[UInt8]] {
+      file.tensors.map { file.file.region($0.bytes).withBytes { Array($0) } }
+    }
+    #expect(bytes(again) == bytes(weighted) && bytes(plain) != bytes(weighted))
+    let (whole, rough, better) = (
+      try await score("whole.gguf"), try await score("plain.gguf"), try await score("weighted.gguf")
+    )
+    #expect(abs(rough / whole - 1) < 0.05 && abs(better / whole - 1) < abs(rough / whole - 1))
+    _ = try await convert("few.gguf", "--type", "iq4_nl")
+    #expect(abs(try await score("few.gguf") / whole - 1) < 0.1)
+  }
+
+  @Test func impossibleMixturesAreRefused() async throws {
+    let text = Posy.text("tales.search")
+    let cases: [([String], String)] = [
+      (["--type", "q2_k_s"], "--imatrix"), (["--type", "f16", "--imatrix", text], "q4_k_m"),
+      (["--type", "q4_k_m", "--imatrix-out", path("i.gguf")], "--imatrix"), (["--type", "q4_k_x"], "q4_k_s"),
+      (["--type", "q4_k_m", "--imatrix", path("none.txt")], "none.txt"),
+      (["--type", "q4_k_m", "--imatrix", text, "--memory", "1M"], "give at least"),
+      (["--type", "q4_k_m", "--imatrix", text, "--imatrix-out", path("a.gguf")], "a.gguf"),
+    ]
+    for (options, word) in cases {
+      let run = try await laser(["convert", Posy.model, "--out", path("a.gguf")] + options)
+      #expect(run.status != 0 && run.error.contains(word), "\(options): \(run.error)")
+      #expect(!FileManager.default.fileExists(atPath: path("a.gguf")))
+    }
+    // Another model's matrix.
+    try await laserSucceeds(
+      [
+        "convert", Posy.model, "--out", path("p.gguf"), "--type", "q4_0", "--imatrix", text, "--imatrix-out",
+        path("i.gguf"),
+      ])
+    let run = try await laser(
+      ["convert", workshop.model, "--out", path("a.gguf"), "--type", "q8_0", "--imatrix", path("i.gguf")])
+    #expect(run.status != 0 && run.error.contains("another model's"), "\(run.error)")
+  }
+
+  /// A matrix of a type that is only read becomes Q8_0 where it is reduced; a part of a tensor cannot.
+  @Test func matricesThatAreOnlyRead() async throws {
+    try await laserSucceeds(["convert", Posy.model, "--out", path("posy.gguf"), "--type", "f16"])
+    let parts = try GGUFParts(path: path("posy.gguf"))
+    let query = StoredMatrix(
+      type: .nvfp4, rows: 128, columns: 128,
+      region: OwnedBytes((0..<128 * 72).map { UInt8(truncatingIfNeeded: $0 * 7) }))
+    try CheckpointCopy(of: Checkpoint(path: path("posy.gguf")), to: path("read.gguf"), replacesExisting: false).write(
+      replacing: [TensorReference(name: "blk.0.attn_q.weight", rows: 128, columns: 128): query])
+    #expect(parts.tensor("blk.0.attn_q.weight") != nil)
+    let plan = try workshop.writePlan(
+      "plan.yaml", of: workshop.fingerprint("read.gguf"),
+      entries: [Workshop.entry(expert: nil, role: "q_proj", rank: 64, fullRank: 128)])
+    try await laserSucceeds(["apply", path("read.gguf"), "--plan", plan, "--out", path("lasered.gguf")])
+    let file = try GGUFFile(path: path("lasered.gguf"))
+    #expect(file.tensors.first { $0.name == "blk.0.attn_q.weight" }?.type.name == "Q8_0")
+    try await laserSucceeds([
+      "perplexity", path("lasered.gguf"), "--text", Posy.text("tales.search"), "--context", "64",
+    ])
   }
 
   @Test func posysWordsStayWhatTheyAre() async throws {

@@ -47,6 +47,25 @@ struct FactoredTests {
     }
   }
 
+  /// 30000 · aᵢ bⱼ whose largest number was cut to F16's own: its best approximation of rank 1 is beyond that.
+  @Test(arguments: [[], ["--factored"]]) func aReducedMatrixThatF16CannotHoldIsRefused(_ form: [String]) async throws {
+    var tiny = Workshop.tinyModel()
+    tiny.change("model.layers.0.self_attn.q_proj.weight") { tensor in
+      tensor.type = "F16"
+      tensor.bytes = (0..<256).flatMap { place in
+        let number = Float(place / 16 == 15 ? 2 : 1) * (place % 16 == 15 ? 2 : 1) * 30_000
+        return withUnsafeBytes(of: Float16(min(number, 65_504)).bitPattern.littleEndian) { Array($0) }
+      }
+    }
+    try workshop.addModel(tiny, named: "half")
+    let plan = try workshop.writePlan(
+      "plan.yaml", of: workshop.fingerprint("half"),
+      entries: [Workshop.entry(expert: nil, role: "q_proj", rank: 1)])
+    try await expectFailure(
+      ["apply", path("half"), "--plan", plan, "--out", path("out")] + form, naming: ["layer 0", "65504", "BF16"])
+    #expect(!FileManager.default.fileExists(atPath: path("out")))
+  }
+
   /// A program that does not know factors must find no weights; what is not the checkpoint's own stays out of harm.
   @Test func otherWeightsStayBehindAndOthersFilesStay() async throws {
     let model = URL(filePath: workshop.model)

@@ -189,7 +189,7 @@ extension FuzzTarget {
       _ = (model.reference(of: site), reducer.fullRank(of: site))
       try reducer.check([Reduction(site: site, kind: .weights, rank: 0)])
     }
-    _ = try? GGUFExport(model, type: .float16)
+    _ = try? GGUFExport(model, type: .f16)
     _ = try? FolderExport(model, type: nil)
     _ = try? model.withExpertsPerToken(1)
     let isSmall =

@@ -62,7 +62,7 @@ struct GGUFModelTests {
     let fixture = ArchitectureFixture(name: name)
     let copy = try fixture.copy(changing: changes)
     let model = try Model(path: copy.url.path)
-    try GGUFExport(model, type: .float32).write(
+    try GGUFExport(model, type: .f32).write(
       to: GGUFExport.file(path, of: model, replacesExisting: false), tokenizer: [])
     let (mine, theirs) = (try fixture.run(Model(path: path)).logits, try fixture.run(model).logits)
     #expect(try largestDifference(mine, theirs) < 5e-5)
@@ -141,6 +141,58 @@ struct GGUFModelTests {
     let before = try fixture.run(Model(path: path)).logits
     let after = try fixture.run(Model(path: folder.path("copy.gguf"))).logits
     #expect(try after == fixture.run(model).logits && after != before)
+  }
+
+  /// Rewrites the converted file with some tensors replaced by others.
+  private func rewrite(
+    leavingOut names: Set<String>, adding added: [(tensor: GGUFWriter.Tensor, bytes: [UInt8])]
+  ) throws -> String {
+    let file = try GGUFFile(path: path)
+    let kept = file.tensors.filter { !names.contains($0.name) }
+    let writer = GGUFWriter(
+      metadata: file.metadata,
+      tensors: kept.map { .init(name: $0.name, type: $0.type, shape: $0.shape) } + added.map(\.tensor))
+    let places = Dictionary(uniqueKeysWithValues: kept.map { ($0.name, $0.bytes) })
+    let bytes = Dictionary(uniqueKeysWithValues: added.map { ($0.tensor.name, $0.bytes) })
+    let target = folder.path("rewritten.gguf")
+    try writer.write(to: target) { tensor throws(CheckpointError) in
+      places[tensor.name].map { file.file.region($0) as any ByteRegion } ?? OwnedBytes(bytes[tensor.name] ?? [])
+    }
+    return target
+  }
+
+  /// Gate and up projections of all experts in one tensor, gates first.
+  @Test func mergedGateAndUpAreRead() throws {
+    let fixture = try convert("mixtral", "llama")
+    let file = try GGUFFile(path: path)
+    var removed: Set<String> = []
+    var merged: [(tensor: GGUFWriter.Tensor, bytes: [UInt8])] = []
+    for layer in 0..<2 {
+      let names = ["gate", "up"].map { "blk.\(layer).ffn_\($0)_exps.weight" }
+      removed.formUnion(names)
+      let parts = try names.map { name in
+        let tensor = try #require(file.tensors.first { $0.name == name })
+        return (tensor, file.file.region(tensor.bytes).withBytes { Array($0) })
+      }
+      let (tensor, size) = (parts[0].0, parts[0].1.count / parts[0].0.shape[0])
+      merged.append(
+        (
+          .init(
+            name: "blk.\(layer).ffn_gate_up_exps.weight", type: tensor.type,
+            shape: [tensor.shape[0], 2 * tensor.shape[1], tensor.shape[2]]),
+          (0..<tensor.shape[0]).flatMap { expert in
+            parts.flatMap { $0.1[expert * size..<(expert + 1) * size] }
+          }
+        ))
+    }
+    let model = try Model(path: rewrite(leavingOut: removed, adding: merged))
+    #expect(try fixture.run(model).logits == fixture.run(Model(path: path)).logits)
+    #expect(model.reference(of: Site(layer: 0, expert: 1, role: .w3)).name.contains("ffn_gate_up_exps.weight[1] rows"))
+    // And taken apart again.
+    let again = folder.path("again.gguf")
+    try GGUFExport(model, type: nil).write(
+      to: GGUFExport.file(again, of: model, replacesExisting: false), tokenizer: [])
+    #expect(try fixture.run(Model(path: again)).logits == fixture.run(model).logits)
   }
 
   @Test func aFolderWithOneGGUFFileIsACheckpoint() throws {

@@ -40,7 +40,7 @@ struct TiedHeadTests {
   /// In GGUF, and in a folder made of it, the flag is not stale any more.
   @Test func itIsConverted() throws {
     let stale = try model("stale", ties: true)
-    try GGUFExport(stale, type: .float32).write(
+    try GGUFExport(stale, type: .f32).write(
       to: GGUFExport.file(folder.path("a.gguf"), of: stale, replacesExisting: false), tokenizer: [])
     let file = try Model(path: folder.path("a.gguf"))
     #expect(file.checkpoint.contains("output.weight"))

@@ -99,7 +99,9 @@ struct ElementTypeTests {
   }
 
   /// A tensor may start at any byte of a mapped file.
-  @Test(arguments: ElementType.allCases) func unalignedBytesAreRead(_ type: ElementType) throws {
+  @Test(arguments: ElementType.allCases.filter { !$0.isReadOnly }) func unalignedBytesAreRead(_ type: ElementType)
+    throws
+  {
     let values = DoubleMatrix(rows: 2, columns: 256, elements: (0..<512).map { Double($0 % 50) - 25 })
     let aligned = StoredMatrix(rounding: values, to: type)
     let bytes = aligned.region.withBytes { Array($0) }

@@ -18,7 +18,7 @@ struct DeclaredTokenTests {
     let fixture = try JSON(parsing: try fixtureBytes("beside.expected.json"))
     let text = try #require(fixture["text"]?.string)
     let cases = try #require(fixture["cases"]?.array)
-    #expect(cases.count == 15)
+    #expect(cases.count == 18)
     for (number, entry) in cases.enumerated() {
       var files = ["tokenizer.json": try fixtureBytes("\(try #require(entry["tokenizer"]?.string)).json")]
       for member in try #require(entry["files"]?.members) { files[member.key] = Array(member.value.compact.utf8) }

@@ -23,9 +23,8 @@ float laser_dot(const float *a, const float *b, size_t count);
 void laser_add_column_dots(const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows,
                            size_t columns, double *sums);
 
-// MARK: blocks.c, blocks_k.c — ggml's formats in which a block of 32 or 256 numbers shares its scale. `count` is a multiple
-// of the block. Expanding returns false if a scale is not finite; quantising numbers that are not finite gives such a
-// one.
+// MARK: blocks.c, blocks_k.c, blocks_iq.c, blocks_iq4.c, blocks_fp4.c, blocks_low.c — ggml's formats in which a block of 32
+// to 256 numbers shares its scale. `count` is a multiple of the block. Expanding returns false if a number is not finite.
 bool laser_expand_q8_0(const void *source, float *target, size_t count);
 bool laser_expand_q4_0(const void *source, float *target, size_t count);
 bool laser_expand_q4_1(const void *source, float *target, size_t count);
@@ -36,16 +35,36 @@ bool laser_expand_q3_k(const void *source, float *target, size_t count);
 bool laser_expand_q4_k(const void *source, float *target, size_t count);
 bool laser_expand_q5_k(const void *source, float *target, size_t count);
 bool laser_expand_q6_k(const void *source, float *target, size_t count);
-void laser_quantize_q8_0(const float *source, void *target, size_t count);
-void laser_quantize_q4_0(const float *source, void *target, size_t count);
-void laser_quantize_q4_1(const float *source, void *target, size_t count);
-void laser_quantize_q5_0(const float *source, void *target, size_t count);
-void laser_quantize_q5_1(const float *source, void *target, size_t count);
-void laser_quantize_q2_k(const float *source, void *target, size_t count);
-void laser_quantize_q3_k(const float *source, void *target, size_t count);
-void laser_quantize_q4_k(const float *source, void *target, size_t count);
-void laser_quantize_q5_k(const float *source, void *target, size_t count);
-void laser_quantize_q6_k(const float *source, void *target, size_t count);
+bool laser_expand_iq4_nl(const void *source, float *target, size_t count);
+bool laser_expand_iq4_xs(const void *source, float *target, size_t count);
+bool laser_expand_mxfp4(const void *source, float *target, size_t count);
+bool laser_expand_nvfp4(const void *source, float *target, size_t count);
+bool laser_expand_iq1_s(const void *source, float *target, size_t count);
+bool laser_expand_iq1_m(const void *source, float *target, size_t count);
+bool laser_expand_iq2_xxs(const void *source, float *target, size_t count);
+bool laser_expand_iq2_xs(const void *source, float *target, size_t count);
+bool laser_expand_iq2_s(const void *source, float *target, size_t count);
+bool laser_expand_iq3_xxs(const void *source, float *target, size_t count);
+bool laser_expand_iq3_s(const void *source, float *target, size_t count);
+bool laser_expand_tq1_0(const void *source, float *target, size_t count);
+bool laser_expand_tq2_0(const void *source, float *target, size_t count);
+bool laser_expand_q1_0(const void *source, float *target, size_t count);
+bool laser_expand_q2_0(const void *source, float *target, size_t count);
+// Quantising numbers that are not finite gives a block that is refused when it is expanded. `importance`, NULL where it is
+// not known, says of each number how much its error counts; `count` is then a row.
+void laser_quantize_q8_0(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_q4_0(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_q4_1(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_q5_0(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_q5_1(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_q2_k(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_q3_k(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_q4_k(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_q5_k(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_q6_k(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_iq4_nl(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_iq4_xs(const float *source, const float *importance, void *target, size_t count);
+void laser_quantize_mxfp4(const float *source, const float *importance, void *target, size_t count);
 
 // MARK: scaled.c — numbers of few bits, to bfloat16.
 // E4M3 floats times their scales: number i has scale i / block. The product is made in float32.

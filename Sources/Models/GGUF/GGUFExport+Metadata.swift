@@ -9,14 +9,15 @@ extension GGUFExport {
   func metadata(
     _ tokenizer: [GGUFFile.Member], origin: [GGUFFile.Member], matrixTypes: Set<ElementType>
   ) throws(CheckpointError) -> [GGUFFile.Member] {
-    let fileType = matrixTypes.count == 1 ? matrixTypes.first.flatMap { Self.fileTypes[$0] } : nil
+    let sameType = matrixTypes.count == 1 ? matrixTypes.first.flatMap { Self.fileTypes[$0] } : nil
+    let fileType = self.fileType?.number ?? sameType
     let fileTypeMember = fileType.map { GGUFFile.Member(key: "general.file_type", value: .uint32($0)) }
     if let parts = model.checkpoint.gguf {
+      let replaced = Set(origin.map(\.key) + (fileTypeMember.map { [$0.key] } ?? []))
       let kept = parts.metadata.filter {
-        !$0.key.hasPrefix("split.") && $0.key != "general.alignment"
-          && (fileType == nil || $0.key != "general.file_type")
+        !$0.key.hasPrefix("split.") && $0.key != "general.alignment" && !replaced.contains($0.key)
       }
-      return kept + (fileTypeMember.map { [$0] } ?? [])
+      return kept + (fileTypeMember.map { [$0] } ?? []) + origin
     }
     let general = general.filter { member in !origin.contains { $0.key == member.key } } + origin
     return try general + (fileTypeMember.map { [$0] } ?? []) + hyperparameters() + tokenizer

@@ -45,9 +45,36 @@ enum GGUFTensor: String {
   /// One role's biases of all experts: (experts, outputs).
   func stackedBias(layer: Int) -> String { "blk.\(layer).\(rawValue)_exps.bias" }
 
+  /// Gate on top of up projection of all experts, where they are one tensor.
+  static func stackedGateAndUp(layer: Int) -> String { prefix(layer: layer) + "ffn_gate_up_exps.weight" }
+
   /// A matrix of an expert that is stored alone.
   func single(layer: Int, expert: Int) -> String { "blk.\(layer).\(rawValue).\(expert).weight" }
 
   /// A matrix of the expert that every token goes to.
   func shared(layer: Int) -> String { "blk.\(layer).\(rawValue)_shexp.weight" }
+}
+
+extension Role {
+  /// The tensor of a role that GGUF has.
+  ///
+  /// - Parameter isStacked: Whether the layer has experts, whose matrices lie on each other.
+  package func ggufTensor(layer: Int, isStacked: Bool) -> String {
+    func expert(_ tensor: GGUFTensor) -> String {
+      isStacked ? tensor.stacked(layer: layer) : tensor.weight(layer: layer)
+    }
+    return switch self {
+    case .query: GGUFTensor.query.weight(layer: layer)
+    case .key: GGUFTensor.key.weight(layer: layer)
+    case .value: GGUFTensor.value.weight(layer: layer)
+    case .output: GGUFTensor.output.weight(layer: layer)
+    case .w1: expert(.gate)
+    case .w2: expert(.down)
+    case .w3: expert(.up)
+    case .sharedW1: GGUFTensor.gate.shared(layer: layer)
+    case .sharedW2: GGUFTensor.down.shared(layer: layer)
+    case .sharedW3: GGUFTensor.up.shared(layer: layer)
+    default: preconditionFailure("GGUF has no \(rawValue)")
+    }
+  }
 }

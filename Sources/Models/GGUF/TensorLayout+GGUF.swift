@@ -46,6 +46,13 @@ extension TensorLayout {
               guard layer.router != nil else { return weight(tensor, reference) }
               let single = tensor.single(layer: number, expert: index)
               if contains(single) { return renamed(reference, single) }
+              let merged = GGUFTensor.stackedGateAndUp(layer: number)
+              if tensor != .down, contains(merged) {
+                let first = tensor == .up ? reference.rows : 0
+                return TensorReference(
+                  name: merged, shape: (layer.experts.count, 2 * reference.rows, reference.columns), index: index,
+                  rows: first..<first + reference.rows)
+              }
               return TensorReference(
                 name: tensor.stacked(layer: number), shape: (layer.experts.count, reference.rows, reference.columns),
                 index: index)

@@ -49,6 +49,10 @@ CASES = [
     ("prepend", {"added_tokens_decoder": {"700": token("<|im_start|>", special=False, normalized=True),
                                           "701": token("<|im_end|>", normalized=True)}}, None, None),
     ("prepend", {"eos_token": "</s>", "pad_token": "<|im_end|>", "sep_token": "of"}, None, {"[INST]": 700}),
+    # An object of tokenizer_config.json does not make a token of added_tokens.json special, one of the other file does.
+    ("prepend", {"sep_token": added("<image>")}, None, {"<image>": 700}),
+    ("prepend", {}, {"sep_token": token("<image>")}, {"<image>": 700}),
+    ("prepend", {"extra_special_tokens": [added("<image>"), "[INST]"]}, None, {"<image>": 700, "[INST]": 701}),
 ]
 
 expected = []

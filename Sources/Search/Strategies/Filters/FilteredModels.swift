@@ -56,11 +56,12 @@ final class FilteredModels {
     }
   }
 
-  /// Bytes of the matrices as they are stored.
+  /// Bytes of the matrices as they will be stored.
   private func bytes(of reductions: [Reduction]) throws -> Int {
     try reductions.reduce(0) { sum, reduction in
       let reference = reducer.model.reference(of: reduction.site)
-      return sum + (try reducer.model.stored(reference).type.byteCount(of: reference.rows * reference.columns))
+      let type = try reducer.model.stored(reference).type.typeOfChanges
+      return sum + type.byteCount(of: reference.rows * reference.columns)
     }
   }
 
