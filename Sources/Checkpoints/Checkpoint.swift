@@ -1,5 +1,4 @@
 internal import FoundationEssentials
-internal import Glibc
 package import Tensors
 
 /// A model on disk: a Hugging Face folder with config.json and safetensors, one file or shards with an index; or GGUF,
@@ -207,12 +206,7 @@ package struct Checkpoint: Sendable {
       release(name)
       other.release(name)
     }
-    return shards[own.shard].region(own.bytes).withBytes { bytes in
-      other.shards[its.shard].region(its.bytes).withBytes { others in
-        guard let own = bytes.baseAddress, let its = others.baseAddress else { return true }
-        return memcmp(own, its, bytes.count) == 0
-      }
-    }
+    return shards[own.shard].region(own.bytes).holdsSame(as: other.shards[its.shard].region(its.bytes))
   }
 
   // MARK: Memory

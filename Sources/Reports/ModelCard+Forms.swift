@@ -1,6 +1,6 @@
 extension ModelCard {
   /// What a card describes.
-  package enum Form: Sendable {
+  package enum Form: Sendable, Equatable {
     case checkpoint
     /// A checkpoint in which reduced matrices are stored as two factors.
     case factored
@@ -8,6 +8,8 @@ extension ModelCard {
     case adapter
     /// What was left of a fine-tune, as an adapter for its base.
     case baseAdapter
+    /// A GGUF file.
+    case gguf(GGUFContent)
 
     var isAdapter: Bool { self == .adapter || self == .baseAdapter }
 
@@ -17,14 +19,29 @@ extension ModelCard {
       case .factored: " --factored"
       case .adapter: " --lora"
       case .baseAdapter: " --lora --for-base"
+      case .gguf(let content): " --to gguf" + (content.type.map { " --type \($0)" } ?? "")
       }
     }
+
+    /// What is written: a folder or a file.
+    var placeholder: String { if case .gguf = self { "FILE" } else { "FOLDER" } }
+
+    /// How the Hub calls what it is to its base.
+    var relation: String {
+      switch self {
+      case .checkpoint, .factored: "finetune"
+      case .adapter, .baseAdapter: "adapter"
+      case .gguf: "quantized"
+      }
+    }
+
+    var tags: [String] { if case .gguf = self { ["laser", "gguf"] } else { ["laser"] } }
 
     /// Of Hugging Face's, which reads it.
     var library: String? {
       switch self {
       case .checkpoint: "transformers"
-      case .factored: nil
+      case .factored, .gguf: nil
       case .adapter, .baseAdapter: "peft"
       }
     }

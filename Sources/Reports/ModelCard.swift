@@ -21,8 +21,8 @@ package struct ModelCard {
   /// folder says nothing of what lies under it on the Hub.
   package var origin: String? { HubName(adapted)?.id }
 
-  private static let begin = "<!-- laser: begin -->"
-  private static let end = "<!-- laser: end -->"
+  static let begin = "<!-- laser: begin -->"
+  static let end = "<!-- laser: end -->"
 
   /// - Parameters:
   ///   - modelFolder: Of the original.
@@ -44,7 +44,7 @@ package struct ModelCard {
   }
 
   /// What the README of a folder says of its license.
-  private static func license(ofFolder folder: String) -> [(key: String, value: String)] {
+  static func license(ofFolder folder: String) -> [(key: String, value: String)] {
     let bytes = FileManager.default.contents(atPath: folder + "/README.md")
     guard let text = bytes.flatMap({ String(validating: $0, as: UTF8.self) }), let front = FrontMatter.split(text).front
     else { return [] }
@@ -103,10 +103,10 @@ package struct ModelCard {
   package func readme(existing: String?) -> String {
     let (front, body) = FrontMatter.split(existing ?? "# \(Table.escaped(model)), lasered\n")
     var merged = front ?? FrontMatter()
-    let relation = ("base_model_relation", form.isAdapter ? "adapter" : "finetune")
+    let relation = ("base_model_relation", form.relation)
     merged.merge(
       values: (origin == nil ? [] : [relation]) + (form.library.map { [("library_name", $0)] } ?? []) + license,
-      lists: (origin.map { [("base_model", $0)] } ?? []) + [("tags", "laser")])
+      lists: (origin.map { [("base_model", $0)] } ?? []) + form.tags.map { ("tags", $0) })
     // The original's results are not those of the lasered model.
     merged.replace("model-index", with: report?.modelIndex(name: "\(model), lasered") ?? [])
     return merged.text + (front == nil ? "\n" : "") + Self.replacingSection(of: body, by: section)
@@ -118,7 +118,7 @@ package struct ModelCard {
     return String(validating: bytes, as: UTF8.self).map { readme(existing: $0) }
   }
 
-  private static func replacingSection(of body: Substring, by section: String) -> String {
+  static func replacingSection(of body: Substring, by section: String) -> String {
     let marked = "\(begin)\n\(section)\n\(end)"
     if let (before, after) = around(body) { return before + marked + after }
     var text = String(body)
@@ -182,11 +182,12 @@ package struct ModelCard {
     }
     if form == .factored { parts.append(Self.factorsText) }
     if form.isAdapter { parts.append(Self.adapterText(for: adapted)) }
+    if case .gguf(let content) = form { parts.append(content.text) }
     var identity = "The original has the fingerprint `\(fingerprint)`"
     if let base, let fingerprint = plan.base?.fingerprint { identity += ", \(base) `\(fingerprint)`" }
     parts += [
       "To reproduce it to the byte from the original and the plan\(fingerprint == plan.model ? "" : " (found on another model)"):",
-      "```\nlaser apply MODEL --plan plan.yaml --out FOLDER\(form.option)\n```",
+      "```\nlaser apply MODEL --plan plan.yaml --out \(form.placeholder)\(form.option)\n```",
       identity + ".",
     ]
     return parts.joined(separator: "\n\n")

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Bytes that someone else owns: a part of a mapped file, or an array.
 package protocol ByteRegion: Sendable {
   var byteCount: Int { get }
@@ -19,6 +21,17 @@ extension ByteRegion {
   package func readAhead() {}
   package func prepare() {}
   package var makingByteCount: Int { 0 }
+
+  /// Whether another region has the same bytes.
+  package func holdsSame(as other: any ByteRegion) -> Bool {
+    guard byteCount == other.byteCount else { return false }
+    return withBytes { bytes in
+      other.withBytes { others in
+        guard let own = bytes.baseAddress, let its = others.baseAddress else { return true }
+        return memcmp(own, its, bytes.count) == 0
+      }
+    }
+  }
 }
 
 /// Bytes in memory.

@@ -113,6 +113,13 @@ package struct StoredMatrix: Sendable {
     return StoredMatrix(type: type, rows: rows, columns: columns, region: OwnedBytes(bytes))
   }
 
+  /// Whether another matrix has the same type, shape and bytes. The memory of both is given back.
+  package func holdsSame(as other: StoredMatrix) -> Bool {
+    guard (type, rows, columns) == (other.type, other.rows, other.columns) else { return false }
+    defer { for matrix in [self, other] { matrix.release(rows: 0..<rows) } }
+    return region.holdsSame(as: other.region)
+  }
+
   /// Gives back the memory of some rows, if they can be read again from a file.
   package func release(rows range: Range<Int>) {
     region.release(type.byteCount(of: range.lowerBound * columns)..<type.byteCount(of: range.upperBound * columns))

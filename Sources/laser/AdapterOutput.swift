@@ -70,7 +70,7 @@ struct AdapterOutput {
           "\(reduction.site): \(reference.tensor) holds it transposed, or by turns with another matrix, which adapters do "
             + "not know; leave out '--lora'")
       }
-      if let place = ExpertPlace(reduction.site, of: model), side == .model || reference.isWholeMatrix {
+      if let place = ExpertPlace(reduction.site, of: model) {
         // Gate and up projection of an expert share a rank.
         let rank = reductions.filter {
           $0.site.expert == reduction.site.expert && ExpertPlace($0.site, of: model)?.name == place.name
@@ -97,12 +97,26 @@ struct AdapterOutput {
 
   /// An adapter holds what the plan reduces. Of a fine-tune that differs from its base elsewhere too, that is not all.
   private static func refuseOtherDifferences(_ reductions: [Reduction], of reducer: Reducer) throws {
-    guard let base = reducer.base?.checkpoint else { return }
-    let model = reducer.model.checkpoint
-    let reduced = Set(reductions.map { reducer.model.reference(of: $0.site).tensor })
-    let others =
-      model.tensorNames.filter { !reduced.contains($0) && !model.holdsSame($0, as: base) }
-      + base.tensorNames.filter { !model.tensorNames.contains($0) }
+    guard let base = reducer.base else { return }
+    let model = reducer.model
+    let reduced = Set(reductions.map(\.site))
+    // Matrices are compared by what they are, since experts may be stacked in one of the two; all else by names.
+    var own: Set<String> = []
+    var its: Set<String> = []
+    var others: [String] = []
+    for site in model.sites {
+      let reference = model.reference(of: site)
+      own.insert(reference.tensor)
+      let counterpart = base.referenceIfPresent(of: site)
+      if let counterpart { its.insert(counterpart.tensor) }
+      guard !reduced.contains(site) else { continue }
+      let isSame = try counterpart.map { try model.stored(reference).holdsSame(as: base.stored($0)) } ?? false
+      if !isSame { others.append(reference.name) }
+    }
+    others += model.checkpoint.tensorNames.filter {
+      !own.contains($0) && !model.checkpoint.holdsSame($0, as: base.checkpoint)
+    }
+    others += base.checkpoint.tensorNames.filter { !its.contains($0) && !model.checkpoint.contains($0) }
     guard let first = others.first else { return }
     throw InputError(
       "\(others.count == 1 ? "1 tensor" : "\(others.count) tensors") that the plan does not reduce "

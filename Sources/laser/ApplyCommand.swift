@@ -109,15 +109,17 @@ struct ApplyCommand: ParsableCommand {
       throw InputError("\(model.text): '--reduced-type' is for models in GGUF; for others there is '--to gguf --type'")
     }
     if factored { try FactoredOutput.refuseUnfit(plan, checkpoint) }
-    let destination = try destination(of: loaded, base: basePath)
+    func card(_ form: ModelCard.Form) throws -> ModelCard {
+      try ModelCard(
+        modelFolder: modelFolder, name: hub.name, fingerprint: checkpoint.fingerprint.description, planFile: self.plan,
+        baseFolder: basePath, form: form)
+    }
+    let destination = try destination(of: loaded, base: basePath) { try card(.gguf($0)) }
     let baseModel = try basePath.map { try Model(path: $0) }
     if let baseModel, let expected = plan.base?.fingerprint {
       try refuseOther(baseModel.checkpoint, expected: expected, what: "base")
     }
     let reducer = try Reducer(loaded, base: baseModel)
-    let card = try ModelCard(
-      modelFolder: modelFolder, name: hub.name, fingerprint: checkpoint.fingerprint.description, planFile: self.plan,
-      baseFolder: basePath, form: cardForm)
     let reductions = try plan.reductions(for: loaded)
     var result = Result(
       model: model.text, plan: self.plan, out: out, reduced: plan.reductions.count, matrices: loaded.sites.count)
@@ -127,13 +129,13 @@ struct ApplyCommand: ParsableCommand {
     case .copy(let copy):
       if factored { result.factors = try FactoredOutput(reductions, of: reducer) }
       try writeLasered(
-        copy, reducer, reductions, card, results: card.evalResults(benchmark), factored: factored,
+        copy, reducer, reductions, card(cardForm), results: card(cardForm).evalResults(benchmark), factored: factored,
         as: reducedType,
         expecting: plan.reductions.map(\.matrix),
         scratchFolder: nearestFolder(above: out), console)
     case .adapter(let adapter):
       result.adapter = try AdapterOutput(reductions, of: reducer, for: forBase ? .base : .model)
-        .write(adapter, card: card, scratchFolder: nearestFolder(above: out), console)
+        .write(adapter, card: card(cardForm), scratchFolder: nearestFolder(above: out), console)
     }
     print(json ? try jsonText(result) : result.line, terminator: "")
   }
@@ -145,12 +147,14 @@ struct ApplyCommand: ParsableCommand {
     case adapter(AdapterFolder)
   }
 
-  private func destination(of model: Model, base: String?) throws -> Destination {
+  private func destination(
+    of model: Model, base: String?, card: @escaping (GGUFContent) throws -> ModelCard
+  ) throws -> Destination {
     let paths = [plan] + (base.map { [$0] } ?? [])
     if to != nil {
       return .gguf(
         try GGUFOutput(
-          model, name: hub.name, gguf, to: out, force: force, isLasered: true, protecting: paths))
+          model, name: hub.name, gguf, to: out, force: force, lasered: card, protecting: paths))
     }
     if lora {
       return .adapter(

@@ -63,6 +63,7 @@ struct ConvertCommand: ParsableCommand {
     case .gguf:
       if shardSize != nil { throw ValidationError("'--shard-size' goes with '--to safetensors'.") }
     case .safetensors:
+      if gguf.card != nil { throw ValidationError("'--card' is for a GGUF file.") }
       if let type = gguf.type, type.plainType == nil {
         throw ValidationError("'--type \(type.rawValue)' is for GGUF; a folder holds f32, f16 or bf16.")
       }
@@ -78,7 +79,7 @@ struct ConvertCommand: ParsableCommand {
     let bytes =
       switch format {
       case .gguf:
-        try GGUFOutput(loaded, name: hub.name, gguf, to: out, force: force, isLasered: false).write(loaded, console)
+        try GGUFOutput(loaded, name: hub.name, gguf, to: out, force: force).write(loaded, console)
       case .safetensors: try writeFolder(loaded, console)
       }
     let result = Result(model: model.text, out: out, parameters: loaded.checkpoint.parameterCount, bytes: bytes)

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Checkpoints
 internal import Evaluation
+internal import FoundationEssentials
 internal import Models
 internal import Reports
 internal import Tensors
@@ -29,11 +30,20 @@ struct GGUFOptions: ParsableArguments {
     completion: .file(extensions: ["gguf"]))
   var imatrixOut: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A model card to write for the file, as README.md; what one says that is there, with '--force', stays.",
+      valueName: "file"), completion: .file(extensions: ["md"]))
+  var card: String?
+
   @OptionGroup var memory: MemoryOption
 
   /// The name of an option that was given.
   var given: String? {
-    let all = [("--type", type != nil), ("--imatrix", imatrix != nil), ("--imatrix-out", imatrixOut != nil)]
+    let all = [
+      ("--type", type != nil), ("--imatrix", imatrix != nil), ("--imatrix-out", imatrixOut != nil),
+      ("--card", card != nil),
+    ]
     return all.first(where: \.1)?.0
   }
 
@@ -75,6 +85,14 @@ struct GGUFOutput {
   private let vocabulary: [GGUFFile.Member]
   private let notes: [String]
   private let origin: [GGUFFile.Member]
+  private let card: Card?
+
+  /// Where the model card goes, and what makes it of the one that is there.
+  private struct Card {
+    let file: OutputFile
+    let existing: String?
+    let readme: (_ existing: String?) -> String
+  }
 
   private enum ImportanceSource {
     case file(ImportanceMatrix)
@@ -83,10 +101,10 @@ struct GGUFOutput {
 
   /// - Parameters:
   ///   - name: Of the model on the Hugging Face Hub, if its folder does not say.
-  ///   - isLasered: Whether matrices of the model are to be replaced.
+  ///   - lasered: Makes the model card of a model some of whose matrices are to be replaced; nil for the model itself.
   init(
-    _ model: Model, name: String?, _ options: GGUFOptions, to path: String, force: Bool, isLasered: Bool,
-    protecting paths: [String] = []
+    _ model: Model, name: String?, _ options: GGUFOptions, to path: String, force: Bool,
+    lasered: ((GGUFContent) throws -> ModelCard)? = nil, protecting paths: [String] = []
   ) throws {
     self.options = options
     let checkpoint = model.checkpoint
@@ -101,7 +119,22 @@ struct GGUFOutput {
       : nil
     vocabulary = made?.metadata ?? []
     notes = made?.notes ?? []
-    origin = checkpoint.gguf == nil ? GGUFOrigin(model, name: name, isLasered: isLasered).members : []
+    origin = checkpoint.gguf == nil ? GGUFOrigin(model, name: name, isLasered: lasered != nil).members : []
+    card = try options.card.map { card in
+      let content = GGUFContent(
+        file: fileName(path), type: options.type?.rawValue, importance: options.imatrix.map(fileName))
+      let file = try OutputFile(
+        card, ending: ".md", of: "a model card", replacesExisting: force, inputs: [checkpoint.path] + paths)
+      let bytes = FileManager.default.contents(atPath: card)
+      let existing = bytes.flatMap { String(validating: $0, as: UTF8.self) }
+      if bytes != nil, existing == nil { throw InputError("\(card): not UTF-8 text, so nothing can be added to it") }
+      if let lasered {
+        let made = try lasered(content)
+        return Card(file: file, existing: existing) { made.readme(existing: $0) }
+      }
+      let made = GGUFCard(ofModel: checkpoint.path, name: name, content)
+      return Card(file: file, existing: existing) { made.readme(existing: $0) }
+    }
   }
 
   /// Tokens of a window that llama-imatrix takes if nothing is said.
@@ -136,6 +169,7 @@ struct GGUFOutput {
       size = total
       console.progress("Writing", Double(done) / Double(max(total, 1)))
     }
+    if let card { try card.file.write(card.readme(card.existing)) }
     for note in notes { console.note("note: \(note)") }
     let without = export.tensorsWithoutImportance
     if let first = without.first {

@@ -237,6 +237,69 @@ struct AdapterTests {
     #expect(readme.contains("an adapter for \(forBase ? "model" : "tuned")"))
   }
 
+  /// Experts stacked, as transformers 5 stores them.
+  private static func stacked(_ tiny: TinyModel) throws -> TinyModel {
+    var result = tiny
+    let prefix = "block_sparse_moe.experts."
+    result.tensors.removeAll { $0.name.contains(prefix) }
+    for layer in 0..<2 {
+      func bytes(_ roles: [String]) throws -> [UInt8] {
+        try (0..<2).flatMap { expert in
+          try roles.flatMap { role in
+            try #require(
+              tiny.tensors.first { $0.name == "model.layers.\(layer).\(prefix)\(expert).\(role).weight" }
+            ).bytes
+          }
+        }
+      }
+      let name = "model.layers.\(layer).mlp.experts."
+      result.tensors += [
+        TinyTensor(name: name + "gate_up_proj", type: "F32", shape: [2, 48, 16], bytes: try bytes(["w1", "w3"])),
+        TinyTensor(name: name + "down_proj", type: "F32", shape: [2, 16, 24], bytes: try bytes(["w2"])),
+      ]
+    }
+    return result
+  }
+
+  /// A fine-tune of stacked experts, whose base has them stacked or one by one.
+  @Test(arguments: [false, true]) func aFineTuneOfExperts(_ stacksBase: Bool) async throws {
+    var base = Workshop.tinyModel()
+    base.tensors = base.tensors.map(Self.inFloat32)
+    var strange = Workshop.tinyModel(seed: 2)
+    strange.tensors = strange.tensors.map(Self.inFloat32)
+    var tuned = base
+    let name = "model.layers.0.block_sparse_moe.experts.1.w3.weight"
+    let bytes = try #require(strange.tensors.first { $0.name == name }).bytes
+    tuned.change(name) { $0.bytes = bytes }
+    try workshop.addModel(stacksBase ? Self.stacked(base) : base, named: "base")
+    try workshop.addModel(Self.stacked(tuned), named: "experts")
+    let entries = [Workshop.entry(expert: 1, role: "w3", rank: 3).replacing("kind: weights", with: "kind: delta")]
+    let plan = try workshop.writePlan("experts.yaml", of: workshop.fingerprint("experts"), entries: entries)
+    let apply = ["apply", path("experts"), "--plan", plan, "--base", path("base"), "--out"]
+    try await laserSucceeds(apply + [path("lasered")])
+    try await laserSucceeds(apply + [path("adapter"), "--lora", "--for-base"])
+    let change = try stack("adapter", "model.layers.0.mlp.experts", experts: 2)
+    #expect(change.rank == 3)
+    func numbers(_ name: String) throws -> [Float] {
+      let stack = TensorReference(
+        name: "model.layers.0.mlp.experts.gate_up_proj", shape: (2, 48, 16), index: 1, rows: 24..<48)
+      let matrix = try Checkpoint(path: path(name)).matrix(stack).decoded()
+      return (0..<24).flatMap { matrix.row($0) }
+    }
+    try workshop.addModel(Self.stacked(base), named: "stacked")
+    let (before, after) = (try numbers("stacked"), try numbers("lasered"))
+    for index in before.indices {
+      #expect(abs(before[index] + change.change(1)[24 * 16 + index] - after[index]) < 1e-6)
+    }
+    // Another expert differs as well.
+    tuned.change("model.layers.1.block_sparse_moe.experts.0.w2.weight") { $0.bytes[2] ^= 1 }
+    try workshop.addModel(Self.stacked(tuned), named: "other")
+    let other = try workshop.writePlan("other.yaml", of: workshop.fingerprint("other"), entries: entries)
+    try await expectFailure(
+      ["apply", path("other"), "--plan", other, "--base", path("base"), "--out", path("no"), "--lora", "--for-base"],
+      naming: ["1 tensor", "model.layers.1.mlp.experts.down_proj[0]", "--for-base"])
+  }
+
   @Test func aFineTuneThatDiffersElsewhere() async throws {
     try addFineTune(alsoChanging: "model.norm.weight")
     try await expectFailure(

@@ -75,6 +75,68 @@ struct ConvertTests {
     #expect(abs(try await score("few.gguf") / whole - 1) < 0.1)
   }
 
+  // MARK: Model cards
+
+  @Test func cardsOfConvertedModels() async throws {
+    try Data("---\nlicense: mit\n---\n# A model\n".utf8).write(to: workshop.folder["model/README.md"])
+    let convert = [
+      "convert", workshop.model, "--out", path("a.gguf"), "--type", "q8_0", "--name", "org/a-model", "--card",
+      path("README.md"),
+    ]
+    try await laserSucceeds(convert)
+    func card() throws -> String { try String(contentsOfFile: path("README.md"), encoding: .utf8) }
+    #expect(
+      try card() == """
+        ---
+        base_model_relation: quantized
+        license: mit
+        base_model:
+        - org/a-model
+        tags:
+        - gguf
+        ---
+
+        # org/a-model, GGUF
+
+        <!-- laser: begin -->
+        ## GGUF
+
+        `a.gguf` holds the model for llama.cpp and its kin, matrices stored in q8_0.
+
+        Made of org/a-model with `laser convert`.
+        <!-- laser: end -->
+
+        """)
+    // What is there stays, and only with leave.
+    try Data((try card() + "\nBy me.\n").utf8).write(to: workshop.folder["README.md"])
+    try await expectFailure(
+      convert.map { $0.replacing("a.gguf", with: "b.gguf") }, naming: ["README.md", "--force"])
+    #expect(!FileManager.default.fileExists(atPath: path("b.gguf")))
+    try await laserSucceeds(convert.map { $0 == "q8_0" ? "f16" : $0 } + ["--force"])
+    #expect(try card().contains("stored in f16") && card().contains("By me.") && !card().contains("q8_0"))
+    try await expectFailure(
+      ["convert", workshop.model, "--out", path("c.gguf"), "--card", path("c.txt")], naming: ["c.txt", ".md"])
+    try await expectFailure(
+      ["convert", workshop.model, "--out", path("c.gguf"), "--card", path("model/C.md")], naming: ["C.md", "model"])
+  }
+
+  @Test func cardsOfLaseredModels() async throws {
+    let plan = try workshop.writePlan("plan.yaml", entries: [Workshop.entry(rank: 4)])
+    try await laserSucceeds([
+      "apply", workshop.model, "--plan", plan, "--out", path("l.gguf"), "--to", "gguf", "--name", "org/a-model",
+      "--card",
+      path("CARD.md"),
+    ])
+    let card = try String(contentsOfFile: path("CARD.md"), encoding: .utf8)
+    for words in [
+      "base_model_relation: quantized", "- org/a-model", "- laser\n- gguf", "1 matrix has its rank reduced",
+      "`l.gguf` holds the model", "--out FILE --to gguf",
+    ] { #expect(card.contains(words), "\(words)") }
+    // A card is for GGUF.
+    let refused = ["apply", workshop.model, "--plan", plan, "--out", path("folder"), "--card", path("D.md")]
+    #expect(try await laser(refused).status == 64)
+  }
+
   @Test func impossibleMixturesAreRefused() async throws {
     let text = Posy.text("tales.search")
     let cases: [([String], String)] = [
