@@ -55,10 +55,13 @@ package struct CheckpointCopy {
 
   /// - Parameters:
   ///   - replacements: Whole tensors or rows of them. Shape and type must be those of the original.
+  ///   - separate: Where matrices of stacked experts are as tensors of their own, and what else is called otherwise then:
+  ///     used where the copy stores one of them as factors, since a stack has no place for these.
   ///   - texts: By path in the folder: files of a folder that the copy has instead of, or beside, those of the original.
   ///   - progress: Called with the bytes written and the bytes to write.
   package func write(
-    replacing replacements: [TensorReference: StoredMatrix], texts: [String: String] = [:],
+    replacing replacements: [TensorReference: StoredMatrix],
+    separating separate: [TensorReference: TensorReference] = [:], texts: [String: String] = [:],
     progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
     switch place {
@@ -75,7 +78,7 @@ package struct CheckpointCopy {
     case .folder(let replacement):
       let rewritten =
         Self.rewrites(checkpoint, as: form)
-        ? try RewrittenTensors(checkpoint, replacing: replacements, as: form) : nil
+        ? try RewrittenTensors(checkpoint, replacing: replacements, separating: separate, as: form) : nil
       let replacedFiles = rewritten?.replacedFiles ?? Set(checkpoint.shards.map { fileName($0.path) })
       try replacement.perform { folder in
         try copyFolder(

@@ -23,15 +23,27 @@ struct RewrittenTensors {
   }
 
   init(
-    _ checkpoint: Checkpoint, replacing replacements: [TensorReference: StoredMatrix], as form: MatrixForm
+    _ checkpoint: Checkpoint, replacing replacements: [TensorReference: StoredMatrix],
+    separating separate: [TensorReference: TensorReference] = [:], as form: MatrixForm
   ) throws(CheckpointError) {
     self.checkpoint = checkpoint
     self.form = form
-    let replacements = try checkpoint.wholeRows(of: replacements)
+    let hasFactors = replacements.contains { $0.value.factors != nil && separate[$0.key] != nil }
+    let separate = form == .factored && hasFactors ? separate : [:]
+    let separated = Set(separate.keys.map(\.tensor))
+    for (reference, alone) in separate {
+      guard let replacement = replacements[reference] else {
+        put(try checkpoint.matrix(reference), at: alone)
+        continue
+      }
+      put(replacement, at: alone)
+    }
+    let replacements = try checkpoint.wholeRows(of: replacements.filter { separate[$0.key] == nil })
     let whole = Dictionary(uniqueKeysWithValues: replacements.filter(\.reference.isWholeMatrix).map { ($0, $1) })
     let rows = Dictionary(grouping: replacements.filter { !$0.reference.isWholeMatrix }, by: \.reference.tensor)
-    for (name, place) in checkpoint.places where !checkpoint.isScale(name) {
+    for (name, place) in checkpoint.places where !checkpoint.isScale(name) && !separated.contains(name) {
       if let made = try checkpoint.madeTensor(of: name) {
+        guard !separated.contains(made.name) else { continue }
         try put(made, replacing: rows[made.name] ?? [])
         continue
       }

@@ -10,6 +10,8 @@ package struct Reducer: Sendable {
   package let base: Model?
   /// Whether random directions are dropped instead of the weakest, as many: what a search would find by chance.
   package let isControl: Bool
+  /// Matrices of stacked experts that may be tensors of their own.
+  private let separable: Set<TensorReference>
   /// Where decompositions are kept once they are made; nil where each is used once.
   private var store: DecompositionStore?
   /// Among whom the sites are divided.
@@ -22,6 +24,7 @@ package struct Reducer: Sendable {
     self.model = model
     self.base = base
     self.isControl = isControl
+    separable = Set(model.separateExperts.keys)
     guard let base else { return }
     let (a, b) = (model.configuration, base.configuration)
     let comparisons = [("layers", a.layerCount, b.layerCount), ("hidden size", a.hiddenSize, b.hiddenSize)]
@@ -268,11 +271,12 @@ package struct Reducer: Sendable {
       : try decomposition.reduced(by: reduction.filter, type: type)
   }
 
-  /// Whether a reduced matrix can be two factors and is smaller so: a tensor of its own, not rows of a larger one, of
-  /// low rank itself, not added to a base, nor scaled as a whole.
+  /// Whether a reduced matrix can be two factors and is smaller so: a tensor of its own, or one that an expert of a stack
+  /// may have, of low rank itself, not added to a base, nor scaled as a whole.
   package func canBeFactored(_ reduction: Reduction) -> Bool {
     let reference = model.reference(of: reduction.site)
-    return reduction.kind == .weights && !reduction.filter.isScale && reference.isWholeMatrix
+    return reduction.kind == .weights && !reduction.filter.isScale
+      && (reference.isWholeMatrix || separable.contains(reference))
       && LowRankFactors.saveNumbers(rank: reduction.rank, rows: reference.rows, columns: reference.columns)
   }
 }

@@ -228,7 +228,9 @@ func writeLasered(
   for (site, matrix) in matrices { replacements[reducer.model.reference(of: site)] = matrix }
   var texts = results
   if let readme = card.readme(ofFolder: reducer.model.checkpoint.path) { texts["README.md"] = readme }
-  try copy.write(replacing: replacements, texts: texts) { console.progress("Writing", Double($0) / Double(max($1, 1))) }
+  try copy.write(
+    replacing: replacements, separating: factored ? reducer.model.separateExperts : [:], texts: texts
+  ) { console.progress("Writing", Double($0) / Double(max($1, 1))) }
   for name in copy.untouchedWeightFiles {
     console.note("note: \(name) was copied as it is; the weights in it are not lasered")
   }

@@ -11,6 +11,9 @@ protocol Architecture: Sendable {
   /// The module of a layer that consists of the experts in transformers.
   static var expertsModule: String { get }
 
+  /// Whether transformers reads experts that are stored one by one, in the names that `layout` gives them.
+  static var readsSeparateExperts: Bool { get }
+
   static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration
 
   /// - Parameters:
@@ -36,6 +39,7 @@ protocol Architecture: Sendable {
 extension Architecture {
   static var modelType: String { modelTypes[0] }
   static var expertsModule: String { "mlp.experts" }
+  static var readsSeparateExperts: Bool { true }
   static var gguf: GGUFArchitecture? { nil }
   static var merged: MergeTarget? { nil }
 

@@ -4,6 +4,7 @@ internal import Checkpoints
 enum Qwen3_5MoE: Architecture {
   static let modelTypes = ["qwen3_5_moe_text"]
   static let className = "Qwen3_5MoeForCausalLM"
+  static let readsSeparateExperts = false
 
   static func configuration(_ file: Configuration) throws(CheckpointError) -> TransformerConfiguration {
     // The class knows no dense layers.
