@@ -172,7 +172,7 @@ import Tokenization
   @Test func scoresAndRoutingAreTheSame() async throws {
     defer { try? FileManager.default.removeItem(at: folder) }
     let settings = try settings { _ in }
-    let measured = try await [1, 2, 5].asyncMap { count in
+    let measured = await [1, 2, 5].asyncMap { count in
       await ThreadTransport.run(count) { group in
         let (model, base) = (try Model(path: Self.posy + "/model"), try Model(path: Self.posy + "/base"))
         var evaluation = try Evaluation(
