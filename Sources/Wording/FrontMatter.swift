@@ -42,7 +42,10 @@ package struct FrontMatter {
     guard let before = Self.mapping(lines) else { return }  // not YAML: left to its author
     var result = self
     for (key, value) in values where before[key] == nil { result.lines.append("\(key): \(yamlScalar(value))") }
-    for (key, value) in lists { result.add(value, to: key, now: before[key]) }
+    for (key, value) in lists {
+      guard let now = Self.mapping(result.lines) else { return }
+      result.add(value, to: key, now: now[key])
+    }
     guard let after = Self.mapping(result.lines), Self.keepsEverything(before, in: after) else { return }
     self = result
   }

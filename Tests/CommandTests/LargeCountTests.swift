@@ -19,7 +19,7 @@ import Testing
       try Data(whole.prefix(700).utf8).write(to: URL(filePath: path))
     }
     let model = workshop.model
-    try await run("inspect", model, "--text", text)
+    try await run("inspect", model, "--text", text, "--context", "32")
     try await run("perplexity", model, "--text", text, "--context", "32")
     try await run("compare", model, model, "--text", text, "--context", "32")
     try await run("spectrum", model)
