@@ -27,7 +27,8 @@ struct FactoredOutput: Encodable {
         factored += 1
         let type = try reducer.model.stored(reference).type
         bytesSaved += type.byteCount(of: rows * columns - reduction.rank * (rows + columns))
-      } else if !reference.isWholeMatrix {
+      } else if LowRankFactors.saveNumbers(rank: reduction.rank, rows: rows, columns: columns), !reference.isWholeMatrix
+      {
         partsOfTensors += 1
         stacked = stacked ?? reference.tensor
       } else {

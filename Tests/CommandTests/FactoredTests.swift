@@ -210,6 +210,8 @@ struct FactoredTests {
       let plan = try workshop.writePlan("plan.yaml", of: fingerprint, entries: entries)
       return ["apply", folder.path, "--plan", plan, "--out", path("out"), "--factored"]
     }
+    let high = try Workshop.entry(rank: rank("w1") - 1, fullRank: rank("w1"))
+    try await expectFailure(apply([high]), naming: ["one keeps too high a rank", "experts.gate_up_proj"])
     let run = try await laserSucceeds(apply([stacked, alone]))
     #expect(run.output.contains("2 stored as two factors") && !run.output.contains("larger tensors"))
     let written = try Checkpoint(path: path("out"))
