@@ -23,7 +23,7 @@ extension Checkpoint {
     let others =
       switch storage {
       case .plain: [String]()
-      case .factors: [FactoredFormat.leftName(of: name), FactoredFormat.rightName(of: name)].compactMap(\.self)
+      case .factors: FactoredFormat.names(of: name).flatMap { [$0.left, $0.right] }
       case .float8: [name + Self.scaleEnding]
       case .mxfp4: [name + Self.blocksEnding, name + Self.scalesEnding]
       }

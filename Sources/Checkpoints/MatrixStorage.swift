@@ -2,7 +2,7 @@
 package enum MatrixStorage: Sendable, Equatable {
   /// As they are.
   case plain
-  /// Some as two factors: `FactoredFormat`.
+  /// Some as two factors, or as what two factors add to a base: `FactoredFormat`.
   case factors
   /// E4M3 floats, of which every block of rows and columns has a scale (DeepSeek-V3, arXiv 2412.19437); with no block, all
   /// numbers of a matrix one. The scales of `P.weight` are `P.weight_scale_inv`.

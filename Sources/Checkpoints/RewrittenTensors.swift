@@ -5,7 +5,7 @@ internal import Tensors
 package enum MatrixForm: Sendable {
   /// Each as a whole.
   case dense
-  /// Two tensors, left and right factor, for each matrix that is made of these.
+  /// Two tensors, left and right factor, for each matrix that is made of these; bases that they are added to once.
   case factored
 }
 
@@ -42,6 +42,8 @@ struct RewrittenTensors {
     let whole = Dictionary(uniqueKeysWithValues: replacements.filter(\.reference.isWholeMatrix).map { ($0, $1) })
     let rows = Dictionary(grouping: replacements.filter { !$0.reference.isWholeMatrix }, by: \.reference.tensor)
     for (name, place) in checkpoint.places where !checkpoint.isScale(name) && !separated.contains(name) {
+      // A base comes with those that are made of it.
+      if checkpoint.isFactored, FactoredFormat.isBase(name) { continue }
       if let made = try checkpoint.madeTensor(of: name) {
         guard !separated.contains(made.name) else { continue }
         try put(made, replacing: rows[made.name] ?? [])
@@ -115,11 +117,15 @@ struct RewrittenTensors {
   /// Puts a matrix in the place of the original's tensor, or of its two factors.
   private mutating func put(_ matrix: StoredMatrix, at reference: TensorReference) {
     let name = reference.tensor
-    let factorNames = [FactoredFormat.leftName(of: name), FactoredFormat.rightName(of: name)].compactMap(\.self)
-    for name in [name] + factorNames { tensors[name] = nil }
+    let forms = FactoredFormat.names(of: name)
+    for name in [name] + forms.flatMap({ [$0.left, $0.right] }) { tensors[name] = nil }
     var parts = [(name, matrix)]
-    if form == .factored, let factors = matrix.factors, factorNames.count == 2 {
-      parts = Array(zip(factorNames, [factors.left, factors.right]))
+    if form == .factored, let factors = matrix.factors,
+      let names = forms.first(where: { ($0.base == nil) == (factors.base == nil) })
+    {
+      parts = [(names.left, factors.left), (names.right, factors.right)]
+      // All that share it have the same one.
+      if let name = names.base, let base = factors.base { parts.append((name, base)) }
     }
     for (name, matrix) in parts {
       tensors[name] = Content(
@@ -145,7 +151,9 @@ struct RewrittenTensors {
       progress(done, writer.byteCount)
     }
     try writer.finish()
-    let configuration = FactoredFormat.configuration(checkpoint.wholeConfiguration, isFactored: form == .factored)
+    let configuration = FactoredFormat.configuration(
+      checkpoint.wholeConfiguration, isFactored: form == .factored,
+      hasBases: tensors.keys.contains(where: FactoredFormat.isBase))
     try AtomicFile.write(configuration.indented + "\n", to: folder + "/config.json")
   }
 

@@ -10,8 +10,8 @@ extension StoredMatrix {
 }
 
 extension LowRankFactors {
-  /// The same bytes on disk instead of in memory, in files without a name.
+  /// The same bytes on disk instead of in memory, in files without a name; a base stays where it is.
   package func spilled(to folder: String) throws(CheckpointError) -> LowRankFactors {
-    LowRankFactors(left: try left.spilled(to: folder), right: try right.spilled(to: folder))
+    LowRankFactors(left: try left.spilled(to: folder), right: try right.spilled(to: folder), base: base)
   }
 }

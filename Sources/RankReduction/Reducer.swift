@@ -10,8 +10,8 @@ package struct Reducer: Sendable {
   package let base: Model?
   /// Whether random directions are dropped instead of the weakest, as many: what a search would find by chance.
   package let isControl: Bool
-  /// Matrices of stacked experts that may be tensors of their own.
-  private let separable: Set<TensorReference>
+  /// Where matrices of stacked experts would be as tensors of their own.
+  let separable: [TensorReference: TensorReference]
   /// Where decompositions are kept once they are made; nil where each is used once.
   private var store: DecompositionStore?
   /// Among whom the sites are divided.
@@ -24,7 +24,7 @@ package struct Reducer: Sendable {
     self.model = model
     self.base = base
     self.isControl = isControl
-    separable = Set(model.separateExperts.keys)
+    separable = model.separateExperts
     guard let base else { return }
     let (a, b) = (model.configuration, base.configuration)
     let comparisons = [("layers", a.layerCount, b.layerCount), ("hidden size", a.hiddenSize, b.hiddenSize)]
@@ -40,7 +40,7 @@ package struct Reducer: Sendable {
   /// The matrix of the base that stands where a site's does. A dense layer has one for all experts.
   ///
   /// - Throws: `InputError` if the base has none of that shape.
-  private func baseReference(_ site: Site, in base: Model) throws(InputError) -> TensorReference {
+  func baseReference(_ site: Site, in base: Model) throws(InputError) -> TensorReference {
     let isDense = base.layout.layers[site.layer].router == nil
     let counterpart = Site(layer: site.layer, expert: isDense ? nil : site.expert, role: site.role)
     guard let reference = base.referenceIfPresent(of: counterpart) else {
@@ -200,21 +200,28 @@ package struct Reducer: Sendable {
   /// Makes the matrices of some reductions that were checked, in order.
   ///
   /// - Parameters:
+  ///   - factored: Whether those that are smaller so are made of two factors: see `factoredForms`.
   ///   - checkpoint: Called between matrices, or a few small ones; may throw to end the work.
   ///   - body: Given each as soon as it is made.
   package func forEachReduced(
     _ reductions: [Reduction], type: ElementType? = nil, factored: Bool = false, checkpoint: () throws -> Void = {},
     _ body: (Reduction, StoredMatrix) throws -> Void
   ) throws {
+    let forms = try factored ? factoredForms(of: reductions) : [:]
     for block in blocks(of: reductions.map(\.site)) {
       try checkpoint()
       let own = Parallelism.map(reductions[block].filter { division.isOwn($0.site) }) { reduction in
-        Result { try reduced(reduction, type: type, factored: factored) }
+        Result { try reduced(reduction, type: type, factored: forms[reduction.site] != nil) }
       }
       var next = own.makeIterator()
       for reduction in reductions[block] {
         let made = division.isOwn(reduction.site) ? try next.next()?.get() : nil
-        try body(reduction, division.shared(made, of: reduction.site))
+        let matrix = try division.shared(made, of: reduction.site)
+        guard case .addedToBase(let base) = forms[reduction.site], let factors = matrix.factors else {
+          try body(reduction, matrix)
+          continue
+        }
+        try body(reduction, StoredMatrix(factors.added(to: base.matrix)))
       }
     }
   }
@@ -261,22 +268,24 @@ package struct Reducer: Sendable {
   }
 
   /// The matrix of one reduction that was checked.
-  package func reduced(
-    _ reduction: Reduction, type: ElementType? = nil, factored: Bool = false
-  ) throws -> StoredMatrix {
-    if case .scale(let factor, _) = reduction.filter { return try scaled(reduction.site, by: factor, type: type) }
-    let decomposition = try decompose(reduction.site)
-    return factored && canBeFactored(reduction)
-      ? StoredMatrix(try decomposition.factors(by: reduction.filter, type: type))
-      : try decomposition.reduced(by: reduction.filter, type: type)
+  package func reduced(_ reduction: Reduction, type: ElementType? = nil) throws -> StoredMatrix {
+    try reduced(reduction, type: type, factored: false)
   }
 
-  /// Whether a reduced matrix can be two factors and is smaller so: a tensor of its own, or one that an expert of a stack
-  /// may have, of low rank itself, not added to a base, nor scaled as a whole.
-  package func canBeFactored(_ reduction: Reduction) -> Bool {
-    let reference = model.reference(of: reduction.site)
-    return reduction.kind == .weights && !reduction.filter.isScale
-      && (reference.isWholeMatrix || separable.contains(reference))
-      && LowRankFactors.saveNumbers(rank: reduction.rank, rows: reference.rows, columns: reference.columns)
+  /// - Parameter factored: Whether it is two factors instead, without the base that they may be added to.
+  private func reduced(_ reduction: Reduction, type: ElementType?, factored: Bool) throws -> StoredMatrix {
+    if factored { return StoredMatrix(try factors(of: reduction, type: type)) }
+    if case .scale(let factor, _) = reduction.filter { return try scaled(reduction.site, by: factor, type: type) }
+    return try decompose(reduction.site).reduced(by: reduction.filter, type: type)
+  }
+
+  /// What a filter leaves of W or W − W_base, as two factors.
+  private func factors(of reduction: Reduction, type: ElementType?) throws -> LowRankFactors {
+    guard reduction.rank > 0 else {
+      let reference = model.reference(of: reduction.site)
+      let type = try type ?? model.stored(reference).type.typeOfChanges
+      return .none(rows: reference.rows, columns: reference.columns, type: type)
+    }
+    return try decompose(reduction.site).factors(by: reduction.filter, type: type)
   }
 }

@@ -65,9 +65,10 @@ extension ModelCard {
   /// What the card of a folder with factors says of them.
   static let factorsText = """
     Where that is smaller, a reduced matrix `P.weight` (m × n) of rank r is stored as two: `P.left.weight` (m × r) and \
-    `P.right.weight` (r × n), whose product it is. `laser` reads the folder as it is; perplexities of the product differ a \
-    little from those of the matrix, since two matrices are rounded instead of one. For other programs, this makes a common \
-    checkpoint of it:
+    `P.right.weight` (r × n), whose product it is; or, where experts share the matrix of a base, as what the product of \
+    `P.delta.left.weight` and `P.delta.right.weight` adds to that, which is called as the experts' are, with `base` for their \
+    number. `laser` reads the folder as it is; perplexities of the product differ a little from those of the matrix, since \
+    two matrices are rounded instead of one. For other programs, this makes a common checkpoint of it:
 
     ```python
     \(expansion)
@@ -75,8 +76,8 @@ extension ModelCard {
     """
 
   /// A program that multiplies factors out: python expand.py FOLDER NEW_FOLDER. Also in docs/formats.md.
-  package static let expansion = """
-    import glob, json, shutil, sys
+  package static let expansion = #"""
+    import glob, json, re, shutil, sys
     from safetensors.torch import load_file, save_file
 
     source, target = sys.argv[1:]
@@ -87,10 +88,15 @@ extension ModelCard {
     for name in [name for name in tensors if name.endswith(".left.weight")]:
         module = name.removesuffix(".left.weight")
         left, right = tensors.pop(name), tensors.pop(module + ".right.weight")
-        tensors[module + ".weight"] = (left.float() @ right.float()).to(left.dtype)
+        matrix = left.float() @ right.float()
+        if module.endswith(".delta"):
+            module = module.removesuffix(".delta")
+            matrix += tensors[re.sub(r"\.experts\.\d+\.", ".experts.base.", module) + ".weight"].float()
+        tensors[module + ".weight"] = matrix.to(left.dtype)
+    tensors = {name: tensor for name, tensor in tensors.items() if ".experts.base." not in name}
     save_file(tensors, target + "/model.safetensors", metadata={"format": "pt"})
     config = json.load(open(target + "/config.json"))
     del config["quantization_config"]
     json.dump(config, open(target + "/config.json", "w"), indent=2)
-    """
+    """#
 }

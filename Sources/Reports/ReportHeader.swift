@@ -51,11 +51,14 @@ struct ReportHeader {
       .joined(separator: " ")
   }
 
+  /// What is added to a base is smaller where experts share that, which a report does not know.
   private var smaller: String {
     let sizes = outcome.sizes
     let saved = sizes.before > 0 ? 1 - Double(sizes.factored) / Double(sizes.before) : 0
-    return "Stored as two factors they would have \(Numbers.percent(saved, 0)) fewer numbers. Allowed are "
-      + "\(Numbers.signed(outcome.settings.objective.tolerance ?? 0, 4)) \(measure.unit)."
+    let size =
+      outcome.settings.base == nil
+      ? "Stored as two factors they would have \(Numbers.percent(saved, 0)) fewer numbers. " : ""
+    return size + "Allowed are \(Numbers.signed(outcome.settings.objective.tolerance ?? 0, 4)) \(measure.unit)."
   }
 
   private var reduced: String {

@@ -1,20 +1,41 @@
-/// A matrix (m, n) of rank r as two thin ones of one type: left (m, r) · right (r, n).
+/// A matrix (m, n) of rank r as two thin ones of one type: left (m, r) · right (r, n). Or what such a product adds to a
+/// matrix that others share: base (m, n) + left · right.
 ///
-/// The matrix that they make is that product, summed in float32 and rounded to their type.
+/// The matrix that they make is that sum, in float32, rounded to the factors' type.
 package struct LowRankFactors: Sendable {
   package let left: StoredMatrix
   package let right: StoredMatrix
+  /// What the product is added to; nil where it is the matrix itself.
+  package let base: StoredMatrix?
 
-  package init(left: StoredMatrix, right: StoredMatrix) {
+  package init(left: StoredMatrix, right: StoredMatrix, base: StoredMatrix? = nil) {
     precondition(left.columns == right.rows, "factors of ranks \(left.columns) and \(right.rows)")
     precondition(left.type == right.type && left.type.blockSize == 1, "factors of types that do not fit")
+    if let base {
+      precondition((base.rows, base.columns) == (left.rows, right.columns), "a base of another shape")
+      precondition(base.type.blockSize == 1, "a base of numbers in blocks")
+    }
     self.left = left
     self.right = right
+    self.base = base
+  }
+
+  /// The same factors, added to a base.
+  package func added(to base: StoredMatrix) -> LowRankFactors {
+    LowRankFactors(left: left, right: right, base: base)
+  }
+
+  /// Factors of rank 0: nothing, or the base itself.
+  package static func none(rows: Int, columns: Int, type: ElementType) -> LowRankFactors {
+    LowRankFactors(
+      left: StoredMatrix(type: type, rows: rows, columns: 0, region: OwnedBytes([])),
+      right: StoredMatrix(type: type, rows: 0, columns: columns, region: OwnedBytes([])))
   }
 
   package var rows: Int { left.rows }
   package var columns: Int { right.columns }
   package var rank: Int { left.columns }
+  /// Bytes of the factors alone.
   package var byteCount: Int { left.region.byteCount + right.region.byteCount }
 
   /// Bytes of memory that making the matrix takes, its own among them.
@@ -43,7 +64,7 @@ extension StoredMatrix {
   package var factors: LowRankFactors? { (region as? FactorProduct)?.factors }
 }
 
-/// The bytes of left · right.
+/// The bytes of left · right, or of base + left · right.
 private struct FactorProduct: ByteRegion {
   let factors: LowRankFactors
   private let made: MadeBytes
@@ -55,7 +76,7 @@ private struct FactorProduct: ByteRegion {
     let byteCount = factors.left.type.byteCount(of: factors.rows * factors.columns)
     made = MadeBytes(
       byteCount: byteCount, scratch: factors.productByteCount - byteCount,
-      of: [factors.left.region, factors.right.region]
+      of: [factors.left.region, factors.right.region] + (factors.base.map { [$0.region] } ?? [])
     ) { Self.product(factors) }
   }
 
@@ -74,6 +95,7 @@ private struct FactorProduct: ByteRegion {
     let (left, rows, columns) = (factors.left, factors.rows, factors.columns)
     let isTall = rows >= columns
     let whole = isTall ? packed(factors.right, columns: 0..<columns) : nil
+    factors.base?.region.prepare()
     do {
       return try StoredMatrix(
         type: left.type, rows: rows, columns: columns,
@@ -86,9 +108,20 @@ private struct FactorProduct: ByteRegion {
         let right = whole ?? packed(factors.right, columns: part)
         let values = Matrix(rows: lines.count, columns: right.rows)
         multiply(numbers, transposed: right, into: values)
+        if let base = factors.base { add(base, from: isTall ? 0 : part.lowerBound, rows: lines, to: values) }
         return DoubleMatrix(values)
       }.region
     } catch { preconditionFailure("no part of a product fails: \(error)") }
+  }
+
+  /// Adds some rows of a matrix, from some column on, to as many numbers.
+  private static func add(_ base: StoredMatrix, from column: Int, rows: Range<Int>, to values: Matrix) {
+    let line = Matrix(rows: 1, columns: values.columns)
+    for (index, row) in rows.enumerated() {
+      _ = base.expand(from: row * base.columns + column, count: values.columns, into: line)
+      let target = values.base + index * values.stride
+      for place in 0..<values.columns { target[place] += line.base[place] }
+    }
   }
 
   /// rightᵀ (n, r), of some of its n, on its way into products.

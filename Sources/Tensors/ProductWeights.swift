@@ -33,7 +33,12 @@ private func multiply(_ a: Matrix, transposed b: StoredMatrix, into target: Matr
     // a · (left · right)ᵀ = (a · rightᵀ) · leftᵀ: the shorter way, without the matrix itself.
     let inner = Matrix(rows: a.rows, columns: factors.rank)
     multiply(a, transposed: factors.right, into: inner)
-    return multiply(inner, transposed: factors.left, into: target)
+    multiply(inner, transposed: factors.left, into: target)
+    guard let base = factors.base else { return }
+    let outputs = Matrix(rows: a.rows, columns: b.rows)
+    multiply(a, transposed: base, into: outputs)
+    for row in 0..<a.rows { addRow(outputs[rows: row..<row + 1], to: target[rows: row..<row + 1]) }
+    return
   }
   let blocks = Parallelism.blocks(of: b.rows, size: max(1, (1 << 16) / max(1, b.columns)))
   Parallelism.forEach(blocks.count) { index in

@@ -15,7 +15,8 @@ struct ApplyCommand: ParsableCommand {
       Copies the checkpoint, with the plan's matrices replaced by their reductions in the same type and place. Every other \
       byte of every file is the original's, but for README.md, which gains a section that says what was done. '--to gguf' \
       writes a GGUF file instead, whatever the original is. '--factored' stores a reduced matrix as two thin ones where that \
-      is smaller: a folder that laser reads, and other programs after it was expanded. '--lora' writes an adapter for the \
+      is smaller: a folder that laser reads, and other programs after it was expanded; of a plan relative to a base, experts \
+      share the base's matrix. '--lora' writes an adapter for the \
       model instead, of the directions that were dropped: worth it where nearly all are kept. '--lora --for-base' writes \
       one for the base of a fine-tune, of those that were kept.
 
@@ -108,7 +109,7 @@ struct ApplyCommand: ParsableCommand {
     if reducedType != nil, checkpoint.gguf == nil {
       throw InputError("\(model.text): '--reduced-type' is for models in GGUF; for others there is '--to gguf --type'")
     }
-    if factored { try FactoredOutput.refuseUnfit(plan, checkpoint) }
+    if factored { try FactoredOutput.refuseUnfit(checkpoint) }
     func card(_ form: ModelCard.Form) throws -> ModelCard {
       try ModelCard(
         modelFolder: modelFolder, name: hub.name, fingerprint: checkpoint.fingerprint.description, planFile: self.plan,

@@ -9,10 +9,14 @@ internal import Wording
 struct FactoredOutput: Encodable {
   /// How many matrices are written as two factors.
   private(set) var factored = 0
+  /// How many bases of experts are written, which the factors of these are added to.
+  private(set) var bases = 0
   /// How many are written whole because factors of their rank would be larger.
   private(set) var tooHigh = 0
   /// How many are written whole because they are rows of a larger tensor.
   private(set) var partsOfTensors = 0
+  /// How many are written whole because what their factors save is less than the base that they are added to.
+  private(set) var baseTooLarge = 0
   /// Bytes less than the same plan takes without factors.
   private(set) var bytesSaved = 0
 
@@ -20,22 +24,29 @@ struct FactoredOutput: Encodable {
   init(_ reductions: [Reduction], of reducer: Reducer) throws {
     var stacked: String?
     var largest: (rank: Int, reference: TensorReference)?
+    var sharedBytes: [String: Int] = [:]
+    let forms = try reducer.factoredForms(of: reductions)
     for reduction in reductions {
       let reference = reducer.model.reference(of: reduction.site)
       let (rows, columns) = (reference.rows, reference.columns)
-      if reducer.canBeFactored(reduction) {
+      if let form = forms[reduction.site] {
         factored += 1
-        let type = try reducer.model.stored(reference).type
-        bytesSaved += type.byteCount(of: rows * columns - reduction.rank * (rows + columns))
-      } else if LowRankFactors.saveNumbers(rank: reduction.rank, rows: rows, columns: columns), !reference.isWholeMatrix
+        bytesSaved += try reducer.bytesSaved(by: reduction)
+        if case .addedToBase(let base) = form { sharedBytes[base.name] = base.matrix.region.byteCount }
+      } else if !LowRankFactors.saveNumbers(rank: reduction.rank, rows: rows, columns: columns)
+        || reduction.filter.isScale && reduction.rank > 0
       {
+        tooHigh += 1
+        largest = largest ?? (LowRankFactors.largestSavingRank(rows: rows, columns: columns), reference)
+      } else if !reference.isWholeMatrix, !reducer.isSeparable(reference) {
         partsOfTensors += 1
         stacked = stacked ?? reference.tensor
       } else {
-        tooHigh += 1
-        largest = largest ?? (LowRankFactors.largestSavingRank(rows: rows, columns: columns), reference)
+        baseTooLarge += 1
       }
     }
+    bases = sharedBytes.count
+    bytesSaved -= sharedBytes.values.reduce(0, +)
     guard factored == 0, !reductions.isEmpty else { return }
     var reasons: [String] = []
     if let largest {
@@ -48,21 +59,22 @@ struct FactoredOutput: Encodable {
         "\(partsOfTensors == 1 ? "one is" : "\(partsOfTensors) are") rows of a larger tensor (\(stacked)), which stays whole"
       )
     }
+    if baseTooLarge > 0 {
+      reasons.append(
+        "\(baseTooLarge == 1 ? "one is" : "\(baseTooLarge) are") added to a matrix of the base, which too few experts share"
+      )
+    }
+    let other = reducer.base == nil ? "" : ", or write what is added to the base as an adapter with '--lora --for-base'"
     throw InputError(
-      "no matrix of the plan would be smaller as two factors: \(reasons.joined(separator: ", ")); leave out '--factored'"
-    )
+      "no matrix of the plan would be smaller as two factors: \(reasons.joined(separator: ", ")); leave out "
+        + "'--factored'\(other)")
   }
 
-  /// Checks what a plan must be for its matrices to have low rank.
-  static func refuseUnfit(_ plan: Plan, _ checkpoint: Checkpoint) throws {
-    if checkpoint.gguf != nil {
+  /// Checks that the copy's form has factors.
+  static func refuseUnfit(_ checkpoint: Checkpoint) throws {
+    guard checkpoint.gguf == nil else {
       throw InputError(
         "\(checkpoint.path): GGUF has no factors; '--factored' is for folders with config.json and safetensors")
-    }
-    if plan.base != nil || plan.reductions.contains(where: { $0.kind == .delta }) {
-      throw InputError(
-        "the plan reduces differences to a base: with the base added, the matrices have full rank and no thin factors; "
-          + "leave out '--factored', or write what is added to the base as an adapter with '--lora --for-base'")
     }
   }
 
@@ -70,14 +82,18 @@ struct FactoredOutput: Encodable {
     var others: [String] = []
     if tooHigh > 0 { others.append("\(tooHigh) of too high a rank") }
     if partsOfTensors > 0 { others.append("\(partsOfTensors) in larger tensors") }
-    return "  \(factored) stored as two factors, \(Numbers.bytes(bytesSaved)) less"
+    if baseTooLarge > 0 { others.append("\(baseTooLarge) of a base that too few experts share") }
+    return "  \(factored) stored as two factors"
+      + (bases > 0 ? " beside \(bases == 1 ? "a base" : "\(bases) bases") of experts" : "")
+      + ", \(Numbers.bytes(bytesSaved)) less"
       + (others.isEmpty ? "." : "; whole: \(others.joined(separator: ", ")).") + "\n"
   }
 
   private enum CodingKeys: String, CodingKey {
-    case factored
+    case factored, bases
     case tooHigh = "whole_for_rank"
     case partsOfTensors = "whole_in_larger_tensors"
+    case baseTooLarge = "whole_for_base"
     case bytesSaved = "bytes_saved"
   }
 }

@@ -20,11 +20,6 @@ struct RecipeOutputs {
     self.search = search
     let protected = [recipePath, recipe.out] + recipe.settings.files
     let products = recipe.writtenProducts
-    if products.isFactored, recipe.settings.base != nil {
-      throw InputError(
-        "\"factored\": with the base added, matrices have full rank and no thin factors; leave it out or search without a base"
-      )
-    }
     copy = try products.checkpoint.map {
       try CheckpointCopy(
         of: search.model.checkpoint, to: $0, as: products.isFactored ? .factored : .dense,

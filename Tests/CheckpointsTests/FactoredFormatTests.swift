@@ -139,7 +139,7 @@ struct FactoredFormatTests {
 
   @Test func configurations() throws {
     try expectRefused(.unsupported, naming: "config.json", "version") {
-      $0.configuration["quantization_config"] = #"{"quant_method": "laser-factored", "version": 2}"#
+      $0.configuration["quantization_config"] = #"{"quant_method": "laser-factored", "version": 3}"#
     }
     try expectRefused(.unsupported, naming: "config.json", "version") {
       $0.configuration["quantization_config"] = #"{"quant_method": "laser-factored"}"#

@@ -171,6 +171,92 @@ struct FactoredTests {
     #expect(try size("dense") - size("factored") == 9 * 2 * (128 * 352 - 20 * 480))
   }
 
+  /// Experts that are compared with one dense base share its matrix where that pays: three matrices of a layer, all four
+  /// experts; not a role of which one expert alone is reduced, nor attention.
+  @Test func expertsOfOneBase() async throws {
+    func entries(_ layer: Int, _ experts: [Int?], _ role: String, rank: Int) -> [String] {
+      experts.map { expert in
+        Workshop.entry(layer: layer, expert: expert, role: role, rank: rank, fullRank: 128)
+          .replacing("kind: weights", with: "kind: delta")
+      }
+    }
+    let all: [Int?] = [0, 1, 2, 3]
+    let plan = try workshop.writePlan(
+      "posy.yaml", of: Checkpoint(path: Posy.model).fingerprint.description,
+      entries: entries(0, all, "w1", rank: 12) + entries(0, all, "w2", rank: 0) + entries(1, [2], "w3", rank: 4)
+        + entries(2, [nil], "q_proj", rank: 8) + entries(3, [0, 1, 2], "w3", rank: 100)
+        + entries(4, [0, 3], "w1", rank: 40))
+    let apply = ["apply", Posy.model, "--base", Posy.base, "--plan", plan, "--out"]
+    try await laserSucceeds(apply + [path("dense")])
+    let run = try await laserSucceeds(apply + [path("factored"), "--factored"])
+    #expect(
+      run.output.contains("10 stored as two factors beside 3 bases of experts")
+        && run.output.contains("3 of too high a rank, 2 of a base that too few experts share"), "\(run.output)")
+    let (dense, factored) = (try Checkpoint(path: path("dense")), try Checkpoint(path: path("factored")))
+    let (numbers, thin) = (128 * 352, 480)
+    let saved = 2 * (3 * numbers - 4 * 12 * thin) + 2 * 3 * numbers + 2 * (numbers - 2 * 40 * thin)
+    #expect(dense.byteCount - factored.byteCount == saved)
+    let base = try Checkpoint(path: Posy.base)
+    let shared = TensorReference(
+      name: "model.layers.0.block_sparse_moe.experts.base.w1.weight", rows: 352, columns: 128)
+    let original = TensorReference(name: "model.layers.0.mlp.gate_proj.weight", rows: 352, columns: 128)
+    #expect(try factored.matrix(shared).holdsSame(as: base.matrix(original)))
+    // The base itself is the same to the bit; the others but for the rounding of the factors.
+    for expert in 0..<4 {
+      let module = "model.layers.0.block_sparse_moe.experts.\(expert)."
+      let down = TensorReference(name: module + "w2.weight", rows: 128, columns: 352)
+      #expect(try factored.matrix(down).factors?.rank == 0)
+      #expect(try factored.matrix(down).holdsSame(as: dense.matrix(down)))
+      let gate = TensorReference(name: module + "w1.weight", rows: 352, columns: 128)
+      let (made, whole) = (try factored.matrix(gate).decoded(), try dense.matrix(gate).decoded())
+      let (a, b) = (DoubleMatrix(made).elements, DoubleMatrix(whole).elements)
+      #expect(zip(a, b).allSatisfy { abs($0 - $1) <= 0x1p-6 * max(abs($1), 0.01) })
+    }
+    let text = Posy.text("tales.search")
+    let (own, other) = (
+      try await perplexity(path("factored"), text, context: "256"),
+      try await perplexity(path("dense"), text, context: "256")
+    )
+    #expect(abs(own / other - 1) < 1e-4)
+    try await laserSucceeds(["generate", path("factored"), "--prompt", "Once", "--tokens", "5"])
+    let streamed = try await laserSucceeds(
+      ["perplexity", path("factored"), "--json", "--context", "256", "--memory", "96M", "--text", text])
+    #expect(try streamed.json["corpora"]?.array?.first?["perplexity"]?.number == own)
+    // Reduced again relative to the base, it keeps the bases that it has.
+    let again = try workshop.writePlan(
+      "again.yaml", of: factored.fingerprint.description,
+      entries: entries(0, [1, 2, 3], "w1", rank: 2) + entries(5, all, "w1", rank: 2))
+    let more = try await laserSucceeds([
+      "apply", path("factored"), "--base", Posy.base, "--plan", again, "--out", path("again"), "--factored",
+    ])
+    #expect(more.output.contains("4 stored as two factors beside a base of experts"), "\(more.output)")
+    let written = try Checkpoint(path: path("again"))
+    #expect(written.contains(shared.tensor) && written.contains("model.layers.0.block_sparse_moe.experts.3.w1.weight"))
+  }
+
+  /// A recipe's checkpoint relative to a base.
+  @Test func aRecipeWithABase() async throws {
+    let recipe = """
+      model: \(Posy.model)
+      base: \(Posy.base)
+      text: \(Posy.text("tales.search"))
+      held_out: \(Posy.text("tales.heldout"))
+      context: 256
+      layers: 5
+      roles: w1
+      filter: select
+      damping: 1
+      confidence: 0.5
+      out: \(path("run"))
+      checkpoint: \(path("run/checkpoint"))
+      factored: true
+      """
+    try Data(recipe.utf8).write(to: workshop.folder["recipe.yaml"])
+    try await laserSucceeds(["run", path("recipe.yaml")])
+    let written = try Checkpoint(path: path("run/checkpoint"))
+    #expect(written.isFactored && written.contains("model.layers.5.block_sparse_moe.experts.base.w1.weight"))
+  }
+
   @Test func refusals() async throws {
     func plan(_ entries: [String]) throws -> [String] {
       ["apply", workshop.model, "--plan", try workshop.writePlan("plan.yaml", entries: entries), "--out", path("out")]
@@ -182,9 +268,12 @@ struct FactoredTests {
     try await expectFailure(
       plan([Workshop.entry(rank: 12)]) + ["--factored"],
       naming: ["no matrix of the plan", "saves up to rank 9 of 16", "--factored"])
+    // A mixture has a matrix for each of its experts, so that they share none.
     let delta = try plan([Workshop.entry(rank: 2).replacing("kind: weights", with: "kind: delta")])
     try workshop.addModel(Workshop.tinyModel(seed: 2), named: "base")
-    try await expectFailure(delta + ["--base", path("base"), "--factored"], naming: ["base", "full rank"])
+    try await expectFailure(
+      delta + ["--base", path("base"), "--factored"],
+      naming: ["one is added to a matrix of the base, which too few experts share", "--lora --for-base"])
     try await laserSucceeds(["convert", workshop.model, "--out", path("a.gguf")])
     let other = try workshop.writePlan(
       "gguf.yaml", of: workshop.fingerprint("a.gguf"), entries: [Workshop.entry(expert: nil, role: "q_proj", rank: 4)])
