@@ -46,8 +46,8 @@ struct Alternatives {
   }
 
   private static func resultName(_ outcome: SearchOutcome) -> String {
-    let isFiltered = outcome.settings.strategyName == FilterSearch.name
-    let what = isFiltered ? outcome.settings.filter.rawValue : outcome.settings.strategyName
+    let isFiltered = outcome.settings.strategy == .filters
+    let what = isFiltered ? outcome.settings.filter.rawValue : outcome.settings.strategy.name
     let done = outcome.kept.isEmpty ? "nothing \(isFiltered ? "filtered" : "reduced")" : what
     return "result: " + (outcome.settings.isControl ? "random, \(done)" : done)
   }

@@ -8,7 +8,7 @@ package struct FilterText {
 
   /// Nil for a search of ranks.
   package init?(_ outcome: SearchOutcome) {
-    guard outcome.settings.strategyName == FilterSearch.name else { return nil }
+    guard outcome.settings.strategy == .filters else { return nil }
     self.outcome = outcome
   }
 

@@ -193,7 +193,7 @@ package struct JSONReport: Codable {
     let (settings, inputs, names) = (outcome.settings, outcome.inputs, TextNames(outcome))
     verdict = outcome.verdict.rawValue
     summary = VerdictText(outcome).sentences.joined(separator: " ")
-    strategy = settings.strategyName
+    strategy = settings.strategy.name
     search = Comparison(outcome.search, names: names.search)
     heldOut = Comparison(outcome.heldOut, names: names.heldOut)
     guarded = outcome.guarded.map { Comparison($0, names: $0.corpora.map { fileName($0.path) }) }

@@ -75,7 +75,7 @@ package struct StatusText {
   /// Name and value of all that is known.
   package var entries: [(name: String, value: String)] {
     let settings = status.header.settings
-    var entries = [("search", "\(settings.model), strategy \(settings.strategyName)"), ("state", headline)]
+    var entries = [("search", "\(settings.model), strategy \(settings.strategy.name)"), ("state", headline)]
     if let original = status.original {
       let score = "\(measure.name) \(Measure.value(original))"
       entries.append(("original", "\(score) on the search \(measure.subject)"))
@@ -124,7 +124,7 @@ package struct StatusJSON: Encodable {
     (host, process) = (status.process?.host, status.process.map { Int($0.process) })
     phase = status.phase.rawValue
     model = status.header.settings.model
-    strategy = status.header.settings.strategyName
+    strategy = status.header.settings.strategy.name
     program = status.header.program
     original = status.original.map(ScorePoint.init)
     (trials, rungs, seconds, lastRecord) = (status.trialCount, status.rungs.count, status.seconds, status.lastRecord)

@@ -13,7 +13,7 @@ package struct VerdictText {
     self.outcome = outcome
     alternatives = Alternatives(outcome)
     measure = Measure(outcome.settings)
-    isFiltered = outcome.settings.strategyName == FilterSearch.name
+    isFiltered = outcome.settings.strategy == .filters
   }
 
   // MARK: Whole verdicts
@@ -93,10 +93,10 @@ package struct VerdictText {
       ? "no filter improved the windows that judge by more than their noise"
       : "none of \(SummaryText.trials(outcome)) lowered the \(measure.loss) of the search \(measure.subject) by more than its noise"
     if outcome.trialCount > 0 || isFiltered { return "Nothing holds: \(finding). The model is left as it is." }
-    let strategy = outcome.settings.strategyName
+    let strategy = outcome.settings.strategy
     let reason =
-      [NoiseEdge.name, Denoise.name].contains(strategy)
-      ? "\(strategy) found no matrix that it would change" : "nothing was tried"
+      [.noiseEdge, .denoise].contains(strategy)
+      ? "\(strategy.name) found no matrix that it would change" : "nothing was tried"
     return "Nothing was reduced: \(reason). The model is left as it is."
   }
 

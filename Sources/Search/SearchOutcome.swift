@@ -146,7 +146,7 @@ package struct SearchOutcome: Sendable {
 
   /// How many of the accepted trials are false positives, as expected: see `SearchStrategy`.
   package var expectedFalseKeeps: Double {
-    settings.strategy.expectedFalseKeeps(trials, settings, windowCount: search.baseline.windows.count)
+    settings.strategy.search.expectedFalseKeeps(trials, settings, windowCount: search.baseline.windows.count)
   }
 
   /// Numbers of the matrices that are reduced, as stored, and in two factors where these are smaller.

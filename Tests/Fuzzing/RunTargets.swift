@@ -83,7 +83,7 @@ extension FuzzTarget {
     ]
   ) { path, _ in
     let file = try RecipeFile(file: path)
-    return file.members.map { "\($0.settings.strategyName) \($0.products.isFactored)" }.joined(separator: ",")
+    return file.members.map { "\($0.settings.strategy.name) \($0.products.isFactored)" }.joined(separator: ",")
   }
 
   static let merge = yaml(

@@ -87,7 +87,7 @@ import Tokenization
   @Test func sweepThatStopsEarly() async throws {
     try await expectSame(
       settings { settings in
-        settings.strategyName = "sweep"
+        settings.strategy = .sweep
         settings.context = 24
         settings.layers = IndexList("5") ?? .all
         (settings.confidence, settings.falseDiscoveryRate) = (0.6, 1)
@@ -97,7 +97,7 @@ import Tokenization
   @Test func greedy() async throws {
     try await expectSame(
       settings { settings in
-        settings.strategyName = "greedy"
+        settings.strategy = .greedy
         settings.layers = IndexList("5") ?? .all
         settings.roles = [.w1]
         (settings.confidence, settings.falseDiscoveryRate) = (0.6, 1)
@@ -108,7 +108,7 @@ import Tokenization
   @Test func moreThanThereIsToDo() async throws {
     try await expectSame(
       settings { settings in
-        settings.strategyName = "sweep"
+        settings.strategy = .sweep
         settings.context = 128
         settings.layers = IndexList("5") ?? .all
         settings.roles = [.w2]
@@ -129,7 +129,7 @@ import Tokenization
   @Test func continuedByOthers() async throws {
     defer { try? FileManager.default.removeItem(at: folder) }
     let settings = try settings { settings in
-      settings.strategyName = "sweep"
+      settings.strategy = .sweep
       settings.layers = IndexList("5") ?? .all
       (settings.confidence, settings.falseDiscoveryRate) = (0.6, 1)
     }

@@ -35,7 +35,7 @@ import Wording
       overrides: ["strategy": ["noise-edge"], "out": ["there"], "text": ["t.txt"], "name": ["a/b"], "context": ["64"]])
     #expect(file.members.count == 1 && file.out == "there")
     let recipe = file.members[0]
-    #expect(recipe.settings.strategyName == "noise-edge" && recipe.settings.isExhaustive)
+    #expect(recipe.settings.strategy == .noiseEdge && recipe.settings.isExhaustive)
     #expect(recipe.settings.context == 64)
     #expect(recipe.settings.text == ["t.txt"] && recipe.settings.heldOut == ["here/b.txt", "/c.txt"])
     #expect(recipe.out == "there" && recipe.products.checkpoint == "here/c" && recipe.products.name == "a/b")

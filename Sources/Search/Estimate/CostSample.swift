@@ -101,7 +101,7 @@ struct CostSample {
     layerWork = work.layerWork(layer)
     let measured = try Self.decompositions(search, work, layer, time)
     (decomposition, reduction, idleGroups) = measured
-    guard search.settings.strategyName == FilterSearch.name else {
+    guard search.settings.strategy == .filters else {
       // Nothing goes backwards.
       (headBackward, backward, directions, packedDecomposition) = (head, layerLine, 0, 0)
       return

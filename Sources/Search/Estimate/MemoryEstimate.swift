@@ -22,7 +22,7 @@ struct MemoryEstimate {
   /// - Throws: `MemoryPlan.TooSmall` if the memory is not enough.
   init(_ search: Search, memory: Int) throws {
     let (model, text) = (search.model, search.text)
-    let isFilters = search.settings.strategyName == FilterSearch.name
+    let isFilters = search.settings.strategy == .filters
     let layers = Dictionary(grouping: search.sites, by: \.layer)
     let directions = DirectionPass(search.reducer, memory: memory / 4, scratchFolder: ".")
     let others =

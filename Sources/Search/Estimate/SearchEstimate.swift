@@ -28,12 +28,7 @@ package struct SearchEstimate: Sendable {
   package let scratch: Int
   package let checkpoint: Int
   /// By part of the search; empty if nothing was measured.
-  package let phases: [Phase]
-
-  package struct Phase: Sendable {
-    package let name: String
-    package let seconds: Double
-  }
+  package let phases: [EstimatedPhase]
 
   package var seconds: Double { phases.reduce(0) { $0 + $1.seconds } }
 

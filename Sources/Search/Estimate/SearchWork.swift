@@ -33,7 +33,7 @@ struct SearchWork {
   }
 
   private var settings: SearchSettings { search.settings }
-  private var isFilters: Bool { settings.strategyName == FilterSearch.name }
+  private var isFilters: Bool { settings.strategy == .filters }
   private var layerCount: Int { search.model.configuration.layerCount }
 
   /// Models with filters whose matrices are made of decompositions.
@@ -78,13 +78,13 @@ struct SearchWork {
   // MARK: Time
 
   /// - Parameter gradientLimit: Tokens whose gradients may be computed at once.
-  func phases(_ cost: CostSample, gradientLimit: Int) -> [SearchEstimate.Phase] {
+  func phases(_ cost: CostSample, gradientLimit: Int) -> [EstimatedPhase] {
     let all = work.sum(search.sites)
     let allLayers = work.layers(from: 0, unit: cost.layerWork)
     func forward(_ tokens: Int) -> Double { allLayers * cost.forward.seconds(tokens) + cost.head.seconds(tokens) }
     let decomposing = cost.decomposition * all.decomposition
     let reducing = cost.reduction * all.reduction
-    var phases: [SearchEstimate.Phase] = []
+    var phases: [EstimatedPhase] = []
     if isFilters {
       let lowest = search.sites.map(\.layer).min() ?? 0
       let passes = (searchTokens + gradientLimit - 1) / gradientLimit
@@ -135,7 +135,7 @@ struct SearchWork {
   }
 
   /// A budget of time ends the trials.
-  private func limited(_ phases: [SearchEstimate.Phase]) -> [SearchEstimate.Phase] {
+  private func limited(_ phases: [EstimatedPhase]) -> [EstimatedPhase] {
     guard case .seconds(let most)? = settings.budget else { return phases }
     var left = Double(most)
     return phases.map { phase in

@@ -83,7 +83,7 @@ package struct RunStatus: Sendable {
       }
     }
     if !rungs.isEmpty { return .damping }
-    let isFilters = header.settings.strategyName == FilterSearch.name
+    let isFilters = header.settings.strategy == .filters
     guard original != nil else { return isFilters || header.settings.strategy.screensTrials ? .baseline : .trials }
     return isFilters ? .statistics : .trials
   }

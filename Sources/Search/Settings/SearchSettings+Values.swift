@@ -23,8 +23,6 @@ extension SearchSettings {
       layers: layers, experts: experts, roles: roles ?? strategy.defaultRoles, allowsAbsentRoles: roles == nil)
   }
 
-  package var strategy: any SearchStrategy.Type { Strategies.named(strategyName) ?? FilterSearch.self }
-
   /// Those asked for, or the strategy's own.
   package var rankRules: [RankRule] { ranks ?? strategy.defaultRanks }
 
@@ -58,9 +56,9 @@ extension SearchSettings {
       }
     }
     guard guardText.isEmpty || strategy.measures else {
-      throw InputError("the strategy \(strategyName) measures nothing on its way, so it heeds no guard text")
+      throw InputError("the strategy \(strategy.name) measures nothing on its way, so it heeds no guard text")
     }
-    try strategy.validate(self)
+    try validateStrategy()
   }
 
   package static let defaultGuardLimit = 0.01
@@ -70,6 +68,32 @@ extension SearchSettings {
 
   /// What the questions are of the whole.
   package var shareOfQuestions: Double { questionShare ?? 0.5 }
+
+  /// - Throws: `InputError` for settings that the strategy cannot follow.
+  private func validateStrategy() throws(InputError) {
+    if strategy != .sweep, objective != .perplexity {
+      throw InputError("the objective size goes with the strategy sweep")
+    }
+    switch strategy {
+    case .sweep, .greedy: break
+    case .filters:
+      if ranks != nil {
+        throw InputError("the strategy filters has no ranks to try; leave them out, or choose --strategy sweep")
+      }
+      if let damping, damping <= 0 { throw InputError("the damping must be above 0") }
+      guard (1...Self.mostRounds).contains(rounds) else {
+        throw InputError("the rounds must be from 1 to \(Self.mostRounds)")
+      }
+    case .noiseEdge:
+      if rankRules != [.noiseEdge], rankRules != [.optimalThreshold] {
+        throw InputError("the strategy noise-edge chooses the ranks itself; leave them out, or give svht")
+      }
+    case .denoise:
+      if ranks != nil { throw InputError("the strategy denoise has no ranks; leave them out") }
+    }
+  }
+
+  private static let mostRounds = 8
 
   private func validateQuestions() throws(InputError) {
     if text.allSatisfy(\.isEmpty), questions.isEmpty {
@@ -113,6 +137,13 @@ extension SearchSettings {
   static func budget(_ text: String) throws(InputError) -> Budget? {
     guard let budget = Budget(text) else { throw InputError("\"\(text)\" is not a budget; give \(Budget.syntax)") }
     return budget
+  }
+
+  static func strategy(_ text: String) throws(InputError) -> Strategy {
+    guard let strategy = Strategy(rawValue: text) else {
+      throw InputError(unknownWord(text, what: "a strategy", known: Strategy.allCases.map(\.name)))
+    }
+    return strategy
   }
 
   static func filter(_ text: String) throws(InputError) -> FilterKind {

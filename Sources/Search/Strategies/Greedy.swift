@@ -5,14 +5,11 @@ internal import RankReduction
 ///
 /// The false discovery rate is controlled over the single reductions (Benjamini & Hochberg); in the composition each
 /// must still improve the model with confidence.
-package enum Greedy: SearchStrategy {
-  package static let name = "greedy"
-  package static let help = "greedy measures every single reduction first and composes the best."
-
+enum Greedy: SearchStrategy {
   /// The share of a budget that single reductions may use; the rest is for their composition.
   private static let singleShare = 0.75
 
-  package static func run(_ context: inout SearchContext) throws {
+  static func run(_ context: inout SearchContext) throws {
     let (settings, reducer) = (context.settings, context.reducer)
     context.expectedCount = context.sites.count * settings.rankRules.count
     context.budget = settings.budget?.part(singleShare)
@@ -43,7 +40,7 @@ package enum Greedy: SearchStrategy {
     }
   }
 
-  package static func expectedFalseKeeps(
+  static func expectedFalseKeeps(
     _ trials: [SearchRecord.Trial], _ settings: SearchSettings, windowCount: Int
   ) -> Double {
     Double(trials.count { $0.phase == .single }) * test(settings, windowCount: windowCount).threshold(trials)

@@ -2,13 +2,8 @@ internal import RankReduction
 
 /// From the last layer down, each rank of each site against the model as it then is (laserRMT's order). A later keep at
 /// a site replaces the earlier one.
-package enum Sweep: SearchStrategy {
-  package static let name = "sweep"
-  package static let help = "sweep goes from the last layer down and keeps what improves the model as it then is."
-
-  package static func validate(_ settings: SearchSettings) {}
-
-  package static func run(_ context: inout SearchContext) throws {
+enum Sweep: SearchStrategy {
+  static func run(_ context: inout SearchContext) throws {
     context.expectedCount = context.sites.count * context.settings.rankRules.count
     switch context.settings.objective {
     case .perplexity: try sweepForPerplexity(&context)
@@ -52,4 +47,8 @@ package enum Sweep: SearchStrategy {
       }
     }
   }
+
+  static func expectedFalseKeeps(
+    _ trials: [SearchRecord.Trial], _ settings: SearchSettings, windowCount: Int
+  ) -> Double { trials.reduce(0) { $0 + $1.level } }
 }

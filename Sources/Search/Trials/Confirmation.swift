@@ -10,11 +10,11 @@ struct Confirmation {
   private let heldOut: Evaluation
   private let memory: Int
   private let scratchFolder: String
-  private let report: (Search.Event) throws -> Void
+  private let report: (SearchEvent) throws -> Void
 
   init(
     _ search: Search, heldOut: Evaluation, memory: Int, scratchFolder: String,
-    report: @escaping (Search.Event) throws -> Void
+    report: @escaping (SearchEvent) throws -> Void
   ) {
     (self.search, self.heldOut) = (search, heldOut)
     (self.memory, self.scratchFolder, self.report) = (memory, scratchFolder, report)
@@ -27,7 +27,7 @@ struct Confirmation {
   ///   - original: The original model's score of the search text, and `searched` the lasered model's, where the trials
   ///     have left them: to the bit what would be measured here.
   func result(
-    of reductions: [Reduction], original: Score?, searched: Score?, alternatives: [Alternative]
+    of reductions: [Reduction], original: Score?, searched: Score?, alternatives: [AlternativeReductions]
   ) throws -> SearchRecord.Result {
     let model = search.model
     let base = search.comparableBase

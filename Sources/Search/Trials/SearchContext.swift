@@ -26,7 +26,7 @@ package struct SearchContext: ~Copyable {
   package private(set) var hasSpentBudget = false
   private var isOverBudget = false
   /// Measured on the held-out text beside the result.
-  var alternatives: [Alternative] = []
+  var alternatives: [AlternativeReductions] = []
   /// How many rungs were measured so far.
   var rungCount = 0
   /// What may not get worse; nil where nothing is guarded.
@@ -42,11 +42,11 @@ package struct SearchContext: ~Copyable {
   private var pace: TrialPace
   /// When the last trial ended, or what came before the first.
   private var lastEnd: Double
-  let report: (Search.Event) throws -> Void
+  let report: (SearchEvent) throws -> Void
 
   init(
     _ search: Search, log: consuming TrialLog, spectra: consuming SpectrumCache, screening: PrecisionScreening?,
-    memory: Int, folder: String, seconds: @escaping () -> Double, report: @escaping (Search.Event) throws -> Void
+    memory: Int, folder: String, seconds: @escaping () -> Double, report: @escaping (SearchEvent) throws -> Void
   ) {
     self.search = search
     settings = search.settings

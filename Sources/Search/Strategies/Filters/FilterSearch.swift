@@ -1,7 +1,7 @@
 internal import Evaluation
-package import Models
+internal import Models
 internal import RankReduction
-package import Wording
+internal import Wording
 
 /// A factor for each singular direction, in closed form from one backward pass; only the damping is searched. See
 /// `DirectionStatistics` for the formula, `Folds` and `DampingSearch` for how the damping is chosen. Further rounds pass
@@ -9,27 +9,8 @@ package import Wording
 ///
 /// What needs no choice of directions is measured beside it: the best factor of each matrix as a whole and, relative to a
 /// base, the base's own matrices.
-package enum FilterSearch: SearchStrategy {
-  package static let name = "filters"
-  package static let help =
-    "filters weighs every singular direction, in closed form from one backward pass, and measures only how cautious to be."
-  package static let defaultRoles = Role.allCases
-  package static let screensTrials = false
-
-  package static func validate(_ settings: SearchSettings) throws(InputError) {
-    if settings.objective != .perplexity { throw InputError("the objective size goes with the strategy sweep") }
-    if settings.ranks != nil {
-      throw InputError("the strategy filters has no ranks to try; leave them out, or choose --strategy sweep")
-    }
-    if let damping = settings.damping, damping <= 0 { throw InputError("the damping must be above 0") }
-    guard (1...mostRounds).contains(settings.rounds) else {
-      throw InputError("the rounds must be from 1 to \(mostRounds)")
-    }
-  }
-
-  private static let mostRounds = 8
-
-  package static func run(_ context: inout SearchContext) throws {
+enum FilterSearch: SearchStrategy {
+  static func run(_ context: inout SearchContext) throws {
     let folds = Folds(context.search.text)
     guard folds.windows(Folds.fitting).count > 1, folds.windows(Folds.judging).count > 1 else {
       throw InputError(
@@ -63,27 +44,17 @@ package enum FilterSearch: SearchStrategy {
 
   private static func alternatives(
     _ context: inout SearchContext, _ study: FilterStudy, original: Score
-  ) throws -> [Alternative] {
-    var found: [Alternative] = []
+  ) throws -> [AlternativeReductions] {
+    var found: [AlternativeReductions] = []
     if context.reducer.kind == .delta {
-      found.append(Alternative(name: "the base's own matrices", reductions: study.scaled(by: 0)))
+      found.append(AlternativeReductions(name: "the base's own matrices", reductions: study.scaled(by: 0)))
     }
     guard context.settings.filter != .scale else { return found }
     var scales = DampingSearch(.scale, settings: context.settings, original: original, isAlternative: true)
     for group in SiteGroup.groups(of: context.sites) { try scales.search(group, &context, study) }
     found.append(
-      Alternative(
+      AlternativeReductions(
         name: "one factor for each matrix", reductions: try study.final(scales.choice).map(\.reduction)))
     return found
   }
-
-  package static func expectedFalseKeeps(
-    _ trials: [SearchRecord.Trial], _ settings: SearchSettings, windowCount: Int
-  ) -> Double { 0 }
-}
-
-/// What needs no search of its own, to be measured beside the result.
-struct Alternative {
-  let name: String
-  let reductions: [Reduction]
 }

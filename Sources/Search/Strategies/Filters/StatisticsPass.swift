@@ -26,7 +26,7 @@ struct StatisticsPass {
   let origin: Fingerprint
   let memory: Int
   let folder: String
-  let report: (Search.Event) throws -> Void
+  let report: (SearchEvent) throws -> Void
 
   /// - Parameters:
   ///   - needs: Sites that are to be gone through even if their statistics are known.
