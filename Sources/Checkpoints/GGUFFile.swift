@@ -33,7 +33,8 @@ package struct GGUFFile: Sendable {
   package let alignment: Int
   /// How many bytes come before those of the tensors: header, metadata and descriptions.
   let headerByteCount: Int
-  private let places: [String: Int]
+  /// Of keys in the metadata.
+  let places: [String: Int]
 
   package static let maximumKeyLength = 65_535
   package static let maximumNameLength = 256
@@ -41,22 +42,6 @@ package struct GGUFFile: Sendable {
   package static let maximumArrayDepth = 4
   package static let defaultAlignment = 32
   package static let maximumAlignment = 1 << 20
-
-  package init(path: String) throws(CheckpointError) {
-    let file = try MappedFile(path: path)
-    try file.refuseGitLFSPointer()
-    let contents = try file.withBytes { bytes throws(CheckpointError) in
-      var parser = GGUFParser(file: file, bytes: bytes)
-      return try parser.parse()
-    }
-    self.file = file
-    version = contents.version
-    metadata = contents.metadata
-    tensors = contents.tensors
-    alignment = contents.alignment
-    headerByteCount = contents.headerByteCount
-    places = Dictionary(uniqueKeysWithValues: zip(metadata.map(\.key), metadata.indices))
-  }
 
   package subscript(key: String) -> GGUFValue? { places[key].map { metadata[$0].value } }
 

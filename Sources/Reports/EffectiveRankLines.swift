@@ -15,7 +15,7 @@ struct EffectiveRankLines {
 
   static let (top, height, total) = (8.0, 200.0, 244.0)
 
-  init(_ entries: [SpectrumPlots.Entry]) {
+  init(_ entries: [PlottedSpectrum]) {
     let layers = Set(entries.map(\.site.layer)).sorted()
     self.layers = layers
     lines = Role.allCases.compactMap { role in

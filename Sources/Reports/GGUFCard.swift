@@ -38,13 +38,12 @@ package struct GGUFCard {
 
   /// - Parameter existing: What the card says by now; all that is not ours stays.
   package func readme(existing: String?) -> String {
-    let (front, body) = FrontMatter.split(existing ?? "# \(Table.escaped(model)), GGUF\n")
-    var merged = front ?? FrontMatter()
     let origin = HubName(model)?.id
-    merged.merge(
+    return CardPage(
+      title: "\(Table.escaped(model)), GGUF",
       values: (origin == nil ? [] : [("base_model_relation", ModelCard.Form.gguf(content).relation)]) + license,
-      lists: (origin.map { [("base_model", $0)] } ?? []) + [("tags", "gguf")])
-    let section = "## GGUF\n\n\(content.text)\n\nMade of \(Table.escaped(model)) with `laser convert`."
-    return merged.text + (front == nil ? "\n" : "") + ModelCard.replacingSection(of: body, by: section)
+      lists: (origin.map { [("base_model", $0)] } ?? []) + [("tags", "gguf")],
+      section: "## GGUF\n\n\(content.text)\n\nMade of \(Table.escaped(model)) with `laser convert`."
+    ).text(existing: existing)
   }
 }

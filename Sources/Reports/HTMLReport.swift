@@ -136,11 +136,11 @@ package enum HTMLReport {
     let ranks = Dictionary(outcome.kept.map { ($0.site, $0.rank) }) { _, last in last }
     let gains = Dictionary(outcome.sites.map { ($0.site, $0.best?.delta ?? 0) }) { first, _ in first }
     var seen: Set<Site> = []
-    let entries = outcome.spectra.compactMap { record -> SpectrumPlots.Entry? in
+    let entries = outcome.spectra.compactMap { record -> PlottedSpectrum? in
       guard let spectrum = record.spectrum, seen.insert(record.site).inserted else { return nil }
-      return SpectrumPlots.Entry(site: record.site, spectrum: spectrum, rank: ranks[record.site])
+      return PlottedSpectrum(site: record.site, spectrum: spectrum, rank: ranks[record.site])
     }
-    func key(_ entry: SpectrumPlots.Entry) -> Double {
+    func key(_ entry: PlottedSpectrum) -> Double {
       entry.rank == nil ? .infinity : gains[entry.site] ?? 0
     }
     let ordered = entries.enumerated().sorted { a, b in
@@ -191,6 +191,3 @@ package enum HTMLReport {
       element("a", ["href": "https://arxiv.org/abs/2312.13558"], "arXiv 2312.13558"), ".")
   }
 }
-
-/// "1 matrix", "46 matrices"
-func matrices(_ count: Int) -> String { "\(Numbers.grouped(count)) \(count == 1 ? "matrix" : "matrices")" }

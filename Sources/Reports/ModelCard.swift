@@ -21,9 +21,6 @@ package struct ModelCard {
   /// folder says nothing of what lies under it on the Hub.
   package var origin: String? { HubName(adapted)?.id }
 
-  static let begin = "<!-- laser: begin -->"
-  static let end = "<!-- laser: end -->"
-
   /// - Parameters:
   ///   - modelFolder: Of the original.
   ///   - name: Of the original on the Hugging Face Hub, if its folder does not say.
@@ -101,37 +98,20 @@ package struct ModelCard {
 
   /// The README of the copy, given that of the original.
   package func readme(existing: String?) -> String {
-    let (front, body) = FrontMatter.split(existing ?? "# \(Table.escaped(model)), lasered\n")
-    var merged = front ?? FrontMatter()
     let relation = ("base_model_relation", form.relation)
-    merged.merge(
+    let page = CardPage(
+      title: "\(Table.escaped(model)), lasered",
       values: (origin == nil ? [] : [relation]) + (form.library.map { [("library_name", $0)] } ?? []) + license,
-      lists: (origin.map { [("base_model", $0)] } ?? []) + form.tags.map { ("tags", $0) })
+      lists: (origin.map { [("base_model", $0)] } ?? []) + form.tags.map { ("tags", $0) }, section: section)
     // The original's results are not those of the lasered model.
-    merged.replace("model-index", with: report?.modelIndex(name: "\(model), lasered") ?? [])
-    return merged.text + (front == nil ? "\n" : "") + Self.replacingSection(of: body, by: section)
+    return page.text(
+      existing: existing, replacing: "model-index", with: report?.modelIndex(name: "\(model), lasered") ?? [])
   }
 
   /// The README of a copy of a folder; nil where the folder's own is not text, and is better left alone.
   package func readme(ofFolder folder: String) -> String? {
     guard let bytes = FileManager.default.contents(atPath: folder + "/README.md") else { return readme(existing: nil) }
     return String(validating: bytes, as: UTF8.self).map { readme(existing: $0) }
-  }
-
-  static func replacingSection(of body: Substring, by section: String) -> String {
-    let marked = "\(begin)\n\(section)\n\(end)"
-    if let (before, after) = around(body) { return before + marked + after }
-    var text = String(body)
-    while text.last?.isWhitespace == true { text.removeLast() }
-    return text + (text.isEmpty ? "" : "\n\n") + marked + "\n"
-  }
-
-  /// What stands before and after a section of ours.
-  private static func around(_ body: Substring) -> (before: Substring, after: Substring)? {
-    guard let start = body.firstRange(of: begin), let stop = body[start.upperBound...].firstRange(of: end) else {
-      return nil
-    }
-    return (body[..<start.lowerBound], body[stop.upperBound...])
   }
 
   /// Whether a file is a README that `laser` wrote and nobody added to, nothing but front matter, a title and our
@@ -142,7 +122,7 @@ package struct ModelCard {
       return FileManager.default.contents(atPath: path).map { $0.starts(with: Benchmark.mark.utf8) } ?? false
     }
     guard path.split(separator: "/").last == "README.md", let bytes = FileManager.default.contents(atPath: path),
-      let (before, after) = around(FrontMatter.split(String(decoding: bytes, as: UTF8.self)).body)
+      let (before, after) = CardPage.around(FrontMatter.split(String(decoding: bytes, as: UTF8.self)).body)
     else { return false }
     let lines = (before + after).split(whereSeparator: \.isNewline).filter { !$0.allSatisfy(\.isWhitespace) }
     return lines.count <= 1 && lines.allSatisfy { $0.hasPrefix("# ") && $0.hasSuffix(", lasered") }

@@ -84,3 +84,6 @@ package enum Numbers {
 
   private static func twoDigits(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }
+
+/// "1 matrix", "46 matrices"
+func matrices(_ count: Int) -> String { "\(Numbers.grouped(count)) \(count == 1 ? "matrix" : "matrices")" }

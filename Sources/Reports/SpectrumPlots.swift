@@ -4,20 +4,7 @@ package import RankReduction
 
 /// Singular values of chosen matrices, and effective ranks of all of them.
 package struct SpectrumPlots {
-  package struct Entry {
-    package let site: Site
-    package let spectrum: Spectrum
-    /// The rank that was chosen, if one was.
-    package let rank: Int?
-
-    package init(site: Site, spectrum: Spectrum, rank: Int? = nil) {
-      self.site = site
-      self.spectrum = spectrum
-      self.rank = rank
-    }
-  }
-
-  private let entries: [Entry]
+  private let entries: [PlottedSpectrum]
   private let leftOut: Int
   let lines: EffectiveRankLines
   private let value: Scale
@@ -27,7 +14,7 @@ package struct SpectrumPlots {
   private static let largestPointCount = 64
 
   /// - Parameter entries: The most interesting first; beyond the limit they are left out of the small plots.
-  package init(_ entries: [Entry], limit: Int = 20) {
+  package init(_ entries: [PlottedSpectrum], limit: Int = 20) {
     self.entries = Array(entries.prefix(limit))
     leftOut = entries.count - self.entries.count
     lines = EffectiveRankLines(entries)
@@ -57,11 +44,11 @@ package struct SpectrumPlots {
 
   var span: String { "\(Numbers.significant(value.lower, 2)) to \(Numbers.significant(value.upper, 2))" }
 
-  private static func rankText(_ entry: Entry) -> String {
+  private static func rankText(_ entry: PlottedSpectrum) -> String {
     entry.rank.map { "\($0) of \(entry.spectrum.fullRank)" } ?? "\(entry.spectrum.rankAboveNoise) above noise"
   }
 
-  private func marks(_ entry: Entry) -> [Markup] {
+  private func marks(_ entry: PlottedSpectrum) -> [Markup] {
     let values = entry.spectrum.singularValues
     guard values.count > 1 else { return [] }
     func x(_ index: Int) -> Double { Double(index) / Double(values.count - 1) }

@@ -67,20 +67,7 @@ package enum Profile {
     return try body()
   }
 
-  /// Operations a second of one thread in a product whose operands stay in the caches: the best of a few tries of some
-  /// milliseconds each.
-  package static func peak(_ precision: Precision) -> Double {
-    let weights = PackedMatrix(Matrix(rows: 512, columns: 512), precision: precision)
-    let states = Matrix(rows: 240, columns: 512)
-    let target = Matrix(rows: 240, columns: 512)
-    return (0..<10).map { _ in
-      let start = seconds(CLOCK_THREAD_CPUTIME_ID)
-      for _ in 0..<10 { multiply(states, transposed: weights, into: target) }
-      return 10 * 2 * 240 * 512 * 512 / (seconds(CLOCK_THREAD_CPUTIME_ID) - start)
-    }.max() ?? 0
-  }
-
-  private static func seconds(_ clock: clockid_t) -> Double {
+  static func seconds(_ clock: clockid_t) -> Double {
     var time = timespec()
     clock_gettime(clock, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
