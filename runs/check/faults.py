@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs laser's commands while something goes wrong, and counts what was lost. Prints one table.
 
-    runs/check/faults.py [--laser PROGRAM] [--kills N] [--pairs N] [--changes N] [--seed N] [--rows]
+    runs/check/faults.py [--laser PROGRAM] [--kills N] [--pairs N] [--changes N] [--signals N] [--seed N] [--rows]
 
 kills    each command is killed N times at random moments, run again to its end and compared with a run that nobody
          disturbed; until then its output must be absent, the one before, or whole
@@ -10,6 +10,8 @@ limit    the same with a limit on the size of files
 pairs    each command twice at once, N times: no output but one of the two's, and nobody's remains beside it
 changes  a model that is cut off, overwritten or replaced at a random moment: the command fails with one line, or its output
          is that of the model before or after
+signals  each command on a larger model is asked to stop (SIGTERM, SIGINT) N times at random moments: it ends within two
+         seconds, with at most one line, and leaves no output that is not whole
 
 The exit status is 1 if anything was lost, 2 if the program itself is missing.
 """
@@ -23,6 +25,7 @@ parser.add_argument("--laser", type=pathlib.Path, default=REPOSITORY / ".build/r
 parser.add_argument("--kills", type=int, default=25, help="of each command")
 parser.add_argument("--pairs", type=int, default=15, help="of each command")
 parser.add_argument("--changes", type=int, default=10, help="of each command")
+parser.add_argument("--signals", type=int, default=10, help="of each command")
 parser.add_argument("--seed", type=int, default=1)
 parser.add_argument("--rows", action="store_true", help="print the table's rows alone")
 options = parser.parse_args()
@@ -299,6 +302,62 @@ class Bench:
                     self.fail("change", command, f"{kind}: an output, and exit 1")
         self.add("changes", command.name, count, noticed, lost)
 
+    # Asked to stop.
+
+    def heavy_commands(self):
+        """Commands on a model with which each takes seconds, and what they need."""
+        self.large = self.folder / "large"
+        run = lambda *arguments: subprocess.run([str(options.laser), *map(str, arguments)], check=True, capture_output=True)
+        run("synthesize", "--out", self.large, "--layers", 2, "--hidden", 1024, "--intermediate", 3584, "--experts", 2,
+            "--heads", 8, "--kv-heads", 2, "--vocabulary", 2048, "--tokenizer", POSY / "model")
+        run("search", self.large, "--text", self.texts[0], "--held-out", self.texts[1], "--context", 64, "--strategy", "noise-edge",
+            "--layers", 1, "--out", self.folder / "heavy", "--quiet")
+        text, force = ["--text", str(POSY / "text/tales.search.txt"), "--context", "256"], ["--force", "--out", "OUT"]
+        apply = ["apply", "MODEL", "--plan", str(self.folder / "heavy/plan.yaml"), *force]
+        search = ["search", "MODEL", "--text", str(POSY / "text/tales.search.txt"), "--held-out", str(self.texts[1]), "--context", "256",
+                  "--out", "OUT"]
+        return [
+            Command("perplexity", ["perplexity", "MODEL", *text]),
+            Command("compare", ["compare", "MODEL", "MODEL", *text]),
+            Command("generate", ["generate", "MODEL", "--prompt", "Once", "--tokens", "4000"]),
+            Command("estimate", ["estimate", *search[1:-2]]),
+            Command("spectrum", ["spectrum", "MODEL"]),
+            Command("convert", ["convert", "MODEL", *force], ".gguf"),
+            Command("convert --type q4_k_m", ["convert", "MODEL", "--type", "q4_k_m", *force], ".gguf"),
+            Command("convert --imatrix", ["convert", "MODEL", "--type", "q4_k_m", "--imatrix", text[1], *force], ".gguf"),
+            Command("apply", apply), Command("apply --factored", [*apply, "--factored"]),
+            Command("search sweep", [*search, "--strategy", "sweep"], run=True),
+            Command("search greedy", [*search, "--strategy", "greedy"], run=True),
+            Command("search filters", search, run=True),
+        ]
+
+    def signals(self, command, count):
+        lost, stopped = len(self.lost), 0
+        for number in range(count):
+            place = self.fresh()
+            out = place / ("out" + command.ending)
+            # A shell's background jobs, and what they start, are deaf to SIGINT.
+            process = subprocess.Popen(command.line(out, self.large), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                       preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+            time.sleep(random.uniform(0, 8))
+            asked = (signal.SIGTERM, signal.SIGINT)[number % 2]
+            if process.poll() is not None:
+                process.communicate()
+                continue
+            process.send_signal(asked)
+            start = time.monotonic()
+            error = process.communicate()[1]
+            seconds = time.monotonic() - start
+            stopped += process.returncode != 0
+            lines = [line for line in re.split("[\r\n]", error) if "Error:" in line]
+            if seconds > 2:
+                self.fail("signal", command, f"it took {seconds:.1f} s to end")
+            if process.returncode not in (0, 1, -asked) or process.returncode == 1 and len(lines) != 1:
+                self.fail("signal", command, f"ends with {process.returncode}: {error}")
+            if process.returncode != 0 and not command.run and out.exists():
+                self.fail("signal", command, "an output is there")
+        self.add("signals", command.name, count, stopped, lost)
+
     def table(self):
         lines = [] if options.rows else ["| fault | command | runs | killed or refused | lost |", "| --- | --- | --- | --- | --- |"]
         for kind in dict.fromkeys(row[0] for row in self.rows):
@@ -335,6 +394,9 @@ def main():
         for command in bench.commands:
             if any("MODEL" in argument for argument in command.arguments):
                 bench.changes(command, options.changes)
+        if options.signals:
+            for command in bench.heavy_commands():
+                bench.signals(command, options.signals)
         print(bench.table())
         sys.exit(1 if bench.lost else 0)
 
