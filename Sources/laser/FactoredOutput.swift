@@ -61,7 +61,7 @@ struct FactoredOutput: Encodable {
     }
     if baseTooLarge > 0 {
       reasons.append(
-        "\(baseTooLarge == 1 ? "one is" : "\(baseTooLarge) are") added to a matrix of the base, which too few experts share"
+        "\(baseTooLarge == 1 ? "one is" : "\(baseTooLarge) are") added to a matrix of the base, which too few experts share or which is quantised"
       )
     }
     let other = reducer.base == nil ? "" : ", or write what is added to the base as an adapter with '--lora --for-base'"
